@@ -1,0 +1,104 @@
+"""What a run says of itself: the block at its start, the table at its end, and the same for files."""
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import torch
+from omegaconf import DictConfig, OmegaConf
+
+from seqmodels.results import git_revision, versions
+
+log = logging.getLogger(__name__)
+
+
+def greeting(cfg: DictConfig, parts: Any, folder: Path) -> None:
+    """One block: what is trained on what."""
+    module, core = parts.module, parts.module.core
+    parameters = sum(p.numel() for p in module.parameters() if p.requires_grad)
+    model = f"{type(core).__name__} of {core.output_size}, {type(module).__name__}, {parameters:,} parameters"
+    log.info("%s", cfg.name)
+    log.info("  data    %s", parts.datamodule.summary())
+    log.info("  model   %s", model)
+    log.info("  device  %s", device_of(parts.trainer))
+    log.info("  folder  %s", _short(folder))
+    _notice(parts.datamodule)
+
+
+def farewell(datamodule: Any, metrics: dict[str, float], folder: Path) -> None:
+    """One table: what was reached, and where it lies."""
+    width = max((len(name) for name in metrics), default=0)
+    for name, value in sorted(metrics.items()):
+        log.info("  %s  %.6g", name.ljust(width), value)
+    log.info("  %s  %s", "folder".ljust(width), _short(folder))
+    _notice(datamodule)
+
+
+def _notice(datamodule: Any) -> None:
+    if datamodule.notice:
+        log.warning("%s\n%s\n%s", "!" * 80, datamodule.notice, "!" * 80)
+
+
+def _short(folder: Path) -> Path:
+    return folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder
+
+
+def device_of(trainer: Any) -> str:
+    """What computes: "cpu, 2 threads", "NVIDIA H200", "2 processes on cpu, 1 thread"."""
+    device = trainer.strategy.root_device
+    if device.type == "cuda":
+        name = torch.cuda.get_device_name(device)
+    else:
+        threads = torch.get_num_threads()
+        name = f"{device.type}, {threads} thread{'s' * (threads > 1)}"
+    return name if trainer.world_size == 1 else f"{trainer.world_size} processes on {name}"
+
+
+def hyperparameters(cfg: DictConfig, datamodule: Any) -> dict[str, Any]:
+    """The config's choices as a flat table for TensorBoard: `module.core: LSTM`, `module.core.hidden_size: 64`, ..."""
+    flat: dict[str, Any] = {"data": datamodule.name, "seed": cfg.seed}
+
+    def flatten(node: Any, path: str) -> None:
+        if isinstance(node, dict):
+            for key, value in node.items():
+                if key == "_target_":
+                    flat[path] = value.rpartition(".")[2]
+                elif not key.startswith("_"):
+                    flatten(value, f"{path}.{key}")
+        else:
+            flat[path] = node if isinstance(node, bool | int | float | str) else str(node)
+
+    for section in ("datamodule", "module"):
+        flatten(OmegaConf.to_container(cfg[section], resolve=True), section)
+    return flat
+
+
+def results_of(
+    cfg: DictConfig, parts: Any, status: str, metrics: dict[str, float], overrides: list[str], seconds: float
+) -> dict[str, Any]:
+    """The contents of results.json; `parts` is None when the run failed before it was built."""
+    results: dict[str, Any] = {
+        "status": status,
+        "name": cfg.name,
+        "datamodule": None,
+        "metrics": metrics,
+        "monitor": cfg.monitor,
+        "mode": cfg.mode,
+        "overrides": overrides,
+        "seed": cfg.seed,
+        "parameters": None,
+        "steps": 0,
+        "seconds": round(seconds, 3),
+        "device": None,
+        "versions": versions(),
+        "git": git_revision(),
+    }
+    if parts is not None:
+        results |= {
+            "datamodule": parts.datamodule.name,
+            "parameters": sum(p.numel() for p in parts.module.parameters() if p.requires_grad),
+            "steps": parts.trainer.global_step,
+            "device": device_of(parts.trainer),
+            **parts.datamodule.facts(),
+        }
+    return results

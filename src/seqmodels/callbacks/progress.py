@@ -1,0 +1,55 @@
+"""How a run tells how far it is: a bar on a terminal, plain lines in a file or a pipe."""
+
+import sys
+import time
+from typing import Any
+
+import lightning.pytorch as pl
+from lightning.pytorch.callbacks import ProgressBar, RichProgressBar
+
+
+def progress() -> ProgressBar:
+    """The bar where someone watches, the lines where the output is kept."""
+    return RichProgressBar(leave=True) if sys.stdout.isatty() else PlainProgress()
+
+
+class PlainProgress(ProgressBar):
+    """A line after each validation, and at a logging step when nothing was said for a while."""
+
+    silence = 10.0  # seconds
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._enabled = True
+        self._printed = 0.0
+
+    def enable(self) -> None:
+        self._enabled = True
+
+    def disable(self) -> None:
+        self._enabled = False
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self._printed = time.monotonic()
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        every = trainer.log_every_n_steps
+        if every and trainer.global_step % every == 0 and time.monotonic() - self._printed > self.silence:
+            self._line(trainer)
+
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        if trainer.state.fn == "fit" and not trainer.sanity_checking:
+            self._line(trainer)
+
+    def _line(self, trainer: pl.Trainer) -> None:
+        if not (self._enabled and trainer.is_global_zero):
+            return
+        metrics = [
+            f"{name} {float(value):.4f}"
+            for name, value in trainer.callback_metrics.items()
+            if name.startswith(("train/", "val/"))
+        ]
+        print(" | ".join([f"epoch {trainer.current_epoch}", f"step {trainer.global_step}", *metrics]), flush=True)
+        self._printed = time.monotonic()

@@ -1,0 +1,80 @@
+"""How a regressor follows a stream: one stream over time, and the error by position in the window."""
+
+from typing import Any
+
+import lightning.pytorch as pl
+import torch
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from seqmodels.callbacks.figures import publish
+from seqmodels.callbacks.stream_plot import Piece, piece, plot_pieces
+
+
+class StreamFigure(pl.Callback):
+    """Listens to validation and test steps that return `prediction`; draws after the test, else after the fit.
+
+    The lower panel tells whether the state is worth its name: where it is dropped at every window, the first steps of
+    a window are guesses.
+    """
+
+    def __init__(self, windows: int = 6) -> None:
+        """
+        Args:
+            windows: how many are drawn, the last ones read.
+        """
+        self.windows = windows
+        self._reset()
+
+    def _reset(self) -> None:
+        self._pieces: list[Piece] = []
+        self._read = 0
+        self._error_sum: Tensor | float = 0.0
+        self._count: Tensor | float = 0.0
+
+    def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self._reset()
+
+    def on_test_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self._reset()
+
+    def on_validation_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, *args: Any
+    ) -> None:
+        self._listen(outputs, batch)
+
+    def on_test_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, *args: Any
+    ) -> None:
+        self._listen(outputs, batch)
+
+    def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self._draw(trainer, "validation")
+
+    def on_test_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self._draw(trainer, "test")
+
+    def _listen(self, outputs: Any, batch: Any) -> None:
+        if "prediction" not in outputs:
+            return
+        prediction = outputs["prediction"].float()
+        error = torch.where(batch.mask, (prediction - batch.y).square().mean(-1), 0)
+        self._error_sum = self._error_sum + error.sum(0)
+        self._count = self._count + batch.mask.sum(0)
+        self._read += 1
+        self._pieces = [*self._pieces, piece(batch, prediction)][-self.windows :]
+
+    def _draw(self, trainer: pl.Trainer, stage: str) -> None:
+        if not self._pieces or not trainer.is_global_zero:
+            return
+        figure = Figure(figsize=(10, 5.5), layout="constrained")
+        above, below = figure.subplots(2, height_ratios=[3, 2])
+        name = trainer.datamodule.name  # type: ignore[attr-defined]
+        above.set_title(f"{name}, {stage}: the first stream, windows of {len(self._pieces[0].x)} steps")
+        plot_pieces(above, self._pieces, self._read - len(self._pieces))
+        error = (self._error_sum / self._count).cpu()  # type: ignore[union-attr]
+        below.plot(range(1, len(error) + 1), error, marker="o", markersize=3, color="tab:blue")
+        below.set_ylim(bottom=0)
+        below.set_xlabel("step in the window")
+        below.set_ylabel("mean squared error")
+        publish(trainer, f"stream_{stage}", figure)

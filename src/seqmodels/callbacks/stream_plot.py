@@ -1,0 +1,36 @@
+"""How a piece of a stream is drawn: input, target and prediction over time, with the borders of the windows."""
+
+from typing import NamedTuple
+
+import numpy as np
+from lightning.pytorch.utilities import move_data_to_device
+from matplotlib.axes import Axes
+from torch import Tensor
+
+
+class Piece(NamedTuple):
+    """One window of one stream on the CPU: x (T, D), y (T, Y), prediction (T, Y)."""
+
+    x: Tensor
+    y: Tensor
+    prediction: Tensor
+
+
+def piece(batch: Tensor, prediction: Tensor, row: int = 0) -> Piece:
+    """The given row of a window and of its prediction."""
+    return Piece(*move_data_to_device((batch.x[row], batch.y[row], prediction[row].detach().float()), "cpu"))
+
+
+def plot_pieces(axes: Axes, pieces: list[Piece], first_window: int = 0) -> None:
+    """Neighbouring windows of one stream; the first input and the first target are drawn."""
+    x, y, prediction = (np.concatenate([part[:, 0] for part in parts]) for parts in zip(*pieces, strict=True))
+    steps = len(pieces[0].x)
+    time = first_window * steps + np.arange(len(x))
+    axes.plot(time, x, color="0.6", linewidth=1, label="input")
+    axes.plot(time, y, color="tab:red", linewidth=1.5, label="target")
+    axes.plot(time, prediction, color="tab:blue", linewidth=1.5, label="prediction")
+    for window in range(first_window, first_window + len(pieces) + 1):
+        axes.axvline(window * steps - 0.5, color="0.85", linewidth=0.8, zorder=0)
+    axes.set_xlim(time[0] - 0.5, time[-1] + 0.5)
+    axes.set_xlabel("step")
+    axes.legend(loc="upper right", ncols=3, fontsize=8)

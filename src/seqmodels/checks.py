@@ -1,0 +1,104 @@
+"""A config against the code it configures: keys that nobody reads and values of the wrong type, before anything runs.
+
+Hydra refuses unknown keys on the command line, but not in a user's YAML, and it knows no types.
+"""
+
+import inspect
+from collections.abc import Callable
+from typing import Any, get_args, get_origin, get_type_hints
+
+from hydra.utils import get_object
+from omegaconf import DictConfig, OmegaConf
+from typeguard import TypeCheckError, check_type
+
+_DIRECTIVES = {"_target_", "_partial_", "_args_", "_recursive_", "_convert_"}
+
+
+def check_config(cfg: DictConfig) -> None:
+    """Check every node that has a `_target_`, at any depth.
+
+    Raises:
+        ValueError: names the key, what it holds and what it may hold.
+    """
+    _check_node(OmegaConf.to_container(cfg, resolve=True), "")
+
+
+def _check_node(node: Any, path: str) -> None:
+    if not isinstance(node, dict):
+        return
+    if "_target_" in node:
+        _check_arguments(node, path)
+    for key, value in node.items():
+        _check_node(value, f"{path}.{key}" if path else str(key))
+
+
+def _check_arguments(node: dict[str, Any], path: str) -> None:
+    try:
+        target = get_object(node["_target_"])
+    except Exception as error:
+        raise ValueError(f"{path}._target_={node['_target_']} cannot be imported: {error}") from error
+    hints = parameters(target)
+    for key, value in node.items():
+        if key in _DIRECTIVES:
+            continue
+        if key not in hints:
+            raise ValueError(
+                f"{path}.{key} is not known to {node['_target_']}; its keys are {', '.join(sorted(hints))}"
+            )
+        nested = isinstance(value, dict) and "_target_" in value
+        if not nested and not fits(value, hints[key]):
+            expected = str(hints[key]).replace("typing.", "")
+            expected = getattr(hints[key], "__name__", expected) if get_origin(hints[key]) is None else expected
+            raise ValueError(f"{path}.{key}={value!r} has the wrong type {type(value).__name__}; expected {expected}")
+
+
+def parameters(target: Callable[..., Any]) -> dict[str, Any]:
+    """Names and type hints of what a callable takes; `**kwargs` of a class means: and what its base class takes."""
+    classes = inspect.getmro(target) if inspect.isclass(target) else ()
+    functions = [vars(cls)["__init__"] for cls in classes if "__init__" in vars(cls)] or [target]
+    found: dict[str, Any] = {}
+    for function in functions:
+        try:
+            hints = get_type_hints(function)
+        except (NameError, TypeError):  # names imported for type checkers only
+            hints = {}
+        signature = inspect.signature(function).parameters.values()
+        for parameter in signature:
+            if parameter.name != "self" and parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+                found.setdefault(parameter.name, hints.get(parameter.name, Any))
+        if all(parameter.kind is not parameter.VAR_KEYWORD for parameter in signature):
+            break
+    return found
+
+
+def fits(value: Any, hint: Any) -> bool:
+    """Whether a YAML value is of the hinted type; YAML has lists where Python may want tuples."""
+    for candidate in (value, tuple(value)) if isinstance(value, list) else (value,):
+        try:
+            check_type(candidate, hint)
+        except TypeCheckError:
+            continue
+        except Exception:  # a hint that cannot be checked
+            return True
+        return not (isinstance(value, bool) and bool not in (hint, *get_args(hint)) and hint is not Any)
+    return False
+
+
+def key_of(cfg: DictConfig, section: str, message: str) -> str:
+    """A message that starts with `argument=value`, with the config's full key in front of it.
+
+    Args:
+        cfg: the whole config.
+        section: where the argument must stand, at any depth.
+        message: any other message is returned as it is.
+    """
+    argument, equals, _ = message.partition("=")
+    if equals and argument.isidentifier():
+        paths = [section]
+        while paths:
+            path = paths.pop(0)
+            node = OmegaConf.select(cfg, path)
+            if argument in node:
+                return f"{path}.{message}"
+            paths += [f"{path}.{key}" for key in node if OmegaConf.is_dict(node[key])]
+    return message

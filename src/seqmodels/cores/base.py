@@ -1,0 +1,72 @@
+"""The contract of every core: `y, state = core(x, state)`.
+
+Letters: B batch rows, T time steps, D feature width. Tensors are batch first: x is (B, T, D).
+"""
+
+from abc import ABC, abstractmethod
+
+import torch
+from torch import Tensor, nn
+
+State = tuple[Tensor, ...]
+"""What a stream remembers: every tensor is (B, ...), float or integer."""
+
+
+class Core(nn.Module, ABC):
+    """A causal sequence layer (or a stack of them) with an explicit state.
+
+    Every core obeys these laws; `tests/test_core_laws.py` proves them for each YAML in `conf/core/`:
+
+    - reading a sequence in pieces, carrying the state, equals reading it at once;
+    - rows of the batch do not influence each other;
+    - y at step t depends on x up to and including step t only.
+
+    Attributes:
+        input_size: D of the input.
+        output_size: D of the output.
+    """
+
+    input_size: int
+    output_size: int
+
+    @abstractmethod
+    def initial_state(
+        self, batch_size: int, device: torch.device | None = None, dtype: torch.dtype | None = None
+    ) -> State:
+        """The state of `batch_size` streams that have seen nothing yet."""
+
+    @abstractmethod
+    def forward(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State]:
+        """Read T steps.
+
+        Args:
+            x: (B, T, input_size).
+            state: what `forward` or `initial_state` returned; None means `initial_state`.
+
+        Returns:
+            y: (B, T, output_size), and the state after the last step, still part of the graph.
+        """
+
+    def reset_rows(self, state: State, rows: Tensor) -> State:
+        """Let some streams start anew and leave the others bit for bit as they are.
+
+        Args:
+            state: the state of B streams.
+            rows: (B,) bool, True where the stream starts anew. Whatever stood there, NaN included, is gone.
+        """
+        first = state[0]
+        fresh = self.initial_state(first.shape[0], first.device, first.dtype)
+        return tuple(
+            torch.where(rows.view(-1, *[1] * (old.dim() - 1)), new, old)
+            for old, new in zip(state, fresh, strict=True)
+        )
+
+
+def detach(state: State) -> State:
+    """The same state, cut off from the graph: where truncated back-propagation stops."""
+    return tuple(tensor.detach() for tensor in state)
+
+
+def batch_size(state: State) -> int:
+    """B, the number of streams that a state belongs to."""
+    return state[0].shape[0]

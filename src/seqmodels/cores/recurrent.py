@@ -1,0 +1,162 @@
+"""The classic recurrences: RNN (Elman 1990), LSTM (Hochreiter & Schmidhuber 1997), GRU (Cho et al. 2014).
+
+    RNN    h' = f(W x + U h + b), f = tanh or relu
+    LSTM   i, f, o = σ(W x + U h + b);  g = tanh(W x + U h + b);  c' = f c + i g;  h' = o tanh(c')
+    GRU    r, z = σ(W x + U h + b);  n = tanh(W x + b + r (U h + b'));  h' = (1 - z) n + z h
+
+torch's own kernels do the work. They want the state as (layers, B, H); here it is (B, layers, H), and the
+translation stays inside this file.
+"""
+
+import math
+from collections.abc import Callable
+from functools import partial
+from typing import Literal, get_args
+
+import torch
+from torch import Tensor, nn
+
+from seqmodels.cores.base import Core, State
+
+Init = Literal["torch", "glorot", "orthogonal"]
+
+
+class _Recurrent(Core):
+    """What the three share: the layout of the state and the initialisation.
+
+    Args:
+        kernel: torch's class, or a partial of it.
+        input_size: D of the input.
+        hidden_size: H, units per layer, and D of the output.
+        num_layers: layers stacked on top of each other.
+        dropout: probability of dropping an output between two layers, in [0, 1).
+        init: `torch` keeps torch's uniform ±1/sqrt(H), biases included. `glorot` draws the concatenated
+            [input, hidden] kernel of all gates Glorot-uniform, TensorFlow 1's default (Glorot & Bengio 2010).
+            `orthogonal` draws U of each gate orthogonal (Saxe et al. 2014) and W Glorot-uniform. Both set the
+            biases to zero.
+        single_bias: torch keeps two biases per gate; True holds the second at zero, as in TensorFlow 1.
+
+    Raises:
+        ValueError: a size is not positive or dropout is outside [0, 1).
+    """
+
+    state_tensors = 1
+
+    def __init__(
+        self,
+        kernel: Callable[..., nn.RNNBase],
+        input_size: int,
+        hidden_size: int,
+        num_layers: int,
+        dropout: float,
+        init: Init,
+        single_bias: bool,
+    ) -> None:
+        super().__init__()
+        for name, size in (("input_size", input_size), ("hidden_size", hidden_size), ("num_layers", num_layers)):
+            if size < 1:
+                raise ValueError(f"{name}={size} is not a size; give an integer of at least 1")
+        if not 0 <= dropout < 1:
+            raise ValueError(f"dropout={dropout} is outside [0, 1); it is the probability of dropping an output")
+        if init not in get_args(Init):
+            raise ValueError(f"init={init!r} is not known; choose {', '.join(get_args(Init))}")
+        self.input_size = input_size
+        self.output_size = hidden_size
+        self.num_layers = num_layers
+        self.rnn = kernel(input_size, hidden_size, num_layers, batch_first=True, dropout=dropout)
+        if init != "torch":
+            for weights in self.rnn.all_weights:
+                _initialise(init, *weights)
+        if single_bias:
+            for _, _, _, second_bias in self.rnn.all_weights:
+                nn.init.zeros_(second_bias).requires_grad_(False)
+
+    def initial_state(
+        self, batch_size: int, device: torch.device | None = None, dtype: torch.dtype | None = None
+    ) -> State:
+        weight = self.rnn.weight_hh_l0
+        shape = (batch_size, self.num_layers, self.output_size)
+        zeros = torch.zeros(shape, device=device or weight.device, dtype=dtype or weight.dtype)
+        return (zeros,) * self.state_tensors
+
+    def forward(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State]:
+        if state is None:
+            state = self.initial_state(x.shape[0], x.device, x.dtype)
+        layers_first = tuple(tensor.transpose(0, 1).contiguous() for tensor in state)
+        y, end = self.rnn(x, layers_first if self.state_tensors > 1 else layers_first[0])
+        ends = end if self.state_tensors > 1 else (end,)
+        return y, tuple(tensor.transpose(0, 1) for tensor in ends)
+
+
+@torch.no_grad()
+def _initialise(init: Init, w: Tensor, u: Tensor, bias: Tensor, second_bias: Tensor) -> None:
+    """One layer: w (G H, D) and u (G H, H) hold G gates one below the other."""
+    hidden = u.shape[1]
+    if init == "glorot":
+        fan_in, fan_out = w.shape[1] + hidden, u.shape[0]
+        limit = math.sqrt(6 / (fan_in + fan_out))
+        w.uniform_(-limit, limit)
+        u.uniform_(-limit, limit)
+    else:
+        for w_gate, u_gate in zip(w.split(hidden), u.split(hidden), strict=True):
+            nn.init.xavier_uniform_(w_gate)
+            nn.init.orthogonal_(u_gate)
+    bias.zero_()
+    second_bias.zero_()
+
+
+class RNN(_Recurrent):
+    """Elman's network. State: (h,) with h (B, layers, H). `nonlinearity` is f; the rest as in `_Recurrent`."""
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int = 1,
+        dropout: float = 0.0,
+        init: Init = "torch",
+        single_bias: bool = False,
+        nonlinearity: Literal["tanh", "relu"] = "tanh",
+    ) -> None:
+        kernel = partial(nn.RNN, nonlinearity=nonlinearity)
+        super().__init__(kernel, input_size, hidden_size, num_layers, dropout, init, single_bias)
+
+
+class LSTM(_Recurrent):
+    """Long short-term memory. State: (h, c), each (B, layers, H).
+
+    `forget_bias` is the forget gate's initial bias under `glorot` and `orthogonal` (Jozefowicz et al. 2015);
+    the rest as in `_Recurrent`.
+    """
+
+    state_tensors = 2
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int = 1,
+        dropout: float = 0.0,
+        init: Init = "torch",
+        single_bias: bool = False,
+        forget_bias: float = 1.0,
+    ) -> None:
+        super().__init__(nn.LSTM, input_size, hidden_size, num_layers, dropout, init, single_bias)
+        if init != "torch":
+            for _, _, bias, _ in self.rnn.all_weights:
+                nn.init.constant_(bias[hidden_size : 2 * hidden_size], forget_bias)  # torch's order: i, f, g, o
+
+
+class GRU(_Recurrent):
+    """Gated recurrent unit, torch's variant. State: (h,) with h (B, layers, H). Arguments as in `_Recurrent`."""
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int = 1,
+        dropout: float = 0.0,
+        init: Init = "torch",
+        single_bias: bool = False,
+    ) -> None:
+        super().__init__(nn.GRU, input_size, hidden_size, num_layers, dropout, init, single_bias)

@@ -1,0 +1,197 @@
+"""Images as sequences: what MNIST and digits share.
+
+The images lie in memory as uint8 and travel to the device as uint8; there they become sequences of floats in
+[0, 1], (B, T, D), with labels (B,).
+"""
+
+from typing import Any
+
+import lightning.pytorch as pl
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from seqmodels.datamodules.checks import check_at_least
+from seqmodels.datamodules.loading import OrderedBatches, ShuffledBatches, TensorRows, batch_loader
+from seqmodels.datamodules.views import (
+    Permutation,
+    PixelOrder,
+    View,
+    as_images,
+    as_sequence,
+    check_view,
+    pixel_order,
+    random_shift,
+    steps_and_width,
+)
+
+Images = tuple[Tensor, Tensor]
+"""(N, height, width) uint8 and (N,) int64."""
+
+
+class ImageSequences(pl.LightningDataModule):
+    """Labelled images, each read as one sequence.
+
+    Subclasses read the files: `prepare_data` (may be called twice) and `load(train)`.
+
+    Attributes:
+        name: the data really used.
+        input_size: D. output_size: number of classes. class_names: one a class.
+        input_stats: mean and standard deviation of the training pixels, or None when not normalised. The module
+            applies them.
+    """
+
+    name: str
+    endless = False
+    task = "classification"
+    notice: str | None = None
+
+    def __init__(
+        self,
+        shape: tuple[int, int],
+        class_names: list[str],
+        view: View = "rows",
+        permutation: Permutation | None = None,
+        permutation_seed: int = 92916,
+        normalize: bool = False,
+        shift: int = 0,
+        val_size: int = 5000,
+        split_seed: int = 0,
+        batch_size: int = 64,
+        eval_batch_size: int = 1000,
+        num_workers: int = 0,
+        overfit_batches: int = 0,
+        seed: int = 1,
+    ) -> None:
+        """
+        Args:
+            shape: (height, width) of an image.
+            class_names: what the labels 0, 1, ... mean.
+            view: rows (T = height, D = width), columns, or pixels (T = height * width, D = 1).
+            permutation: null, bit_reversal or random: a fixed order of the pixels.
+            permutation_seed: for `random`.
+            normalize: the module subtracts the training pixels' mean and divides by their standard deviation.
+            shift: augmentation; each training image moves by up to this many pixels.
+            val_size: images taken from the training set for validation, 0 for none.
+            split_seed: which ones.
+            batch_size: training images of one step, over all processes.
+            eval_batch_size: the same for validation and test.
+            num_workers: processes that prepare batches; 0 is fastest for data in memory.
+            overfit_batches: above 0, train on the first so many batches again and again.
+            seed: of the training order.
+
+        Raises:
+            ValueError: an argument is outside its range.
+        """
+        super().__init__()
+        check_view(view)
+        check_at_least(1, batch_size=batch_size, eval_batch_size=eval_batch_size)
+        check_at_least(0, val_size=val_size, num_workers=num_workers, overfit_batches=overfit_batches, shift=shift)
+        self.view: View = view
+        self.shape = shape
+        self.steps, self.input_size = steps_and_width(view, *shape)
+        self.output_size = len(class_names)
+        self.class_names = class_names
+        self.order: PixelOrder | None = None
+        if permutation is not None:
+            self.order = pixel_order(permutation, shape[0] * shape[1], permutation_seed)
+        self.normalize = normalize
+        self.shift = shift
+        self.val_size = val_size
+        self.split_seed = split_seed
+        self.batch_size = batch_size
+        self.eval_batch_size = eval_batch_size
+        self.num_workers = num_workers
+        self.overfit_batches = overfit_batches
+        self.seed = seed
+        self.input_stats: tuple[float, float] | None = None
+        self._parts: dict[str, TensorRows] = {}
+
+    def load(self, train: bool) -> Images:
+        """The training or the test images, whole."""
+        raise NotImplementedError
+
+    def setup(self, stage: str | None = None) -> None:
+        """Read the images and split them; the split depends on `split_seed` only.
+
+        Raises:
+            ValueError: `val_size` leaves nothing to train on.
+        """
+        if self._parts:
+            return
+        x, y = self.load(train=True)
+        if self.val_size >= len(x):
+            raise ValueError(
+                f"val_size={self.val_size} leaves nothing to train on: {self.name} has {len(x)} training images; "
+                f"give a val_size below that (0 for none)"
+            )
+        shuffled = torch.randperm(len(x), generator=torch.Generator().manual_seed(self.split_seed))
+        val, train = shuffled[: self.val_size], shuffled[self.val_size :].sort().values
+        self._parts = {
+            "train": TensorRows(x[train], y[train]),
+            "val": TensorRows(x[val], y[val]),
+            "test": TensorRows(*self.load(train=False)),
+        }
+        if self.normalize:
+            self.input_stats = _mean_and_std(self._parts["train"].x)
+
+    def train_dataloader(self) -> DataLoader[tuple[Tensor, Tensor]]:
+        rank, ranks = self._rank()
+        if self.batch_size % ranks:
+            raise ValueError(
+                f"batch_size={self.batch_size} is the batch over all processes and cannot be shared by {ranks}; "
+                f"give a multiple of {ranks}"
+            )
+        data = self._parts["train"]
+        limit = self.overfit_batches or None
+        batches = ShuffledBatches(len(data), self.batch_size, self.seed, rank, ranks, limit)
+        return batch_loader(data, batches, self.num_workers)
+
+    def val_dataloader(self) -> list[DataLoader[tuple[Tensor, Tensor]]]:
+        return [self._eval_loader("val")] if self.val_size else []
+
+    def test_dataloader(self) -> DataLoader[tuple[Tensor, Tensor]]:
+        return self._eval_loader("test")
+
+    def _eval_loader(self, part: str) -> DataLoader[tuple[Tensor, Tensor]]:
+        data = self._parts[part]
+        return batch_loader(data, OrderedBatches(len(data), self.eval_batch_size, *self._rank()), num_workers=0)
+
+    def _rank(self) -> tuple[int, int]:
+        return (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
+
+    def on_after_batch_transfer(self, batch: tuple[Tensor, Tensor], dataloader_idx: int) -> tuple[Tensor, Tensor]:
+        """uint8 images to float sequences, on the device; training images are shifted first."""
+        images, labels = batch
+        if self.shift and self.trainer is not None and self.trainer.training:
+            images = random_shift(images, self.shift)
+        return self.sequences(images), labels
+
+    def sequences(self, images: Tensor) -> Tensor:
+        """(B, height, width) uint8 images to (B, T, D) float sequences in [0, 1]."""
+        return as_sequence(images, self.view, self.order).float().div_(255)
+
+    def images(self, x: Tensor) -> Tensor:
+        """(B, T, D) sequences back to (B, height, width) images, to look at."""
+        return as_images(x, self.view, self.shape, self.order)
+
+    def summary(self) -> str:
+        """One line for the start of a run."""
+        sizes = ", ".join(f"{len(data):,} {part}" for part, data in self._parts.items())
+        order = f", pixels in order {self.order.name}" if self.order else ""
+        return f"{self.name}: {sizes}; {self.view}, {self.steps} steps of {self.input_size}{order}"
+
+    def facts(self) -> dict[str, Any]:
+        """What results.json keeps of the data beside its name."""
+        if self.order is None:
+            return {}
+        return {"permutation": {"name": self.order.name, "sha256": self.order.sha256}}
+
+
+def _mean_and_std(images: Tensor) -> tuple[float, float]:
+    """Of uint8 pixels as floats in [0, 1], exact to float64 through their histogram."""
+    counts = torch.bincount(images.flatten(), minlength=256).double()
+    levels = torch.arange(256, dtype=torch.float64) / 255
+    mean = (counts * levels).sum() / counts.sum()
+    variance = (counts * (levels - mean) ** 2).sum() / counts.sum()
+    return mean.item(), variance.sqrt().item()

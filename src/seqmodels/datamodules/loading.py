@@ -1,0 +1,106 @@
+"""Loaders over tensors in memory: which rows come when, for any number of processes.
+
+    epoch e:  order = f(seed, e)       3 1 4 0 5 2 7 6
+              global batches of 4     [3 1 4 0][5 2 7 6]
+              rank 0 of 2              3 1      5 2
+              rank 1 of 2                  4 0      7 6
+
+A batch is one vectorised index into the tensors, not B Python calls.
+"""
+
+import math
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+
+class TensorRows(Dataset[tuple[Tensor, Tensor]]):
+    """Rows of two tensors, (N, ...) and (N,), fetched a batch at a time."""
+
+    def __init__(self, x: Tensor, y: Tensor) -> None:
+        self.x, self.y = x, y
+
+    def __len__(self) -> int:
+        return len(self.y)
+
+    def __getitems__(self, rows: Tensor) -> tuple[Tensor, Tensor]:
+        return self.x[rows], self.y[rows]
+
+
+class ShuffledBatches(Sampler[Tensor]):
+    """The training order: every row once an epoch, in an order that depends on the seed and the epoch only.
+
+    The last batch of an epoch may be smaller. With several ranks each takes its share of every batch; up to
+    `ranks - 1` rows that cannot be shared equally are left out of that epoch, so that no rank waits for another.
+    """
+
+    def __init__(
+        self, rows: int, batch_size: int, seed: int, rank: int = 0, ranks: int = 1, limit: int | None = None
+    ) -> None:
+        """
+        Args:
+            rows: N, in the dataset.
+            batch_size: rows of a global batch, over all ranks.
+            seed: of the order.
+            rank: this process, of `ranks`.
+            ranks: how many processes share each batch.
+            limit: keep the first `limit` batches of epoch 0 and give these again and again.
+        """
+        self.rows, self.batch_size, self.seed = rows, batch_size, seed
+        self.rank, self.ranks, self.limit = rank, ranks, limit
+        self.epoch = 0
+
+    def __len__(self) -> int:
+        batches = math.ceil(self.rows // self.ranks * self.ranks / self.batch_size)
+        return batches if self.limit is None else min(self.limit, batches)
+
+    def __iter__(self) -> Iterator[Tensor]:
+        generator = torch.Generator().manual_seed(epoch_seed(self.seed, self.epoch))
+        if self.limit is None:
+            self.epoch += 1
+        order = torch.randperm(self.rows, generator=generator)[: self.rows // self.ranks * self.ranks]
+        for batch in order.split(self.batch_size)[: len(self)]:
+            yield batch.tensor_split(self.ranks)[self.rank]
+
+
+class OrderedBatches(Sampler[Tensor]):
+    """The evaluation order: every row once, first to last, in batches of nearly equal size."""
+
+    def __init__(self, rows: int, batch_size: int, rank: int = 0, ranks: int = 1) -> None:
+        """Arguments as in `ShuffledBatches`."""
+        self.rows, self.batches = rows, math.ceil(rows / batch_size)
+        self.rank, self.ranks = rank, ranks
+
+    def __len__(self) -> int:
+        return self.batches
+
+    def __iter__(self) -> Iterator[Tensor]:
+        for batch in torch.arange(self.rows).tensor_split(self.batches):
+            yield batch.tensor_split(self.ranks)[self.rank]
+
+
+def epoch_seed(seed: int, epoch: int) -> int:
+    """One seed from two, far apart for neighbouring epochs and seeds (the finaliser of SplitMix64, Steele 2014)."""
+    mask = 2**64 - 1
+    z = (seed * 0x9E3779B97F4A7C15 + (epoch + 1) * 0xD1B54A32D192ED03) & mask
+    z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & mask
+    z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & mask
+    return (z ^ (z >> 31)) >> 1
+
+
+def batch_loader(data: TensorRows, batches: Sampler[Tensor], num_workers: int) -> DataLoader[tuple[Tensor, Tensor]]:
+    """A DataLoader that hands the sampler's indices to the dataset whole and leaves the global generator alone."""
+    return DataLoader(
+        data,
+        batch_sampler=batches,  # type: ignore[arg-type]  # a tensor of indices serves as well as a list
+        collate_fn=_as_it_is,
+        num_workers=num_workers,
+        persistent_workers=num_workers > 0,
+        generator=torch.Generator(),
+    )
+
+
+def _as_it_is(batch: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+    return batch

@@ -1,0 +1,79 @@
+"""Endless streams, cut into windows.
+
+    stream 0   | 0 1 2 3 | 4 5 6 7 | 8 9 ...      row b of every batch is stream b, for ever;
+    stream 1   | 0 1 2 3 | 4 5 6 7 | 8 9 ...      batch i is window i of all streams
+               window 0    window 1
+
+`window(i)` is a pure function of i, so any number of worker processes gives the same batches in the same order.
+"""
+
+from collections.abc import Callable, Iterator
+from itertools import count
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, IterableDataset, get_worker_info
+
+
+class Window(NamedTuple):
+    """T consecutive steps of B streams.
+
+    Attributes:
+        x: (B, T, D) inputs.
+        y: (B, T, Y) targets.
+        reset: (B,) bool, rows whose stream starts anew at the start of this window.
+        mask: (B, T) bool, steps that count in the loss.
+    """
+
+    x: Tensor
+    y: Tensor
+    reset: Tensor
+    mask: Tensor
+
+
+class Windows(IterableDataset[Window]):
+    """Window 0, 1, 2, ... of a source, shared among the workers: worker w of W makes w, w + W, w + 2 W, ..."""
+
+    def __init__(self, window: Callable[[int], Window], stop: int | None, rows: slice) -> None:
+        """
+        Args:
+            window: makes window i of all streams.
+            stop: how many windows there are; None means endless.
+            rows: the streams that this process owns.
+        """
+        self.window, self.stop, self.rows = window, stop, rows
+
+    def __iter__(self) -> Iterator[Window]:
+        worker = get_worker_info()
+        first, stride = (worker.id, worker.num_workers) if worker else (0, 1)
+        for i in count(first, stride):
+            if self.stop is not None and i >= self.stop:
+                return
+            yield Window(*(tensor[self.rows] for tensor in self.window(i)))
+
+
+def window_loader(windows: Windows, num_workers: int) -> DataLoader[Window]:
+    """A DataLoader whose batches are the windows themselves, in order."""
+    return DataLoader(
+        windows, batch_size=None, collate_fn=_as_it_is, num_workers=num_workers, generator=torch.Generator()
+    )
+
+
+def _as_it_is(window: Window) -> Window:
+    return window
+
+
+def rank_rows(num_streams: int, rank: int, ranks: int) -> slice:
+    """The streams of one process: equal shares, in order.
+
+    Raises:
+        ValueError: the streams cannot be shared equally.
+    """
+    if num_streams % ranks:
+        raise ValueError(
+            f"num_streams={num_streams} are all streams together and cannot be shared by {ranks} processes; "
+            f"give a multiple of {ranks}"
+        )
+    share = num_streams // ranks
+    return slice(rank * share, (rank + 1) * share)

@@ -1,0 +1,101 @@
+"""Where metrics go: TensorBoard's event file and metrics.csv, both in the run's folder itself."""
+
+import csv
+import os
+from argparse import Namespace
+from pathlib import Path
+from typing import Any
+
+from lightning.fabric.loggers.tensorboard import TensorBoardLogger as FabricTensorBoardLogger
+from lightning.pytorch.loggers import Logger, TensorBoardLogger
+from lightning.pytorch.utilities.rank_zero import rank_zero_only
+
+
+class TensorBoard(TensorBoardLogger):
+    """Lightning's logger without version folders, without `hp_metric`, and with nothing but events in its folder."""
+
+    def __init__(self, folder: str | os.PathLike) -> None:
+        """
+        Args:
+            folder: of the run.
+        """
+        super().__init__(save_dir=folder, name="", version="", default_hp_metric=False)
+
+    @rank_zero_only
+    def log_hyperparams(  # type: ignore[override]
+        self, params: dict[str, Any] | Namespace, metrics: dict[str, float] | None = None, step: int | None = None
+    ) -> None:
+        """Fill TensorBoard's HParams page; call it once, after the run, with metrics that were logged before."""
+        if not metrics:
+            return
+        from torch.utils.tensorboard.summary import hparams
+
+        writer = self.experiment._get_file_writer()
+        for summary in hparams(dict(vars(params)) if isinstance(params, Namespace) else params, metrics):
+            writer.add_summary(summary)
+
+    @rank_zero_only
+    def save(self) -> None:
+        FabricTensorBoardLogger.save(self)  # Lightning's would add an hparams.yaml beside Hydra's config
+
+
+class MetricsCSV(Logger):
+    """`metrics.csv`: one row a logged step, columns `step`, `epoch`, then metrics in the order of their first coming.
+
+    Every value is in the file as soon as it is logged. Lightning's own CSVLogger deletes a file that is there; this one
+    never does.
+    """
+
+    def __init__(self, folder: str | os.PathLike) -> None:
+        """
+        Args:
+            folder: of the run.
+        """
+        super().__init__()
+        self.path = Path(folder) / "metrics.csv"
+        self._columns = ["step", "epoch"]
+        self._row: dict[str, float] = {}
+        self._row_start = 0
+
+    @property
+    def name(self) -> str:
+        return "csv"
+
+    @property
+    def version(self) -> str:
+        return ""
+
+    @rank_zero_only
+    def log_hyperparams(self, params: Any, *args: Any, **kwargs: Any) -> None:
+        """They are in the run's config already."""
+
+    @rank_zero_only
+    def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:
+        """Values of the same step share a row."""
+        same_row = bool(self._row) and self._row["step"] == step
+        self._row = (self._row if same_row else {"step": step or 0}) | metrics
+        new = [name for name in self._row if name not in self._columns]
+        if new or not self.path.exists():
+            self._columns += new
+            self._widen(drop_last=same_row)
+            same_row = False
+        with self.path.open("r+", newline="") as file:
+            if same_row:
+                file.seek(self._row_start)
+            else:
+                self._row_start = file.seek(0, os.SEEK_END)
+            csv.DictWriter(file, self._columns).writerow(self._row)
+            file.truncate()
+
+    def _widen(self, drop_last: bool) -> None:
+        """The rows so far under the columns of now."""
+        rows = []
+        if self.path.exists():
+            with self.path.open(newline="") as file:
+                rows = list(csv.DictReader(file))
+        unfinished = self.path.with_suffix(".csv.new")
+        with unfinished.open("w", newline="") as file:
+            writer = csv.DictWriter(file, self._columns)
+            writer.writeheader()
+            writer.writerows(rows[:-1] if drop_last else rows)
+        unfinished.replace(self.path)

@@ -1,0 +1,85 @@
+"""What the modules share: a core and a head, the optimiser, and when to log."""
+
+from collections.abc import Callable, Iterable
+from typing import Any, Literal, get_args
+
+import lightning.pytorch as pl
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
+
+from seqmodels.cores.base import Core
+
+HeadInit = Literal["torch", "glorot"]
+
+
+class SequenceModule(pl.LightningModule):
+    """A core, a linear head on top, and how both are optimised."""
+
+    task: str
+    input_mean: Tensor
+    input_std: Tensor
+
+    def __init__(
+        self,
+        core: Callable[..., Core],
+        optimizer: Callable[[Iterable[nn.Parameter]], Optimizer],
+        scheduler: Callable[[Optimizer, int], LRScheduler] | None,
+        input_size: int,
+        output_size: int,
+        input_stats: tuple[float, float] | None,
+        head_init: HeadInit,
+    ) -> None:
+        """
+        Args:
+            core: makes the core from `input_size`.
+            optimizer: makes the optimiser from the trainable parameters.
+            scheduler: makes the learning-rate schedule from the optimiser and the number of steps of the whole
+                training; None keeps the rate.
+            input_size: D of the input.
+            output_size: of the head.
+            input_stats: mean and standard deviation that normalise the input; None leaves it.
+            head_init: `torch`, or `glorot` with a zero bias (TensorFlow 1's dense layer).
+        """
+        super().__init__()
+        if head_init not in get_args(HeadInit):
+            raise ValueError(f"head_init={head_init!r} is not known; choose {' or '.join(get_args(HeadInit))}")
+        self.core = core(input_size=input_size)
+        self.head = nn.Linear(self.core.output_size, output_size)
+        if head_init == "glorot":
+            nn.init.xavier_uniform_(self.head.weight)
+            nn.init.zeros_(self.head.bias)
+        mean, std = input_stats or (0.0, 1.0)
+        self.register_buffer("input_mean", torch.tensor(mean))
+        self.register_buffer("input_std", torch.tensor(std))
+        self._normalizes = input_stats is not None
+        self._make_optimizer = optimizer
+        self._make_scheduler = scheduler
+
+    def normalized(self, x: Tensor) -> Tensor:
+        """The input as the core reads it."""
+        return (x - self.input_mean) / self.input_std if self._normalizes else x
+
+    def configure_optimizers(self) -> Any:
+        optimizer = self._make_optimizer([p for p in self.parameters() if p.requires_grad])
+        if self._make_scheduler is None:
+            return optimizer
+        steps = self.trainer.estimated_stepping_batches
+        if steps == float("inf"):
+            raise ValueError("a schedule needs to know when training ends; set trainer.max_steps or max_epochs")
+        return {
+            "optimizer": optimizer,
+            "lr_scheduler": {"scheduler": self._make_scheduler(optimizer, int(steps)), "interval": "step"},
+        }
+
+    @property
+    def logs_this_step(self) -> bool:
+        """Whether the trainer's loggers listen to this step; `self.log` costs 1 ms, so nobody else calls it."""
+        every = self.trainer.log_every_n_steps
+        return every > 0 and (self.global_step + 1) % every == 0
+
+    @property
+    def learning_rate(self) -> float:
+        """Of the first parameter group."""
+        return self.trainer.optimizers[0].param_groups[0]["lr"]

@@ -1,0 +1,121 @@
+"""One label for a whole sequence."""
+
+from collections.abc import Callable, Iterable
+from typing import Literal, get_args
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
+from torchmetrics import MeanMetric
+from torchmetrics.classification import MulticlassAccuracy
+
+from seqmodels.cores.base import Core, State
+from seqmodels.modules.base import HeadInit, SequenceModule
+
+Readout = Literal["last", "mean"]
+Batch = tuple[Tensor, Tensor] | tuple[Tensor, Tensor, Tensor]
+"""x (B, T, D), labels (B,), and, where sequences differ, lengths (B,): the rest of a row is padding on the right."""
+
+
+class SequenceClassifier(SequenceModule):
+    """Reads a sequence and says what it was.
+
+    Example:
+        logits, state = module(x)          # x (B, T, D), logits (B, classes)
+    """
+
+    task = "classification"
+
+    def __init__(
+        self,
+        core: Callable[..., Core],
+        optimizer: Callable[[Iterable[nn.Parameter]], Optimizer],
+        input_size: int,
+        output_size: int,
+        scheduler: Callable[[Optimizer, int], LRScheduler] | None = None,
+        input_stats: tuple[float, float] | None = None,
+        readout: Readout = "last",
+        dropout: float = 0.0,
+        label_smoothing: float = 0.0,
+        head_init: HeadInit = "torch",
+    ) -> None:
+        """
+        Args:
+            core, optimizer, scheduler, input_size, input_stats, head_init: as in `SequenceModule`.
+            output_size: number of classes.
+            readout: what the head reads: the output at the last valid step, or its mean over the valid steps.
+            dropout: probability of dropping an input of the head, in [0, 1).
+            label_smoothing: of the cross entropy, in [0, 1] (Szegedy et al. 2016).
+        """
+        super().__init__(core, optimizer, scheduler, input_size, output_size, input_stats, head_init)
+        if readout not in get_args(Readout):
+            raise ValueError(f"readout={readout!r} is not known; choose {' or '.join(get_args(Readout))}")
+        if not 0 <= dropout < 1:
+            raise ValueError(f"dropout={dropout} is outside [0, 1); it is the probability of dropping an output")
+        if not 0 <= label_smoothing <= 1:
+            raise ValueError(f"label_smoothing={label_smoothing} is outside [0, 1]")
+        self.readout = readout
+        self.dropout = nn.Dropout(dropout)
+        self.label_smoothing = label_smoothing
+        stages = ("val", "test")
+        self.losses = nn.ModuleDict({stage: MeanMetric() for stage in stages})
+        self.accuracies = nn.ModuleDict(
+            {stage: MulticlassAccuracy(output_size, average="micro") for stage in stages}
+        )
+
+    def forward(self, x: Tensor, state: State | None = None, lengths: Tensor | None = None) -> tuple[Tensor, State]:
+        """
+        Args:
+            x: (B, T, D) in physical units.
+            state: carried from earlier steps of the same sequences; None starts anew.
+            lengths: (B,) valid steps of each row, from 1 to T; None means T.
+
+        Returns:
+            logits (B, classes), and the state after step T.
+        """
+        y, state = self.core(self.normalized(x), state)
+        return self.head(self.dropout(read_out(y, self.readout, lengths))), state
+
+    def training_step(self, batch: Batch) -> Tensor:
+        logits, target = self._classify(batch)
+        loss = F.cross_entropy(logits, target, label_smoothing=self.label_smoothing)
+        if self.logs_this_step:
+            accuracy = (logits.argmax(-1) == target).float().mean()
+            self.log("train/loss", loss.detach(), prog_bar=True)
+            self.log_dict({"train/acc": accuracy, "lr": self.learning_rate})
+        return loss
+
+    def validation_step(self, batch: Batch) -> dict[str, Tensor]:
+        return self._evaluate("val", batch)
+
+    def test_step(self, batch: Batch) -> dict[str, Tensor]:
+        return self._evaluate("test", batch)
+
+    def predict_step(self, batch: Batch) -> Tensor:
+        """(B, classes) probabilities."""
+        return self._classify(batch)[0].softmax(-1)
+
+    def _classify(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        x, target, *lengths = batch
+        logits, _ = self(x, lengths=lengths[0] if lengths else None)
+        return logits, target
+
+    def _evaluate(self, stage: str, batch: Batch) -> dict[str, Tensor]:
+        logits, target = self._classify(batch)
+        self.losses[stage].update(F.cross_entropy(logits, target), weight=len(target))
+        self.accuracies[stage].update(logits, target)
+        self.log(f"{stage}/loss", self.losses[stage], batch_size=len(target))
+        self.log(f"{stage}/acc", self.accuracies[stage], batch_size=len(target), prog_bar=True)
+        return {"logits": logits, "target": target}
+
+
+def read_out(y: Tensor, readout: Readout, lengths: Tensor | None = None) -> Tensor:
+    """The (B, H) summary of (B, T, H) outputs: the last valid step, or the mean over the valid steps."""
+    if lengths is None:
+        return y[:, -1] if readout == "last" else y.mean(1)
+    if readout == "last":
+        return y[torch.arange(len(y), device=y.device), lengths - 1]
+    valid = torch.arange(y.shape[1], device=y.device) < lengths[:, None]
+    return torch.where(valid[..., None], y, 0).sum(1) / lengths[:, None]

@@ -1,0 +1,249 @@
+"""A run, from Python: `train(compose(["+experiment=mnist_lstm", "seed=2"]))`.
+
+The only file that turns config into objects.
+"""
+
+import logging
+import os
+import time
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import hydra
+import lightning.pytorch as pl
+import torch
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import InstantiationException
+from hydra.types import RunMode
+from hydra.utils import instantiate
+from lightning.pytorch.callbacks import ProgressBar
+from lightning.pytorch.utilities.exceptions import MisconfigurationException
+from lightning.pytorch.utilities.rank_zero import rank_zero_only
+from omegaconf import DictConfig, OmegaConf
+
+from seqmodels.announce import farewell, greeting, hyperparameters, results_of
+from seqmodels.callbacks.checkpoint import AtomicCheckpointIO
+from seqmodels.callbacks.interrupt import Interrupted
+from seqmodels.checks import check_config, key_of
+from seqmodels.paths import conf_dir
+from seqmodels.results import FILE, write_results
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Result:
+    """What `train` returns.
+
+    Attributes:
+        folder: of the run.
+        metrics: the last value of every metric, "test/acc" and so on.
+        monitor: the last value of the config's `monitor`; None if it was not measured.
+    """
+
+    folder: Path
+    metrics: dict[str, float]
+    monitor: float | None
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The objects of a run."""
+
+    datamodule: Any
+    module: Any
+    trainer: pl.Trainer
+
+
+def compose(overrides: Sequence[str] = ()) -> DictConfig:
+    """The config that `python -m seqmodels.train OVERRIDES` would use.
+
+    Raises:
+        hydra.errors.HydraException: an override names what does not exist.
+    """
+    with hydra.initialize_config_dir(str(conf_dir()), version_base="1.3"):
+        return hydra.compose("train", list(overrides))
+
+
+def train(cfg: DictConfig, folder: str | Path | None = None, overrides: Sequence[str] = ()) -> Result:
+    """Train, test, and leave everything about it in one folder.
+
+    Args:
+        cfg: from `compose`, or from Hydra's main.
+        folder: of the run; None makes outputs/<name>/<date_time>.
+        overrides: the words that led to `cfg`, for the record.
+
+    Raises:
+        ValueError, OSError: the input does not allow the run; the message says what to change.
+        KeyboardInterrupt: Ctrl-C; the last step is saved.
+    """
+    started = time.monotonic()
+    check_config(cfg)
+    folder = _new_folder(cfg, folder)
+    parts: Parts | None = None
+    metrics: dict[str, float] = {}
+    status = "failed"
+    try:
+        parts = build(cfg, folder)
+        metrics |= _fit_and_test(cfg, folder, parts)
+        status = "completed"
+    except (Interrupted, KeyboardInterrupt):
+        status = "interrupted"
+        raise KeyboardInterrupt from None
+    except MisconfigurationException as error:
+        raise ValueError(str(error)) from error
+    finally:
+        if rank_zero_only.rank == 0:
+            seconds = time.monotonic() - started
+            write_results(folder, results_of(cfg, parts, status, metrics, list(overrides), seconds))
+    if parts.trainer.is_global_zero:
+        farewell(parts.datamodule, metrics, folder)
+    return Result(folder, metrics, metrics.get(cfg.monitor))
+
+
+def build(cfg: DictConfig, folder: Path) -> Parts:
+    """Turn config into objects; sizes flow from the data to the module."""
+    _quieten_lightning()
+    with _explained(cfg, "datamodule"):
+        datamodule = instantiate(cfg.datamodule, seed=cfg.seed)
+        datamodule.prepare_data()
+        datamodule.setup("fit")
+    with _explained(cfg, "trainer"):
+        trainer = _trainer(cfg, folder, datamodule.endless)
+    _set_threads(cfg.threads, trainer)
+    pl.seed_everything(cfg.seed, workers=True, verbose=False)
+    with _explained(cfg, "module"):
+        module = instantiate(
+            cfg.module,
+            input_size=datamodule.input_size,
+            output_size=datamodule.output_size,
+            input_stats=datamodule.input_stats,
+        )
+    if module.task != datamodule.task:
+        fitting = {"classification": "module=classifier", "regression": "module=regressor"}[datamodule.task]
+        raise ValueError(
+            f"{type(module).__name__} does {module.task}, but the data {datamodule.name!r} is for {datamodule.task}; "
+            f"use {fitting} with it, or choose another datamodule"
+        )
+    return Parts(datamodule, module, trainer)
+
+
+def _quieten_lightning() -> None:
+    """What it says at every start says nothing about the run; our own block does."""
+    for name in ("lightning.pytorch", "lightning.fabric"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    warnings.filterwarnings("ignore", ".*does not have many workers.*")  # data in memory wants none
+    warnings.filterwarnings("ignore", ".*LeafSpec.*deprecated.*")  # Lightning 2.6 with torch 2.15
+
+
+def _trainer(cfg: DictConfig, folder: Path, endless: bool) -> pl.Trainer:
+    accelerator = cfg.trainer.accelerator
+    if accelerator in ("gpu", "cuda") and not (torch.cuda.is_available() or torch.backends.mps.is_available()):
+        raise ValueError(
+            f"accelerator={accelerator} but torch sees no GPU here (torch {torch.__version__}); "
+            "use trainer=cpu, or install a driver and a torch build that match"
+        )
+    callbacks = [instantiate(callback) for callback in (cfg.callbacks or {}).values() if callback]
+    if not cfg.trainer.enable_progress_bar:
+        callbacks = [callback for callback in callbacks if not isinstance(callback, ProgressBar)]
+    trainer: pl.Trainer = instantiate(
+        cfg.trainer,
+        default_root_dir=str(folder),
+        callbacks=callbacks,
+        logger=[instantiate(logger, folder=str(folder)) for logger in (cfg.logger or {}).values() if logger],
+        plugins=[AtomicCheckpointIO()],
+        **(_stream_limits(cfg.trainer) if endless else {}),
+    )
+    if trainer.world_size > 1 and HydraConfig.initialized() and HydraConfig.get().mode == RunMode.MULTIRUN:
+        raise ValueError(
+            f"devices={cfg.trainer.devices}: several processes inside a multirun (-m) do not work yet; "
+            "run the jobs one by one without -m, or with one device each"
+        )
+    return trainer
+
+
+def _stream_limits(trainer: DictConfig) -> dict[str, Any]:
+    """A stream has no epochs: its training ends by steps or time, and validation intervals are parts of the whole."""
+    if trainer.max_steps == -1 and trainer.max_time is None:
+        raise ValueError("this data is an endless stream and nothing ends the training; set trainer.max_steps")
+    interval = trainer.val_check_interval
+    if isinstance(interval, float):
+        interval = max(1, int(interval * trainer.max_steps)) if trainer.max_steps > 0 else 1000
+    return {"val_check_interval": interval, "check_val_every_n_epoch": None, "max_epochs": -1}
+
+
+def _set_threads(threads: int | str, trainer: pl.Trainer) -> None:
+    """`auto` shares the cores among this machine's processes, unless OMP_NUM_THREADS says otherwise."""
+    if threads == "auto":
+        if "OMP_NUM_THREADS" in os.environ:
+            return
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        threads = max(1, cores // trainer.num_devices)
+    if not isinstance(threads, int) or threads < 1:
+        raise ValueError(f"threads={threads!r} is not a number of threads; give an integer of at least 1, or auto")
+    torch.set_num_threads(threads)
+    if trainer.world_size > 1:
+        os.environ["OMP_NUM_THREADS"] = str(threads)  # else Lightning chooses for its child processes
+
+
+def _fit_and_test(cfg: DictConfig, folder: Path, parts: Parts) -> dict[str, float]:
+    datamodule, module, trainer = parts.datamodule, parts.module, parts.trainer
+    if trainer.is_global_zero:
+        greeting(cfg, parts, folder)
+    trainer.fit(module, datamodule=datamodule)
+    metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
+    if cfg.test:
+        _choose_weights(cfg.test, folder, module)
+        trainer.test(module, datamodule=datamodule, verbose=False)
+        metrics |= {name: float(value) for name, value in trainer.callback_metrics.items()}
+    if cfg.monitor not in metrics:
+        log.warning("monitor=%s was not measured; there is: %s", cfg.monitor, ", ".join(metrics) or "nothing")
+    for logger in trainer.loggers:
+        logger.log_hyperparams(hyperparameters(cfg, datamodule), metrics)
+        logger.finalize("success")
+    return metrics
+
+
+def _choose_weights(test: str, folder: Path, module: pl.LightningModule) -> None:
+    if test not in ("best", "last"):
+        raise ValueError(f"test={test!r} is not known; choose best, last or false")
+    best = folder / "checkpoints" / "best.ckpt"
+    if test == "best" and best.exists():
+        module.load_state_dict(torch.load(best, map_location="cpu", weights_only=True)["state_dict"])
+
+
+def _new_folder(cfg: DictConfig, folder: str | Path | None) -> Path:
+    """Make the run's folder, with its config in it.
+
+    Raises:
+        FileExistsError: it holds a run already.
+    """
+    if folder is None:
+        folder = Path("outputs") / cfg.name / f"{datetime.now():%Y-%m-%d_%H-%M-%S_%f}"
+    folder = Path(folder).absolute()
+    if rank_zero_only.rank != 0:
+        return folder
+    if any((folder / name).exists() for name in (FILE, "metrics.csv", "checkpoints")):
+        raise FileExistsError(f"{folder} holds a run already and will not be overwritten; choose another folder")
+    config = folder / ".hydra" / "config.yaml"
+    if not config.exists():
+        config.parent.mkdir(parents=True, exist_ok=True)
+        OmegaConf.save(cfg, config)
+    return folder
+
+
+@contextmanager
+def _explained(cfg: DictConfig, section: str) -> Iterator[None]:
+    """Let a complaint about an argument name its full key: `batch_size=0` becomes `datamodule.batch_size=0`."""
+    try:
+        yield
+    except (InstantiationException, ValueError, MisconfigurationException) as error:
+        cause = error.__cause__ if isinstance(error, InstantiationException) else error
+        if isinstance(cause, ValueError | MisconfigurationException):
+            raise ValueError(key_of(cfg, section, str(cause))) from error
+        raise (cause or error) from None

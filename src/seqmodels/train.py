@@ -1,0 +1,42 @@
+"""Train a model:
+
+    python -m seqmodels.train +experiment=mnist_lstm
+"""
+
+import sys
+
+import hydra
+from omegaconf import DictConfig
+
+from seqmodels.command import run_command
+from seqmodels.naming import register_resolvers
+from seqmodels.paths import conf_dir
+
+register_resolvers()
+
+
+@hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="train")
+def _job(cfg: DictConfig) -> float | None:
+    """One job: its value of `monitor`, so that Hydra's sweepers can use it."""
+    from hydra.core.hydra_config import HydraConfig
+
+    from seqmodels.run import train  # here, so that --help and a typo do not wait for torch
+
+    job = HydraConfig.get()
+    return train(cfg, job.runtime.output_dir, list(job.overrides.task)).monitor
+
+
+def main() -> None:
+    """The command `seqmodels-train`, the same as `python -m seqmodels.train`."""
+    sys.argv[1:] = multirun_first(sys.argv[1:])
+    run_command(_job)
+
+
+def multirun_first(words: list[str]) -> list[str]:
+    """Hydra refuses `-m` between overrides; here it may stand anywhere."""
+    flags = [word for word in words if word in ("-m", "--multirun")]
+    return flags[:1] + [word for word in words if word not in flags]
+
+
+if __name__ == "__main__":
+    main()
