@@ -138,6 +138,7 @@ def _quieten_lightning() -> None:
     for name in ("lightning.pytorch", "lightning.fabric"):
         logging.getLogger(name).setLevel(logging.WARNING)
     warnings.filterwarnings("ignore", ".*does not have many workers.*")  # data in memory wants none
+    warnings.filterwarnings("ignore", ".*Total length of `list` across ranks is zero.*")  # no validation is a choice
     warnings.filterwarnings("ignore", ".*LeafSpec.*deprecated.*")  # Lightning 2.6 with torch 2.15
 
 

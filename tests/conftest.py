@@ -1,0 +1,51 @@
+"""Where tests find the real MNIST, and how they run the command inside this process."""
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+from seqmodels.paths import conf_dir
+
+
+@pytest.fixture(scope="session")
+def mnist_root() -> Path:
+    """The folder of the real MNIST."""
+    root = os.environ.get("SEQMODELS_DATA")
+    if not root or not (Path(root) / "MNIST" / "raw").is_dir():
+        pytest.skip("no real MNIST: set SEQMODELS_DATA to a folder that holds MNIST/raw")
+    return Path(root)
+
+
+@pytest.fixture(autouse=True)
+def _away_from_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every test works in a folder of its own, on one thread, with nothing left in the environment."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("PL_GLOBAL_SEED", "PL_SEED_WORKERS"):
+        monkeypatch.delenv(name, raising=False)
+    torch.set_num_threads(1)
+
+
+@pytest.fixture
+def command(monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
+    """`command("+experiment=sine_rnn", ...)`: what `python -m seqmodels.train` does, and its exit code."""
+    from seqmodels import train
+
+    def run(*words: str) -> int:
+        monkeypatch.setattr(sys, "argv", ["seqmodels-train", *words])
+        monkeypatch.delenv("HYDRA_FULL_ERROR", raising=False)
+        try:
+            train.main()
+        except SystemExit as leave:
+            return int(leave.code or 0)
+        return 0
+
+    return run
+
+
+def options(group: str) -> list[str]:
+    """The YAMLs of a config group, by name."""
+    return sorted(path.stem for path in (conf_dir() / group).glob("*.yaml"))

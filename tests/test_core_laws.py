@@ -1,0 +1,130 @@
+"""The laws of `seqmodels.cores.base`, for every YAML in conf/core/. A new core is tested by adding its YAML."""
+
+import itertools
+from collections.abc import Callable
+
+import pytest
+import torch
+from hydra.utils import instantiate
+from torch import Tensor
+
+from seqmodels.cores.base import Core, State, batch_size, detach
+from seqmodels.run import compose
+from tests.conftest import options
+
+D = 3
+TOLERANCE = {torch.float64: 1e-10, torch.float32: 1e-5}
+CORES = options("core")
+SELECTION = [(1, 1, 1), (1, 7, 2), (2, 7, 1), (5, 7, 2), (64, 7, 1), (2, 300, 2), (64, 300, 1)]
+SIZES = [  # B, T, layers: each value here in the default run, all combinations with -m slow
+    pytest.param(*size, marks=[] if size in SELECTION else pytest.mark.slow)
+    for size in itertools.product([1, 2, 5, 64], [1, 7, 300], [1, 2])
+]
+
+pytestmark = pytest.mark.parametrize("name", CORES)
+
+
+def make_core(name: str, layers: int = 1, dtype: torch.dtype = torch.float64) -> Core:
+    torch.manual_seed(3)
+    cfg = compose([f"core={name}", "module.core.hidden_size=8"])
+    if "num_layers" in cfg.module.core:
+        cfg.module.core.num_layers = layers
+    return instantiate(cfg.module.core)(input_size=D).to(dtype).eval()
+
+
+def signal(b: int, t: int, dtype: torch.dtype = torch.float64) -> Tensor:
+    return torch.randn(b, t, D, dtype=dtype, generator=torch.Generator().manual_seed(5))
+
+
+def assert_same(a: Tensor | State, b: Tensor | State, dtype: torch.dtype) -> None:
+    tolerance = TOLERANCE[dtype]
+    for left, right in zip(a, b, strict=True) if isinstance(a, tuple) else [(a, b)]:
+        torch.testing.assert_close(left, right, atol=tolerance, rtol=tolerance)
+
+
+@pytest.mark.parametrize("dtype", TOLERANCE, ids=str)
+@pytest.mark.parametrize(("b", "t", "layers"), SIZES)
+def test_reading_in_pieces_is_reading_at_once(name: str, b: int, t: int, layers: int, dtype: torch.dtype) -> None:
+    core, x = make_core(name, layers, dtype), signal(b, t, dtype)
+    whole, end = core(x)
+    assert whole.shape == (b, t, core.output_size)
+    for pieces in ([t], [1] * min(t, 5) + [t - 5] * (t > 5), [t // 2, t - t // 2] if t > 1 else [1]):
+        state, parts = None, []
+        for part in x.split(pieces, dim=1):
+            y, state = core(part, state)
+            parts.append(y)
+        assert_same(torch.cat(parts, 1), whole, dtype)
+        assert_same(state, end, dtype)
+
+
+@pytest.mark.parametrize("dtype", TOLERANCE, ids=str)
+@pytest.mark.parametrize(("b", "t", "layers"), SIZES)
+def test_a_window_is_its_steps(name: str, b: int, t: int, layers: int, dtype: torch.dtype) -> None:
+    core, x = make_core(name, layers, dtype), signal(b, t, dtype)
+    state, steps = core.initial_state(b), []
+    for step in range(t):
+        y, state = core(x[:, step : step + 1], state)
+        steps.append(y)
+    assert_same(torch.cat(steps, 1), core(x)[0], dtype)
+
+
+@pytest.mark.parametrize("dtype", TOLERANCE, ids=str)
+@pytest.mark.parametrize(("b", "t", "layers"), SIZES)
+def test_rows_do_not_meet(name: str, b: int, t: int, layers: int, dtype: torch.dtype) -> None:
+    core, x = make_core(name, layers, dtype), signal(b, t, dtype)
+    order = torch.randperm(b, generator=torch.Generator().manual_seed(1))
+    y, state = core(x)
+    y_permuted, state_permuted = core(x[order])
+    assert_same(y_permuted, y[order], dtype)
+    assert_same(state_permuted, tuple(tensor[order] for tensor in state), dtype)
+
+
+@pytest.mark.parametrize(("b", "t", "layers"), SIZES)
+def test_the_future_has_no_influence(name: str, b: int, t: int, layers: int) -> None:
+    core, x = make_core(name, layers), signal(b, t)
+    half = t // 2
+    other = x.clone()
+    other[:, half:] += 1
+    assert_same(core(other)[0][:, :half], core(x)[0][:, :half], torch.float64)
+    assert not torch.allclose(core(other)[0][:, half:], core(x)[0][:, half:])
+
+
+@pytest.mark.parametrize(("b", "t", "layers"), SIZES)
+def test_the_state_is_batch_first_and_starts_where_none_starts(name: str, b: int, t: int, layers: int) -> None:
+    core, x = make_core(name, layers), signal(b, t)
+    state = core.initial_state(b)
+    assert all(tensor.shape[0] == b for tensor in state)
+    assert batch_size(state) == b
+    torch.testing.assert_close(core(x, state), core(x, None), atol=0, rtol=0)
+    assert [s.shape for s in core(x)[1]] == [s.shape for s in state]
+
+
+@pytest.mark.parametrize("layers", [1, 2])
+def test_reset_rows_touches_those_rows_alone(name: str, layers: int) -> None:
+    core = make_core(name, layers)
+    _, state = core(signal(5, 7))
+    rows = torch.tensor([False, True, False, True, False])
+    spoilt = tuple(tensor.detach().clone() for tensor in state)
+    for tensor in spoilt:
+        if tensor.is_floating_point():
+            tensor[rows] = float("nan")
+    fresh = core.initial_state(5)
+    for before, after, start in zip(spoilt, core.reset_rows(spoilt, rows), fresh, strict=True):
+        assert torch.equal(after[~rows], before[~rows])
+        assert torch.equal(after[rows], start[rows])
+    assert core(signal(5, 7), core.reset_rows(spoilt, rows))[0].isfinite().all()
+
+
+@pytest.mark.parametrize("layers", [1, 2])
+def test_gradients_flow_through_the_carried_state_until_it_is_detached(name: str, layers: int) -> None:
+    core, x = make_core(name, layers), signal(2, 30)
+    parameters = [p for p in core.parameters() if p.requires_grad]
+
+    def gradient(cut: Callable[[State], State]) -> tuple[Tensor, ...]:
+        y, state = core(x[:, :13])
+        last, _ = core(x[:, 13:], cut(state))
+        return torch.autograd.grad(last.square().sum() + y.square().sum(), parameters)
+
+    whole = torch.autograd.grad(core(x)[0].square().sum(), parameters)
+    assert_same(gradient(lambda state: state), whole, torch.float64)
+    assert any(not torch.allclose(a, b) for a, b in zip(gradient(detach), whole, strict=True))
