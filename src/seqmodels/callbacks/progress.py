@@ -10,7 +10,14 @@ from lightning.pytorch.callbacks import ProgressBar, RichProgressBar
 
 def progress() -> ProgressBar:
     """The bar where someone watches, the lines where the output is kept."""
-    return RichProgressBar(leave=True) if sys.stdout.isatty() else PlainProgress()
+    return Bar(leave=True) if sys.stdout.isatty() else PlainProgress()
+
+
+class Bar(RichProgressBar):
+    """Lightning's bar, without the "/-2" that it puts after the epoch of an endless stream."""
+
+    def _get_train_description(self, current_epoch: int) -> str:
+        return super()._get_train_description(current_epoch).replace("/-2", "")
 
 
 class PlainProgress(ProgressBar):

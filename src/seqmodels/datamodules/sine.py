@@ -44,6 +44,7 @@ class SineStream(pl.LightningDataModule):
         span: float | None = None,
         dt: float | None = None,
         endpoint: bool = False,
+        float32_time: bool = False,
         frequency: Sequence[float] = (1.0, 1.0),
         phase: Sequence[float] = (0.0, 0.0),
         noise_std: float = 0.0,
@@ -62,6 +63,8 @@ class SineStream(pl.LightningDataModule):
             span: time from the start of one window to the start of the next. Give this or `dt`.
             dt: time between two steps.
             endpoint: the last step of a window is the first of the next one, as in np.linspace.
+            float32_time: round time to float32 before anything is computed from it, as the tutorials do; the error grows
+                with the stream.
             frequency: [lowest, highest] angular frequency ω in radians per unit of time, drawn uniformly.
             phase: [lowest, highest] φ in radians, drawn uniformly.
             noise_std: standard deviation of the Gaussian noise on the input; the target has none.
@@ -100,6 +103,7 @@ class SineStream(pl.LightningDataModule):
         self.span = self.dt * steps_between
         self.num_streams = num_streams
         self.window = window
+        self.time_dtype = np.float32 if float32_time else np.float64
         self.noise_std = noise_std
         self.horizon = horizon
         self.target_shift = target_shift
@@ -120,7 +124,7 @@ class SineStream(pl.LightningDataModule):
     def make_window(self, stage: str, i: int) -> Window:
         """Window i of all streams of a stage, x and y (num_streams, T, 1); a pure function of its arguments."""
         frequency, phase = self._waves[stage]
-        time = i * self.span + self._steps
+        time = (i * self.span + self._steps).astype(self.time_dtype).astype(np.float64)
         angle = np.outer(frequency, time) + phase[:, None]
         x = np.sin(angle)
         if self.horizon is None:

@@ -1,0 +1,128 @@
+"""The sine source: windows are pure functions of their index, rows never change places."""
+
+import itertools
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from seqmodels.datamodules.sine import SineStream
+from seqmodels.datamodules.stream import Window, rank_rows
+
+MANY = {"num_streams": 6, "window": 8, "dt": 0.2, "frequency": [0.5, 2.0], "phase": [0.0, 6.28], "noise_std": 0.3}
+
+
+def first(data: SineStream, n: int) -> list[Window]:
+    return list(itertools.islice(data.train_dataloader(), n))
+
+
+def equal(a: Window, b: Window) -> bool:
+    return all(torch.equal(left, right) for left, right in zip(a, b, strict=True))
+
+
+def test_the_tutorials_windows() -> None:
+    data = SineStream(window=10, span=math.pi, endpoint=True)
+    for k, window in enumerate(first(data, 60)):
+        steps = np.linspace(k * np.pi, (k + 1) * np.pi, 10)
+        np.testing.assert_allclose(window.x[0, :, 0], np.sin(steps), atol=1e-6)
+        np.testing.assert_allclose(window.y[0, :, 0], np.cos(steps), atol=1e-6)
+        assert window.mask.all()
+        assert window.reset.tolist() == [k == 0]
+
+
+def test_windows_join_without_a_gap() -> None:
+    data = SineStream(**{**MANY, "noise_std": 0.0})
+    x = torch.cat([window.x for window in first(data, 5)], 1)[..., 0].double()
+    frequency, phase = data._waves["train"]
+    time = np.arange(40) * 0.2
+    np.testing.assert_allclose(x, np.sin(np.outer(frequency, time) + phase[:, None]), atol=1e-6)
+    assert frequency.min() >= 0.5
+    assert frequency.max() <= 2
+    assert len(set(frequency)) == 6
+
+
+def test_precision_does_not_fade_on_a_long_stream() -> None:
+    data = SineStream(dt=0.01, span=None, window=100)
+    i = 10_000_000
+    np.testing.assert_allclose(
+        data.make_window("train", i).x[0, :, 0], np.sin((i * 100 + np.arange(100)) * 0.01), atol=1e-6
+    )
+
+
+def test_horizon_looks_ahead() -> None:
+    data = SineStream(**{**MANY, "noise_std": 0.0, "target_shift": None, "horizon": 3})
+    windows = first(data, 3)
+    x, y = (torch.cat([getattr(window, name) for window in windows], 1) for name in "xy")
+    torch.testing.assert_close(y[:, :-3], x[:, 3:])
+
+
+def test_noise_is_on_the_input_only() -> None:
+    noisy, clean = first(SineStream(**MANY), 200), first(SineStream(**{**MANY, "noise_std": 0.0}), 200)
+    difference = torch.stack([a.x - b.x for a, b in zip(noisy, clean, strict=True)])
+    assert difference.std().item() == pytest.approx(0.3, rel=0.03)
+    assert abs(difference.mean().item()) < 0.01
+    assert all(torch.equal(a.y, b.y) for a, b in zip(noisy, clean, strict=True))
+
+
+def test_a_window_is_a_function_of_its_index_alone() -> None:
+    data = SineStream(**MANY)
+    late = data.make_window("train", 7)
+    assert equal(late, first(SineStream(**MANY), 8)[7])
+    assert equal(late, data.make_window("train", 7))
+    assert not torch.equal(late.x, SineStream(**MANY, seed=2).make_window("train", 7).x)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_workers_give_the_same_stream(workers: int) -> None:
+    pairs = zip(first(SineStream(**MANY), 20), first(SineStream(**MANY, num_workers=workers), 20), strict=True)
+    assert all(equal(a, b) for a, b in pairs)
+
+
+def test_ranks_own_rows() -> None:
+    data = SineStream(**MANY)
+    whole = data.make_window("train", 3)
+    parts = [Window(*(tensor[rank_rows(6, rank, 3)] for tensor in whole)) for rank in range(3)]
+    assert equal(Window(*(torch.cat(tensors) for tensors in zip(*parts, strict=True))), whole)
+    with pytest.raises(ValueError, match=r"num_streams=6 .* cannot be shared by 4 processes"):
+        rank_rows(6, 0, 4)
+
+
+def test_held_out_streams_are_others_and_begin_anew() -> None:
+    data = SineStream(**MANY, val_windows=4, test_windows=3)
+    (val,), (test,) = data.val_dataloader(), data.test_dataloader()
+    val_windows, again, test_windows = list(val), list(val), list(test)
+    assert (len(val_windows), len(test_windows)) == (4, 3)
+    assert all(equal(a, b) for a, b in zip(val_windows, again, strict=True))
+    assert val_windows[0].reset.all()
+    assert not val_windows[1].reset.any()
+    waves = [set(np.concatenate(data._waves[stage])) for stage in ("train", "val", "test")]
+    assert not (waves[0] & waves[1] or waves[0] & waves[2] or waves[1] & waves[2])
+
+
+def test_overfit_windows_come_again() -> None:
+    data = SineStream(**MANY, overfit_batches=2)
+    assert not data.endless
+    loader = data.train_dataloader()
+    one, two = list(loader), list(loader)
+    assert len(one) == 2
+    assert all(equal(a, b) for a, b in zip(one, two, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"dt": None}, "span=None and dt=None: give exactly one"),
+        ({"span": 1.0}, "span=1.0 and dt=0.2: give exactly one"),
+        ({"dt": 0.0}, "dt=0.0 is not a time"),
+        ({"horizon": 2}, "give exactly one of them"),
+        ({"num_streams": 0}, "num_streams=0 is too small"),
+        ({"window": 0}, "window=0 is too small"),
+        ({"window": 1, "endpoint": True}, "endpoint=True needs window of at least 2"),
+        ({"frequency": [2.0, 1.0]}, r"frequency=\[2.0, 1.0\] is not a range"),
+        ({"noise_std": -1.0}, "noise_std=-1.0 is negative"),
+    ],
+)
+def test_wrong_arguments_are_named(wrong: dict, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        SineStream(**{**MANY, **wrong})
