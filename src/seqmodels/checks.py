@@ -5,21 +5,28 @@ Hydra refuses unknown keys on the command line, but not in a user's YAML, and it
 
 import inspect
 from collections.abc import Callable
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from hydra.utils import get_object
 from omegaconf import DictConfig, OmegaConf
 from typeguard import TypeCheckError, check_type
 
+ROOT_KEYS = {
+    *("name", "seed", "threads", "monitor", "mode", "test", "checkpoint"),
+    *("datamodule", "module", "trainer", "callbacks", "logger"),
+}
 _DIRECTIVES = {"_target_", "_partial_", "_args_", "_recursive_", "_convert_"}
 
 
 def check_config(cfg: DictConfig) -> None:
-    """Check every node that has a `_target_`, at any depth.
+    """Check the root keys and, at any depth, every node that has a `_target_`.
 
     Raises:
         ValueError: names the key, what it holds and what it may hold.
     """
+    for key in cfg:
+        if key not in ROOT_KEYS:
+            raise ValueError(f"{key} is not a key of a run; its keys are {', '.join(sorted(ROOT_KEYS))}")
     _check_node(OmegaConf.to_container(cfg, resolve=True), "")
 
 
@@ -47,9 +54,17 @@ def _check_arguments(node: dict[str, Any], path: str) -> None:
             )
         nested = isinstance(value, dict) and "_target_" in value
         if not nested and not fits(value, hints[key]):
-            expected = str(hints[key]).replace("typing.", "")
-            expected = getattr(hints[key], "__name__", expected) if get_origin(hints[key]) is None else expected
-            raise ValueError(f"{path}.{key}={value!r} has the wrong type {type(value).__name__}; expected {expected}")
+            raise ValueError(f"{path}.{key}={value!r} {_complaint(key, value, hints[key])}")
+
+
+def _complaint(key: str, value: Any, hint: Any) -> str:
+    choices = [choice for part in (hint, *get_args(hint)) if get_origin(part) is Literal for choice in get_args(part)]
+    if choices:
+        article = "an" if key[0] in "aeiou" else "a"
+        names = [str(choice) for choice in choices] + ["null"] * (type(None) in get_args(hint))
+        return f"is not {article} {key}; choose {', '.join(names[:-1])} or {names[-1]}"
+    expected = str(hint).replace("typing.", "") if get_args(hint) else getattr(hint, "__name__", str(hint))
+    return f"has the wrong type {type(value).__name__}; expected {expected}"
 
 
 def parameters(target: Callable[..., Any]) -> dict[str, Any]:
@@ -93,12 +108,13 @@ def key_of(cfg: DictConfig, section: str, message: str) -> str:
         message: any other message is returned as it is.
     """
     argument, equals, _ = message.partition("=")
-    if equals and argument.isidentifier():
-        paths = [section]
-        while paths:
-            path = paths.pop(0)
-            node = OmegaConf.select(cfg, path)
-            if argument in node:
-                return f"{path}.{message}"
-            paths += [f"{path}.{key}" for key in node if OmegaConf.is_dict(node[key])]
-    return message
+    if not equals or not argument.isidentifier():
+        return message
+    found, paths = [], [section]
+    while paths:
+        path = paths.pop(0)
+        node = OmegaConf.select(cfg, path)
+        if argument in node:
+            found.append((not message.startswith(f"{argument}={node[argument]!r}"), path))
+        paths += [f"{path}.{key}" for key in node if OmegaConf.is_dict(node[key])]
+    return f"{min(found, key=lambda place: place[0])[1]}.{message}" if found else message

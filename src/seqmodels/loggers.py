@@ -9,6 +9,7 @@ from typing import Any
 from lightning.fabric.loggers.tensorboard import TensorBoardLogger as FabricTensorBoardLogger
 from lightning.pytorch.loggers import Logger, TensorBoardLogger
 from lightning.pytorch.utilities.rank_zero import rank_zero_only
+from torch import Tensor
 
 
 class TensorBoard(TensorBoardLogger):
@@ -73,7 +74,9 @@ class MetricsCSV(Logger):
     def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:
         """Values of the same step share a row."""
         same_row = bool(self._row) and self._row["step"] == step
-        self._row = (self._row if same_row else {"step": step or 0}) | metrics
+        self._row = (self._row if same_row else {"step": step or 0}) | {
+            name: value.item() if isinstance(value, Tensor) else value for name, value in metrics.items()
+        }
         new = [name for name in self._row if name not in self._columns]
         if new or not self.path.exists():
             self._columns += new

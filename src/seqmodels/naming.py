@@ -18,8 +18,8 @@ def job_folder(number: int, overrides: list[str]) -> str:
         key, _, value = override.lstrip("+~").partition("=")
         if key.partition("@")[0] in _NOT_IN_NAMES or "/" in value or "\\" in value:
             continue
-        parts.append(f"{key.rpartition('.')[2]}-{value}")
-    return re.sub(r"[^A-Za-z0-9._-]+", "-", "_".join(parts))[:LONGEST].rstrip("-_.")
+        parts.append("-".join(filter(None, [key.rpartition(".")[2], re.sub(r"[\[\](){}'\" ]", "", value)])))
+    return re.sub(r"[^A-Za-z0-9._-]", "-", "_".join(parts))[:LONGEST].rstrip("-_.")
 
 
 def register_resolvers() -> None:

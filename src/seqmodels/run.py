@@ -20,7 +20,7 @@ import torch
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import InstantiationException
 from hydra.types import RunMode
-from hydra.utils import instantiate
+from hydra.utils import get_class, instantiate
 from lightning.pytorch.callbacks import ProgressBar
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.utilities.rank_zero import rank_zero_only
@@ -90,7 +90,7 @@ def train(cfg: DictConfig, folder: str | Path | None = None, overrides: Sequence
     status = "failed"
     try:
         parts = build(cfg, folder)
-        metrics |= _fit_and_test(cfg, folder, parts)
+        _fit_and_test(cfg, folder, parts, metrics)
         status = "completed"
     except (Interrupted, KeyboardInterrupt):
         status = "interrupted"
@@ -98,6 +98,8 @@ def train(cfg: DictConfig, folder: str | Path | None = None, overrides: Sequence
     except MisconfigurationException as error:
         raise ValueError(str(error)) from error
     finally:
+        if parts is not None:
+            metrics |= _measured(parts.trainer)
         if rank_zero_only.rank == 0:
             seconds = time.monotonic() - started
             write_results(folder, results_of(cfg, parts, status, metrics, list(overrides), seconds))
@@ -113,6 +115,7 @@ def build(cfg: DictConfig, folder: Path) -> Parts:
         datamodule = instantiate(cfg.datamodule, seed=cfg.seed)
         datamodule.prepare_data()
         datamodule.setup("fit")
+    _check_task(cfg, datamodule)
     with _explained(cfg, "trainer"):
         trainer = _trainer(cfg, folder, datamodule.endless)
     _set_threads(cfg.threads, trainer)
@@ -124,13 +127,17 @@ def build(cfg: DictConfig, folder: Path) -> Parts:
             output_size=datamodule.output_size,
             input_stats=datamodule.input_stats,
         )
+    return Parts(datamodule, module, trainer)
+
+
+def _check_task(cfg: DictConfig, datamodule: Any) -> None:
+    module = get_class(cfg.module._target_)
     if module.task != datamodule.task:
         fitting = {"classification": "module=classifier", "regression": "module=regressor"}[datamodule.task]
         raise ValueError(
-            f"{type(module).__name__} does {module.task}, but the data {datamodule.name!r} is for {datamodule.task}; "
+            f"{module.__name__} does {module.task}, but the data {datamodule.name!r} is for {datamodule.task}; "
             f"use {fitting} with it, or choose another datamodule"
         )
-    return Parts(datamodule, module, trainer)
 
 
 def _quieten_lightning() -> None:
@@ -193,22 +200,25 @@ def _set_threads(threads: int | str, trainer: pl.Trainer) -> None:
         os.environ["OMP_NUM_THREADS"] = str(threads)  # else Lightning chooses for its child processes
 
 
-def _fit_and_test(cfg: DictConfig, folder: Path, parts: Parts) -> dict[str, float]:
+def _measured(trainer: pl.Trainer) -> dict[str, float]:
+    return {name: float(value) for name, value in trainer.callback_metrics.items()}
+
+
+def _fit_and_test(cfg: DictConfig, folder: Path, parts: Parts, metrics: dict[str, float]) -> None:
     datamodule, module, trainer = parts.datamodule, parts.module, parts.trainer
     if trainer.is_global_zero:
         greeting(cfg, parts, folder)
     trainer.fit(module, datamodule=datamodule)
-    metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
+    metrics |= _measured(trainer)
     if cfg.test:
         _choose_weights(cfg.test, folder, module)
         trainer.test(module, datamodule=datamodule, verbose=False)
-        metrics |= {name: float(value) for name, value in trainer.callback_metrics.items()}
+        metrics |= _measured(trainer)
     if cfg.monitor not in metrics:
         log.warning("monitor=%s was not measured; there is: %s", cfg.monitor, ", ".join(metrics) or "nothing")
     for logger in trainer.loggers:
         logger.log_hyperparams(hyperparameters(cfg, datamodule), metrics)
         logger.finalize("success")
-    return metrics
 
 
 def _choose_weights(test: str, folder: Path, module: pl.LightningModule) -> None:

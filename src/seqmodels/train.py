@@ -3,7 +3,9 @@
     python -m seqmodels.train +experiment=mnist_lstm
 """
 
+import os
 import sys
+from pathlib import Path
 
 import hydra
 from omegaconf import DictConfig
@@ -29,7 +31,26 @@ def _job(cfg: DictConfig) -> float | None:
 def main() -> None:
     """The command `seqmodels-train`, the same as `python -m seqmodels.train`."""
     sys.argv[1:] = multirun_first(sys.argv[1:])
-    run_command(_job)
+    run_command(_main)
+
+
+def _main() -> None:
+    refuse_used_folder(sys.argv[1:])
+    _job()
+
+
+def refuse_used_folder(words: list[str]) -> None:
+    """Hydra writes its config into the run's folder before `_job` could object.
+
+    Raises:
+        FileExistsError: the folder that the user chose holds a run.
+    """
+    if "LOCAL_RANK" in os.environ:  # a further process of a distributed run shares the folder
+        return
+    for word in words:
+        key, _, folder = word.partition("=")
+        if key in ("hydra.run.dir", "hydra.sweep.dir") and any(Path(folder).glob("*")):
+            raise FileExistsError(f"{folder} holds a run already and will not be overwritten; choose another {key}")
 
 
 def multirun_first(words: list[str]) -> list[str]:

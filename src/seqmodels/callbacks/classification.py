@@ -69,7 +69,7 @@ class ClassificationFigures(pl.Callback):
             wrong_first = [*self._wrong, *self._right][: self.mistakes]
             for name, shown, what in (
                 ("samples", self._first, "the first test images"),
-                ("mistakes", wrong_first, f"test images, the {len(self._wrong)} wrong ones first"),
+                ("mistakes", wrong_first, "test images, wrong ones first"),
             ):
                 images = data.images(torch.stack([x for x, *_ in shown]).cpu())
                 publish(trainer, name, sample_figure(images, shown, names, f"{data.name}: {what}"))

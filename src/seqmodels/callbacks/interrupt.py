@@ -1,6 +1,7 @@
 """Ctrl-C ends a run between two steps, not inside one."""
 
 import signal
+import threading
 from types import FrameType
 from typing import Any
 
@@ -29,20 +30,20 @@ class StopOnCtrlC(pl.Callback):
         self._asked = False
         self._before: Any = None
 
-    def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
-        self._asked = False
-        try:
-            self._before = signal.signal(signal.SIGINT, self._ask)
-        except ValueError:  # not in the main thread: there is no Ctrl-C to catch
-            self._before = None
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self._listen()
 
-    def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
-        if self._before is not None:
-            signal.signal(signal.SIGINT, self._before)
-            self._before = None
+    def on_test_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self._listen()
+
+    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self._forget()
+
+    def on_test_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self._forget()
 
     def on_exception(self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException) -> None:
-        self.teardown(trainer, pl_module, "")
+        self._forget()
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
@@ -68,6 +69,16 @@ class StopOnCtrlC(pl.Callback):
         if (batch_idx + 1) % (trainer.log_every_n_steps or 50):
             return False
         return trainer.strategy.reduce_boolean_decision(self._asked, all=False)
+
+    def _listen(self) -> None:
+        self._asked = False
+        if threading.current_thread() is threading.main_thread():  # elsewhere there is no Ctrl-C to catch
+            self._before = signal.signal(signal.SIGINT, self._ask)
+
+    def _forget(self) -> None:
+        if self._before is not None:
+            signal.signal(signal.SIGINT, self._before)
+            self._before = None
 
     def _ask(self, signum: int, frame: FrameType | None) -> None:
         if self._asked:

@@ -5,6 +5,7 @@ from typing import Any
 import lightning.pytorch as pl
 import torch
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from torch import Tensor
 
 from seqmodels.callbacks.figures import publish
@@ -74,7 +75,8 @@ class StreamFigure(pl.Callback):
         plot_pieces(above, self._pieces, self._read - len(self._pieces))
         error = (self._error_sum / self._count).cpu()  # type: ignore[union-attr]
         below.plot(range(1, len(error) + 1), error, marker="o", markersize=3, color="tab:blue")
-        below.set_ylim(bottom=0)
+        below.set_ylim(0, 1.1 * float(error.max()))
+        below.xaxis.set_major_locator(MaxNLocator(integer=True))
         below.set_xlabel("step in the window")
         below.set_ylabel("mean squared error")
         publish(trainer, f"stream_{stage}", figure)

@@ -1,0 +1,128 @@
+"""What composes, what is checked before anything runs, and what must be refused."""
+
+from pathlib import Path
+
+import hydra
+import pytest
+from hydra.errors import HydraException
+from omegaconf import OmegaConf, open_dict
+
+from seqmodels.checks import check_config, fits, key_of
+from seqmodels.naming import job_folder
+from seqmodels.paths import conf_dir
+from seqmodels.run import compose
+from seqmodels.train import multirun_first
+from tests.conftest import options
+
+GROUPS = ("datamodule", "module", "core", "optimizer", "scheduler", "trainer", "callbacks", "logger")
+CHOICES = [(group, option) for group in GROUPS for option in options(group)]
+ADDED = [(group, option) for group in ("experiment", "debug") for option in options(group)]
+
+
+@pytest.mark.parametrize(("group", "option"), CHOICES)
+def test_every_option_composes_and_fits_its_code(group: str, option: str) -> None:
+    check_config(compose([f"{group}={option}"]))
+
+
+@pytest.mark.parametrize(("group", "option"), ADDED)
+def test_every_experiment_composes_and_fits_its_code(group: str, option: str) -> None:
+    check_config(compose([f"+{group}={option}"]))
+
+
+def test_every_experiment_is_named_like_its_file_and_says_how_to_run_it() -> None:
+    for name in options("experiment"):
+        assert compose([f"+experiment={name}"]).name == name
+        text = (conf_dir() / "experiment" / f"{name}.yaml").read_text()
+        assert f"python -m seqmodels.train +experiment={name}\n" in text
+        assert "# Expected: " in text
+
+
+@pytest.mark.parametrize("base", [[], ["+experiment=mnist_lstm"], ["module=regressor", "datamodule=sine"]])
+def test_core_and_optimizer_can_be_chosen_and_changed(base: list[str]) -> None:
+    cfg = compose([*base, "core=gru", "module.core.hidden_size=7", "optimizer=adamw", "module.optimizer.lr=0.5"])
+    assert cfg.module.core._target_.endswith(".GRU")
+    assert cfg.module.core.hidden_size == 7
+    assert cfg.module.optimizer._target_.endswith(".AdamW")
+    assert cfg.module.optimizer.lr == 0.5
+    assert "forget_bias" not in cfg.module.core
+
+
+def test_the_command_line_wins_over_the_experiment() -> None:
+    assert compose(["+experiment=mnist_lstm"]).module.optimizer.lr == 0.01
+    assert compose(["+experiment=mnist_lstm", "module.optimizer.lr=0.02"]).module.optimizer.lr == 0.02
+
+
+@pytest.mark.parametrize("typo", ["sede=1", "module.core.hiden_size=3", "core=lstn", "+experiment=mnist"])
+def test_hydra_refuses_typos(typo: str) -> None:
+    with pytest.raises(HydraException):
+        compose([typo])
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "message"),
+    [
+        ("module.core.forget_bias", 1.0, "module.core.forget_bias is not known to seqmodels.cores.recurrent.GRU"),
+        ("datamodule.batchsize", 3, "datamodule.batchsize is not known to .*; its keys are .*batch_size"),
+        ("trainer.max_epoch", 3, "trainer.max_epoch is not known to lightning.pytorch.Trainer"),
+        ("callbacks.last.every", 3, "callbacks.last.every is not known"),
+        ("datamodule.batch_size", "many", "datamodule.batch_size='many' has the wrong type str; expected int"),
+        ("datamodule.batch_size", 6.4, "datamodule.batch_size=6.4 has the wrong type float; expected int"),
+        ("datamodule.batch_size", True, "datamodule.batch_size=True has the wrong type bool"),
+        ("module.core.hidden_size", None, "module.core.hidden_size=None has the wrong type NoneType; expected int"),
+        ("module.optimizer.lr", "fast", "module.optimizer.lr='fast' has the wrong type str"),
+        ("trainer.max_epochs", "two", "trainer.max_epochs='two' has the wrong type str"),
+        ("module.core._target_", "seqmodels.cores.none.X", "module.core._target_=seqmodels.cores.none.X cannot be"),
+    ],
+)
+def test_keys_and_types_are_checked_against_the_code(path: str, value: object, message: str) -> None:
+    cfg = compose(["core=gru"])
+    with open_dict(cfg):
+        OmegaConf.update(cfg, path, value, force_add=True)
+    with pytest.raises(ValueError, match=message):
+        check_config(cfg)
+
+
+@pytest.mark.parametrize(
+    ("value", "hint", "expected"),
+    [
+        (1, float, True),
+        (1.5, int, False),
+        (True, int, False),
+        (True, bool, True),
+        (None, int | None, True),
+        ([0.9, 0.999], tuple[float, float], True),
+        ([1, 2], list[int], True),
+        (["a"], list[int], False),
+    ],
+)
+def test_fits(value: object, hint: object, expected: bool) -> None:
+    assert fits(value, hint) is expected
+
+
+def test_messages_get_the_full_key() -> None:
+    cfg = compose()
+    assert key_of(cfg, "module", "hidden_size=-1 is bad") == "module.core.hidden_size=-1 is bad"
+    assert key_of(cfg, "module", "dropout=2 is bad") == "module.dropout=2 is bad"
+    assert key_of(cfg, "datamodule", "view='row' is bad") == "datamodule.view='row' is bad"
+    assert key_of(cfg, "datamodule", "no argument here") == "no argument here"
+
+
+def test_job_folders_are_readable_and_safe() -> None:
+    assert job_folder(0, ["+experiment=mnist_lstm", "core=lstm", "seed=1"]) == "0_core-lstm_seed-1"
+    assert job_folder(3, ["module.core.hidden_size=64", "datamodule.root=/a/b"]) == "3_hidden_size-64"
+    assert job_folder(1, ["datamodule.frequency=[0.5,2]", "~logger"]) == "1_frequency-0.5-2_logger"
+    assert len(job_folder(12, [f"key{i}=value" for i in range(40)])) <= 100
+
+
+def test_multirun_may_stand_anywhere() -> None:
+    assert multirun_first(["a=1", "-m", "b=2"]) == ["-m", "a=1", "b=2"]
+    assert multirun_first(["a=1", "--multirun"]) == ["--multirun", "a=1"]
+    assert multirun_first(["a=1"]) == ["a=1"]
+
+
+def test_users_add_their_own_configs(tmp_path: Path) -> None:
+    (tmp_path / "experiment").mkdir()
+    (tmp_path / "experiment" / "mine.yaml").write_text("# @package _global_\nname: mine\n")
+    with hydra.initialize_config_dir(str(conf_dir()), version_base="1.3"):
+        cfg = hydra.compose("train", [f"hydra.searchpath=[file://{tmp_path}]", "+experiment=mine"])
+    assert cfg.name == "mine"

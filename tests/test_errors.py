@@ -1,0 +1,151 @@
+"""Wrong input: one message with the remedy, an exit code, no traceback, nothing lost."""
+
+import json
+import logging
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import torch
+
+Command = Callable[..., int]
+
+
+@pytest.fixture(autouse=True)
+def _loggers_as_before() -> Iterator[None]:
+    handlers = logging.root.handlers[:]
+    yield
+    for handler in logging.root.handlers:
+        if handler not in handlers:
+            handler.close()
+    logging.root.handlers[:] = handlers
+
+
+def only_run() -> Path:
+    (folder,) = Path("outputs").glob("*/*")
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["datamodule.viw=rows"], "datamodule.viw"),
+        (["core=lstn"], "Could not find 'core/lstn'"),
+        (["+experiment=mnist"], "Could not find 'experiment/mnist'"),
+        (["+core.hidden=3"], "core is not a key of a run"),
+        (["datamodule.batch_size=many"], "datamodule.batch_size='many' has the wrong type str; expected int"),
+        (["datamodule.view=row"], "datamodule.view='row' is not a view; choose rows, columns or pixels"),
+        (["datamodule.val_size=5000"], "datamodule.val_size=5000 leaves nothing to train on"),
+        (["datamodule.batch_size=0"], "datamodule.batch_size=0 is too small; give an integer of at least 1"),
+        (["module.core.hidden_size=-3"], "module.core.hidden_size=-3 is not a size"),
+        (["module.core.dropout=1.5"], "module.core.dropout=1.5 is outside [0, 1)"),
+        (["module.dropout=1"], "module.dropout=1 is outside [0, 1)"),
+        (["module.optimizer.lr=-1"], "Invalid learning rate: -1"),
+        (["module=regressor"], "StreamRegressor does regression, but the data 'digits' is for classification; use module=cl"),
+        (["datamodule=sine", "trainer.max_steps=3"], "use module=regressor with it"),
+        (["datamodule=sine", "module=regressor"], "set trainer.max_steps"),
+        (["threads=0"], "threads=0 is not a number of threads"),
+        (["test=always"], "test='always' is not known; choose best, last or false"),
+        (["mode=most"], "mode='most' is not known; choose min or max"),
+        (["monitor=val/accuracy"], "val/accuracy"),
+        (["checkpoint.every_n_steps=0"], "checkpoint.every_n_steps=0 is not an interval"),
+    ],
+)
+def test_wrong_input(command: Command, capfd: pytest.CaptureFixture[str], words: list[str], message: str) -> None:
+    datamodule = [] if any(word.startswith("datamodule=") for word in words) else ["datamodule=digits"]
+    assert command(*datamodule, "trainer=cpu", *words) == 1
+    shown = capfd.readouterr()
+    assert message in shown.err
+    assert "Traceback" not in shown.out + shown.err
+
+
+@pytest.mark.skipif(torch.cuda.is_available() or torch.backends.mps.is_available(), reason="there is a GPU")
+def test_no_gpu(command: Command, capfd: pytest.CaptureFixture[str]) -> None:
+    assert command("datamodule=digits", "trainer=gpu") == 1
+    assert "trainer.accelerator=gpu but torch sees no GPU here" in capfd.readouterr().err
+
+
+def test_a_folder_that_cannot_be_made(command: Command, capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("mine")
+    assert command("datamodule=digits", f"hydra.run.dir={tmp_path}/file/run") == 1
+    shown = capfd.readouterr().err
+    assert str(tmp_path / "file") in shown
+    assert "Traceback" not in shown
+    assert (tmp_path / "file").read_text() == "mine"
+
+
+def test_a_run_is_never_overwritten(command: Command, capfd: pytest.CaptureFixture[str]) -> None:
+    words = ["+experiment=sine_rnn", "hydra.run.dir=mine", "callbacks=default", "test=false"]
+    assert command(*words) == 0
+    before = {path: path.read_bytes() for path in Path("mine").rglob("*") if path.is_file()}
+    assert command(*words, "seed=2") == 1
+    assert "mine holds a run already" in capfd.readouterr().err
+    assert {path: path.read_bytes() for path in Path("mine").rglob("*") if path.is_file()} == before
+
+
+def test_full_error_shows_where(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.argv", ["seqmodels-train", "datamodule=digits", "datamodule.view=row"])
+    monkeypatch.setenv("HYDRA_FULL_ERROR", "1")
+    from seqmodels import train
+
+    with pytest.raises(ValueError, match="view"):
+        train.main()
+
+
+def test_a_loss_that_is_no_number(command: Command, capfd: pytest.CaptureFixture[str]) -> None:
+    """The sixth window makes the weights overflow; the checkpoint of step 4 stays."""
+    words = ["+experiment=sine_rnn", "optimizer=sgd", "module.optimizer.lr=1e30", "checkpoint.every_n_steps=1"]
+    assert command(*words, "trainer.max_steps=50", "callbacks=default") == 1
+    shown = capfd.readouterr().err
+    assert "train/loss became" in shown
+    assert " at step " in shown
+    assert "optimizer.lr" in shown
+    folder = only_run()
+    assert json.loads((folder / "results.json").read_text())["status"] == "failed"
+    weights = torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)["state_dict"]
+    assert all(tensor.isfinite().all() for tensor in weights.values())
+
+
+def test_ctrl_c(command: Command, capfd: pytest.CaptureFixture[str]) -> None:
+    """A real SIGINT in the middle of training: the step is finished, saved and reported."""
+
+    def interrupt() -> None:
+        while not list(Path("outputs").glob("*/*/metrics.csv")):
+            time.sleep(0.05)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    threading.Thread(target=interrupt, daemon=True).start()
+    before = signal.getsignal(signal.SIGINT)
+    code = command("+experiment=sine_stream", "trainer=cpu", "trainer.max_steps=1000000", "trainer.log_every_n_steps=1")
+    assert code == 130
+    assert signal.getsignal(signal.SIGINT) is before
+    results = json.loads((only_run() / "results.json").read_text())
+    assert results["status"] == "interrupted"
+    assert results["metrics"]["train/loss"] > 0
+    last = torch.load(only_run() / "checkpoints" / "last.ckpt", weights_only=True)
+    assert last["global_step"] == results["steps"] > 0
+    assert "Traceback" not in capfd.readouterr().err
+
+
+def test_several_processes_in_a_sweep_are_refused(command: Command, capfd: pytest.CaptureFixture[str]) -> None:
+    assert command("-m", "datamodule=digits", "trainer=ddp_cpu", "seed=1,2") == 1
+    assert "several processes inside a multirun" in capfd.readouterr().err
+    assert len(list(Path("outputs").glob("train/sweep_*/*/results.json"))) == 2
+
+
+def test_a_sweep(command: Command, capfd: pytest.CaptureFixture[str]) -> None:
+    """`-m` in the middle; a failing job does not stop the others, and the exit code tells."""
+    code = command("+experiment=sine_rnn", "test=false", "callbacks=none", "-m", "core=rnn,gru", "trainer.max_steps=3,-5")
+    assert code == 1
+    folders = {path.parent.name: json.loads(path.read_text()) for path in Path("outputs").glob("sine_rnn/sweep_*/*/results.json")}
+    assert {name: results["status"] for name, results in folders.items()} == {
+        "0_test-False_callbacks-none_core-rnn_max_steps-3": "completed",
+        "1_test-False_callbacks-none_core-rnn_max_steps--5": "failed",
+        "2_test-False_callbacks-none_core-gru_max_steps-3": "completed",
+        "3_test-False_callbacks-none_core-gru_max_steps--5": "failed",
+    }
+    assert "max_steps" in capfd.readouterr().err
