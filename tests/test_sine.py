@@ -36,10 +36,10 @@ def test_windows_join_without_a_gap() -> None:
     x = torch.cat([window.x for window in first(data, 5)], 1)[..., 0].double()
     frequency, phase = data._waves["train"]
     time = np.arange(40) * 0.2
-    np.testing.assert_allclose(x, np.sin(np.outer(frequency, time) + phase[:, None]), atol=1e-6)
+    np.testing.assert_allclose(x, np.sin(frequency * time + phase), atol=1e-6)
     assert frequency.min() >= 0.5
     assert frequency.max() <= 2
-    assert len(set(frequency)) == 6
+    assert len(set(frequency[:, 0])) == 6
 
 
 def test_precision_does_not_fade_on_a_long_stream() -> None:
@@ -96,7 +96,7 @@ def test_held_out_streams_are_others_and_begin_anew() -> None:
     assert all(equal(a, b) for a, b in zip(val_windows, again, strict=True))
     assert val_windows[0].reset.all()
     assert not val_windows[1].reset.any()
-    waves = [set(np.concatenate(data._waves[stage])) for stage in ("train", "val", "test")]
+    waves = [set(np.concatenate(data._waves[stage])[:, 0]) for stage in ("train", "val", "test")]
     assert not (waves[0] & waves[1] or waves[0] & waves[2] or waves[1] & waves[2])
 
 

@@ -106,6 +106,13 @@ class BestCheckpoint(ModelCheckpoint):
             raise ValueError(f"mode={mode!r} is not known; choose min or max, whichever is better for {monitor}")
         super().__init__(filename="best", monitor=monitor, mode=mode, enable_version_counter=False)
 
+    @property
+    def state_key(self) -> str:
+        return "BestCheckpoint"  # Lightning asks for it at every hook and would put it together from all settings
+
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
         self.dirpath = str(Path(trainer.default_root_dir) / "checkpoints")
         super().setup(trainer, pl_module, stage)
+
+    def on_train_batch_end(self, *args: Any) -> None:
+        """Nothing: a best value comes from a validation or at the end of an epoch."""

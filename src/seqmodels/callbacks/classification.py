@@ -81,18 +81,21 @@ Shown = tuple[Tensor, int, int, float]
 
 def sample_figure(images: Tensor, shown: list[Shown], names: list[str], title: str) -> Figure:
     """Images (N, height, width) in rows of ten, with true and predicted class; wrong ones in red."""
-    rows = -(-len(shown) // 10)
-    figure = Figure(figsize=(10, 1.35 * rows + 0.5), layout="constrained")
-    figure.suptitle(title)
-    for axes, image, (_, target, predicted, probability) in zip(
-        figure.subplots(rows, 10, squeeze=False).flat, images, shown, strict=False
-    ):
-        axes.imshow(image, cmap="gray_r")
+    count, height, width = images.shape
+    rows, label, gap = -(-count // 10), 0.45 * height, 0.2 * width
+    figure = Figure(figsize=(10, 1.45 * rows + 0.5))
+    axes = figure.add_axes((0.01, 0.02, 0.98, 0.9 - 0.1 / rows))
+    axes.set_title(title)
+    for i, (image, (_, target, predicted, probability)) in enumerate(zip(images, shown, strict=True)):
+        left, top = (i % 10) * (width + gap), (i // 10) * (height + label)
+        axes.imshow(image, cmap="gray_r", vmin=0, vmax=1, extent=(left, left + width, top + height, top))
         right = target == predicted
         text = names[predicted] if right else f"{names[predicted]}, not {names[target]}"
-        axes.set_title(f"{text}\n{probability:.0%}", fontsize=8, color="black" if right else "crimson")
-    for axes in figure.axes:
-        axes.set_axis_off()
+        colour = "black" if right else "crimson"
+        axes.text(left + width / 2, top - 1, f"{text}\n{probability:.0%}", ha="center", fontsize=8, color=colour)
+    axes.set_xlim(-gap, 10 * (width + gap))
+    axes.set_ylim(rows * (height + label) - label + 1, -label)
+    axes.set_axis_off()
     return figure
 
 
@@ -100,7 +103,7 @@ def confusion_figure(counts: Tensor, names: list[str], title: str) -> Figure:
     """(classes, classes) counts, true by predicted; the colour is the share of the true class."""
     classes = len(names)
     side = max(4.0, 0.55 * classes)
-    figure = Figure(figsize=(side + 1, side), layout="constrained")
+    figure = Figure(figsize=(side + 1, side + 0.5))
     axes = figure.subplots()
     share = counts / counts.sum(1, keepdim=True).clamp(min=1)
     axes.imshow(share, cmap="Blues", vmin=0, vmax=1)

@@ -7,7 +7,6 @@ part); read as 8 steps of 8.
 from typing import Any
 
 import torch
-from sklearn.datasets import load_digits
 
 from seqmodels.datamodules.images import Images, ImageSequences
 
@@ -16,6 +15,8 @@ TEST_SIZE = 360  # every fifth image
 
 def read_digits(train: bool) -> Images:
     """(N, 8, 8) uint8 images, 0..255, and labels; every fifth image, N = 360, is for the test."""
+    from sklearn.datasets import load_digits  # here, since it takes a second that MNIST runs need not spend
+
     digits = load_digits()
     images = torch.from_numpy(digits.images * (255 / 16)).round().to(torch.uint8)
     labels = torch.from_numpy(digits.target).long()

@@ -160,7 +160,11 @@ class ImageSequences(pl.LightningDataModule):
     def _rank(self) -> tuple[int, int]:
         return (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
 
-    def on_after_batch_transfer(self, batch: tuple[Tensor, Tensor], dataloader_idx: int) -> tuple[Tensor, Tensor]:
+    def transfer_batch_to_device(self, batch: Images, device: torch.device, dataloader_idx: int) -> Images:
+        images, labels = batch
+        return images.to(device, non_blocking=True), labels.to(device, non_blocking=True)
+
+    def on_after_batch_transfer(self, batch: Images, dataloader_idx: int) -> tuple[Tensor, Tensor]:
         """uint8 images to float sequences, on the device; training images are shifted first."""
         images, labels = batch
         if self.shift and self.trainer is not None and self.trainer.training:

@@ -111,26 +111,24 @@ class SineStream(pl.LightningDataModule):
         self.endless = not overfit_batches
         self.num_workers = num_workers
         self.seed = seed
-        self._waves = {
-            stage: tuple(
-                np.random.default_rng([seed, number]).uniform(*np.transpose([frequency, phase]), (num_streams, 2)).T
-            )
-            for number, stage in enumerate(_STAGES)
-        }
+        self._waves = {}
+        for number, stage in enumerate(_STAGES):
+            generator = np.random.default_rng([seed, number])
+            self._waves[stage] = [generator.uniform(*bounds, (num_streams, 1)) for bounds in (frequency, phase)]
         self._steps = np.arange(window) * self.dt
         self._everything = torch.ones(num_streams, window, dtype=torch.bool)
         self._first = torch.ones(num_streams, dtype=torch.bool), torch.zeros(num_streams, dtype=torch.bool)
 
     def make_window(self, stage: str, i: int) -> Window:
         """Window i of all streams of a stage, x and y (num_streams, T, 1); a pure function of its arguments."""
-        frequency, phase = self._waves[stage]
+        frequency, phase = self._waves[stage]  # each (num_streams, 1)
         time = (i * self.span + self._steps).astype(self.time_dtype).astype(np.float64)
-        angle = np.outer(frequency, time) + phase[:, None]
+        angle = frequency * time + phase
         x = np.sin(angle)
         if self.horizon is None:
             y = np.sin(angle + self.target_shift)
         else:
-            y = np.sin(angle + frequency[:, None] * (self.horizon * self.dt))
+            y = np.sin(angle + frequency * (self.horizon * self.dt))
         if self.noise_std:
             noise = np.random.Generator(np.random.Philox(key=[self.seed, _STAGES.index(stage)], counter=[0, i, 0, 0]))
             x += self.noise_std * noise.standard_normal(x.shape)
@@ -153,6 +151,9 @@ class SineStream(pl.LightningDataModule):
 
     def predict_dataloader(self) -> list[DataLoader[Window]]:
         return self.test_dataloader()
+
+    def transfer_batch_to_device(self, batch: Window, device: torch.device, dataloader_idx: int) -> Window:
+        return batch.to(device)
 
     def _loader(self, stage: str) -> DataLoader[Window]:
         rank, ranks = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)

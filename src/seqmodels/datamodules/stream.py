@@ -31,6 +31,10 @@ class Window(NamedTuple):
     reset: Tensor
     mask: Tensor
 
+    def to(self, device: torch.device) -> "Window":
+        """The same window on a device."""
+        return Window(*(tensor.to(device, non_blocking=True) for tensor in self))
+
 
 class Windows(IterableDataset[Window]):
     """Window 0, 1, 2, ... of a source, shared among the workers: worker w of W makes w, w + W, w + 2 W, ..."""

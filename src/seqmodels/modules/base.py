@@ -57,6 +57,14 @@ class SequenceModule(pl.LightningModule):
         self._make_optimizer = optimizer
         self._make_scheduler = scheduler
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        # Lightning notes the running hook in this attribute 40 times a step, and each time nn.Module would look whether
+        # it is a parameter: a tenth of a millisecond in all.
+        if name == "_current_fx_name":
+            object.__setattr__(self, name, value)
+        else:
+            super().__setattr__(name, value)
+
     def normalized(self, x: Tensor) -> Tensor:
         """The input as the core reads it."""
         return (x - self.input_mean) / self.input_std if self._normalizes else x

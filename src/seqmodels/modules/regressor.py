@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 from torchmetrics import MeanAbsoluteError, MeanSquaredError, MetricCollection, R2Score
@@ -122,10 +123,13 @@ class StreamRegressor(SequenceModule):
 
 
 def masked_mse(prediction: Tensor, window: Window) -> Tensor:
-    """Mean squared error over the steps that count; 0 if none does."""
-    mask = window.mask.unsqueeze(-1)
-    error = torch.where(mask, prediction - window.y, 0)
-    return error.square().sum() / (mask.sum() * prediction.shape[-1]).clamp(min=1)
+    """Mean squared error over the steps that count; 0 if none does.
+
+    A step that does not count gets its own prediction as the target, so that even a NaN there leaves no trace.
+    """
+    target = torch.where(window.mask.unsqueeze(-1), window.y, prediction.detach())
+    share = window.mask.sum().clamp(min=1) / window.mask.numel()
+    return F.mse_loss(prediction, target) / share
 
 
 def _metrics(stage: str) -> MetricCollection:
