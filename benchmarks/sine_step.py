@@ -1,8 +1,8 @@
 """Steps per second on sine windows: a bare PyTorch loop over windows made before, and seqmodels with everything on.
 
-    python benchmarks/sine_step.py --streams 1 --window 10 --rounds 5      the tutorial's window
-    python benchmarks/sine_step.py --streams 64 --window 20 --core LSTM --hidden 64      as sine_stream
-    python benchmarks/sine_step.py --streams 64 --steps 50000 --memory     seqmodels alone; memory over time
+python benchmarks/sine_step.py --streams 1 --window 10 --rounds 5      the tutorial's window
+python benchmarks/sine_step.py --streams 64 --window 20 --core LSTM --hidden 64      as sine_stream
+python benchmarks/sine_step.py --streams 64 --steps 50000 --memory     seqmodels alone; memory over time
 """
 
 import argparse
@@ -18,10 +18,29 @@ WARMUP = 200
 
 def overrides(words: argparse.Namespace) -> list[str]:
     return [
-        *("datamodule=sine", "module=regressor", f"core={words.core.lower()}", f"module.core.hidden_size={words.hidden}"),
-        *(f"datamodule.num_streams={words.streams}", f"datamodule.window={words.window}", "datamodule.noise_std=0.1"),
-        *("datamodule.frequency=[0.5,2]", "datamodule.phase=[0,6.28]", "datamodule.val_windows=0", "threads=1"),
-        *("trainer=cpu", f"trainer.max_steps={words.steps}", f"trainer.log_every_n_steps={words.log_every}", "test=false"),
+        *(
+            "datamodule=sine",
+            "module=regressor",
+            f"core={words.core.lower()}",
+            f"module.core.hidden_size={words.hidden}",
+        ),
+        *(
+            f"datamodule.num_streams={words.streams}",
+            f"datamodule.window={words.window}",
+            "datamodule.noise_std=0.1",
+        ),
+        *(
+            "datamodule.frequency=[0.5,2]",
+            "datamodule.phase=[0,6.28]",
+            "datamodule.val_windows=0",
+            "threads=1",
+        ),
+        *(
+            "trainer=cpu",
+            f"trainer.max_steps={words.steps}",
+            f"trainer.log_every_n_steps={words.log_every}",
+            "test=false",
+        ),
     ]
 
 
@@ -73,7 +92,10 @@ def lightning(words: argparse.Namespace) -> float:
     class Module(pl.LightningModule):
         def __init__(self) -> None:
             super().__init__()
-            self.rnn, self.out = getattr(nn, words.core)(1, words.hidden, batch_first=True), nn.Linear(words.hidden, 1)
+            self.rnn, self.out = (
+                getattr(nn, words.core)(1, words.hidden, batch_first=True),
+                nn.Linear(words.hidden, 1),
+            )
             self.carried: Any = None
 
         def training_step(self, batch: Any) -> Tensor:
@@ -88,7 +110,11 @@ def lightning(words: argparse.Namespace) -> float:
 
     module = Module()
     trainer = pl.Trainer(
-        accelerator="cpu", max_steps=words.steps, logger=False, enable_checkpointing=False, enable_progress_bar=False
+        accelerator="cpu",
+        max_steps=words.steps,
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
     )
     trainer.fit(module, torch.utils.data.DataLoader(Endless(), batch_size=None, collate_fn=lambda batch: batch))
     return (time.perf_counter() - module.started) / (words.steps - WARMUP)
@@ -108,7 +134,10 @@ def seqmodels(words: argparse.Namespace) -> float:
             if trainer.global_step == WARMUP:
                 self.started = time.perf_counter()
             if words.memory and trainer.global_step % 5000 == 0:
-                print(f"step {trainer.global_step}: {psutil.Process().memory_info().rss / 2**20:.1f} MiB", flush=True)
+                print(
+                    f"step {trainer.global_step}: {psutil.Process().memory_info().rss / 2**20:.1f} MiB",
+                    flush=True,
+                )
 
         def on_train_end(self, *_: Any) -> None:
             self.seconds = time.perf_counter() - self.started
@@ -122,7 +151,14 @@ def seqmodels(words: argparse.Namespace) -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    for name, default in (("streams", 1), ("window", 10), ("hidden", 32), ("steps", 3000), ("log-every", 50), ("rounds", 5)):
+    for name, default in (
+        ("streams", 1),
+        ("window", 10),
+        ("hidden", 32),
+        ("steps", 3000),
+        ("log-every", 50),
+        ("rounds", 5),
+    ):
         parser.add_argument(f"--{name}", type=int, default=default)
     parser.add_argument("--core", default="RNN", choices=["RNN", "LSTM", "GRU"])
     parser.add_argument("--memory", action="store_true", help="print the process's memory every 5,000 steps")
@@ -133,8 +169,17 @@ def main() -> None:
     elif words.variant:
         report({"bare": bare, "lightning": lightning, "seqmodels": seqmodels}[words.variant](words))
     else:
-        rest = [f"--{name.replace('_', '-')}={value}" for name, value in vars(words).items() if name not in ("memory", "variant")]
-        table(measure(__file__, ["bare", "lightning", "seqmodels"], words.rounds, *rest), "bare", "ms a step", 1e3)
+        rest = [
+            f"--{name.replace('_', '-')}={value}"
+            for name, value in vars(words).items()
+            if name not in ("memory", "variant")
+        ]
+        table(
+            measure(__file__, ["bare", "lightning", "seqmodels"], words.rounds, *rest),
+            "bare",
+            "ms a step",
+            1e3,
+        )
 
 
 if __name__ == "__main__":

@@ -74,7 +74,9 @@ def test_it_learns() -> None:
     assert result.monitor == result.metrics["val/acc"]
 
 
-@pytest.mark.parametrize("wrong", [{"readout": "first"}, {"dropout": 1.0}, {"label_smoothing": 1.5}, {"head_init": "x"}])
+@pytest.mark.parametrize(
+    "wrong", [{"readout": "first"}, {"dropout": 1.0}, {"label_smoothing": 1.5}, {"head_init": "x"}]
+)
 def test_wrong_arguments_are_named(wrong: dict) -> None:
     name, value = next(iter(wrong.items()))
     with pytest.raises(ValueError, match=f"^{name}={value!r}"):

@@ -40,7 +40,13 @@ def test_help_config_and_typos_do_not_wait_for_torch(words: list[str], code: int
 
 def test_help_names_every_group() -> None:
     shown = run(*PYTHON, "--help").stdout
-    for group in ("datamodule: digits, mnist, sine", "core: gru, lstm", "experiment: mnist_", "debug: fast", "trainer: cpu"):
+    for group in (
+        "datamodule: digits, mnist, sine",
+        "core: gru, lstm",
+        "experiment: mnist_",
+        "debug: fast",
+        "trainer: cpu",
+    ):
         assert group in shown
     assert shown.count("python -m seqmodels.train ") >= 6
 
@@ -55,7 +61,13 @@ def test_the_console_script_trains_from_any_folder() -> None:
 
 
 def test_sigint_to_the_process() -> None:
-    words = [*PYTHON, "+experiment=sine_stream", "trainer=cpu", "trainer.max_steps=1000000", "trainer.log_every_n_steps=1"]
+    words = [
+        *PYTHON,
+        "+experiment=sine_stream",
+        "trainer=cpu",
+        "trainer.max_steps=1000000",
+        "trainer.log_every_n_steps=1",
+    ]
     process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     deadline = time.monotonic() + 90
     while not list(Path("outputs").glob("*/*/metrics.csv")) and time.monotonic() < deadline:
@@ -73,9 +85,19 @@ def test_sigint_to_the_process() -> None:
 @pytest.mark.parametrize("experiment", ["sine_stream", "mnist_lstm"])
 def test_two_processes_train_together(experiment: str) -> None:
     """The same numbers as one process, up to rounding, and one run folder."""
-    small = ["trainer.max_steps=30", "trainer.val_check_interval=30", "trainer.log_every_n_steps=1", "callbacks=default"]
+    small = [
+        "trainer.max_steps=30",
+        "trainer.val_check_interval=30",
+        "trainer.log_every_n_steps=1",
+        "callbacks=default",
+    ]
     if experiment == "mnist_lstm":
-        small += ["datamodule=digits", "datamodule.eval_batch_size=100", "datamodule.val_size=181", "trainer.max_epochs=2"]
+        small += [
+            "datamodule=digits",
+            "datamodule.eval_batch_size=100",
+            "datamodule.val_size=181",
+            "trainer.max_epochs=2",
+        ]
         small += ["trainer.val_check_interval=10"]
     metrics = []
     for trainer in ("cpu", "ddp_cpu"):

@@ -61,17 +61,33 @@ def test_hydra_refuses_typos(typo: str) -> None:
 @pytest.mark.parametrize(
     ("path", "value", "message"),
     [
-        ("module.core.forget_bias", 1.0, "module.core.forget_bias is not known to seqmodels.cores.recurrent.GRU"),
+        (
+            "module.core.forget_bias",
+            1.0,
+            "module.core.forget_bias is not known to seqmodels.cores.recurrent.GRU",
+        ),
         ("datamodule.batchsize", 3, "datamodule.batchsize is not known to .*; its keys are .*batch_size"),
         ("trainer.max_epoch", 3, "trainer.max_epoch is not known to lightning.pytorch.Trainer"),
         ("callbacks.last.every", 3, "callbacks.last.every is not known"),
-        ("datamodule.batch_size", "many", "datamodule.batch_size='many' has the wrong type str; expected int"),
+        (
+            "datamodule.batch_size",
+            "many",
+            "datamodule.batch_size='many' has the wrong type str; expected int",
+        ),
         ("datamodule.batch_size", 6.4, "datamodule.batch_size=6.4 has the wrong type float; expected int"),
         ("datamodule.batch_size", True, "datamodule.batch_size=True has the wrong type bool"),
-        ("module.core.hidden_size", None, "module.core.hidden_size=None has the wrong type NoneType; expected int"),
+        (
+            "module.core.hidden_size",
+            None,
+            "module.core.hidden_size=None has the wrong type NoneType; expected int",
+        ),
         ("module.optimizer.lr", "fast", "module.optimizer.lr='fast' has the wrong type str"),
         ("trainer.max_epochs", "two", "trainer.max_epochs='two' has the wrong type str"),
-        ("module.core._target_", "seqmodels.cores.none.X", "module.core._target_=seqmodels.cores.none.X cannot be"),
+        (
+            "module.core._target_",
+            "seqmodels.cores.none.X",
+            "module.core._target_=seqmodels.cores.none.X cannot be",
+        ),
     ],
 )
 def test_keys_and_types_are_checked_against_the_code(path: str, value: object, message: str) -> None:

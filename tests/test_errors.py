@@ -45,7 +45,10 @@ def only_run() -> Path:
         (["module.core.dropout=1.5"], "module.core.dropout=1.5 is outside [0, 1)"),
         (["module.dropout=1"], "module.dropout=1 is outside [0, 1)"),
         (["module.optimizer.lr=-1"], "Invalid learning rate: -1"),
-        (["module=regressor"], "StreamRegressor does regression, but the data 'digits' is for classification; use module=cl"),
+        (
+            ["module=regressor"],
+            "StreamRegressor does regression, but the data 'digits' is for classification; use module=cl",
+        ),
         (["datamodule=sine", "trainer.max_steps=3"], "use module=regressor with it"),
         (["datamodule=sine", "module=regressor"], "set trainer.max_steps"),
         (["threads=0"], "threads=0 is not a number of threads"),
@@ -98,7 +101,12 @@ def test_full_error_shows_where(command: Command, monkeypatch: pytest.MonkeyPatc
 
 def test_a_loss_that_is_no_number(command: Command, capfd: pytest.CaptureFixture[str]) -> None:
     """The sixth window makes the weights overflow; the checkpoint of step 4 stays."""
-    words = ["+experiment=sine_rnn", "optimizer=sgd", "module.optimizer.lr=1e30", "checkpoint.every_n_steps=1"]
+    words = [
+        "+experiment=sine_rnn",
+        "optimizer=sgd",
+        "module.optimizer.lr=1e30",
+        "checkpoint.every_n_steps=1",
+    ]
     assert command(*words, "trainer.max_steps=50", "callbacks=default") == 1
     shown = capfd.readouterr().err
     assert "train/loss became" in shown
@@ -139,9 +147,14 @@ def test_several_processes_in_a_sweep_are_refused(command: Command, capfd: pytes
 
 def test_a_sweep(command: Command, capfd: pytest.CaptureFixture[str]) -> None:
     """`-m` in the middle; a failing job does not stop the others, and the exit code tells."""
-    code = command("+experiment=sine_rnn", "test=false", "callbacks=none", "-m", "core=rnn,gru", "trainer.max_steps=3,-5")
+    code = command(
+        "+experiment=sine_rnn", "test=false", "callbacks=none", "-m", "core=rnn,gru", "trainer.max_steps=3,-5"
+    )
     assert code == 1
-    folders = {path.parent.name: json.loads(path.read_text()) for path in Path("outputs").glob("sine_rnn/sweep_*/*/results.json")}
+    folders = {
+        path.parent.name: json.loads(path.read_text())
+        for path in Path("outputs").glob("sine_rnn/sweep_*/*/results.json")
+    }
     assert {name: results["status"] for name, results in folders.items()} == {
         "0_test-False_callbacks-none_core-rnn_max_steps-3": "completed",
         "1_test-False_callbacks-none_core-rnn_max_steps--5": "failed",

@@ -71,7 +71,9 @@ def test_what_a_classification_leaves() -> None:
     assert list(table[0])[:3] == ["step", "epoch", "train/loss"]
     steps = [int(row["step"]) for row in table]
     assert steps == sorted(set(steps))
-    assert [step for step, row in zip(steps, table, strict=True) if row["train/loss"]] == list(range(9, results["steps"], 10))
+    assert [step for step, row in zip(steps, table, strict=True) if row["train/loss"]] == list(
+        range(9, results["steps"], 10)
+    )
     assert float(table[-1]["test/acc"]) == result.metrics["test/acc"]
 
     checkpoints = {path.name: torch.load(path, weights_only=True) for path in (folder / "checkpoints").iterdir()}

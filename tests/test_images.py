@@ -48,7 +48,7 @@ def test_bit_reversal() -> None:
 
 def test_random_permutation_is_the_literatures_and_named() -> None:
     order = pixel_order("random", 784, 92916)
-    assert order.index.tolist() == np.random.RandomState(92916).permutation(784).tolist()  # noqa: NPY002
+    assert order.index.tolist() == np.random.RandomState(92916).permutation(784).tolist()
     assert order.name == "random-92916"
     assert order.sha256 == "96240fe27409981c"
     assert order.sha256 != pixel_order("random", 784, 1).sha256
@@ -84,7 +84,7 @@ def test_batches() -> None:
     batches = [data.on_after_batch_transfer(batch, 0) for batch in loader]
     assert len(batches) == len(loader) == 20
     assert [len(y) for _, y in batches] == [64] * 19 + [41]
-    x, y = batches[0]
+    x = batches[0][0]
     assert x.shape == (64, 8, 8)
     assert x.dtype == torch.float32
     assert 0 <= x.min() < x.max() <= 1
@@ -167,7 +167,11 @@ def test_mnist_is_whole(mnist_root: Path) -> None:
     data = MNISTSequence(root=str(mnist_root), normalize=True)
     data.prepare_data()
     data.setup()
-    assert {part: len(rows) for part, rows in data._parts.items()} == {"train": 55000, "val": 5000, "test": 10000}
+    assert {part: len(rows) for part, rows in data._parts.items()} == {
+        "train": 55000,
+        "val": 5000,
+        "test": 10000,
+    }
     assert data.name == "mnist"
     assert data.notice is None
     assert data.input_stats == pytest.approx((0.1307, 0.3081), abs=2e-3)

@@ -64,7 +64,15 @@ def test_relu() -> None:
 
 @pytest.mark.parametrize("core", [RNN, LSTM, GRU])
 @pytest.mark.parametrize(
-    "wrong", [{"hidden_size": 0}, {"hidden_size": -3}, {"num_layers": 0}, {"dropout": 1.0}, {"dropout": -0.1}, {"init": "x"}]
+    "wrong",
+    [
+        {"hidden_size": 0},
+        {"hidden_size": -3},
+        {"num_layers": 0},
+        {"dropout": 1.0},
+        {"dropout": -0.1},
+        {"init": "x"},
+    ],
 )
 def test_wrong_arguments_are_named(core: type, wrong: dict) -> None:
     name, value = next(iter(wrong.items()))

@@ -26,9 +26,16 @@ def regressor(core: str = "lstm", **arguments: object) -> StreamRegressor:
 
 
 def fit(module: StreamRegressor, steps: int, data: SineStream | None = None, **options: object) -> pl.Trainer:
-    quiet = {"logger": False, "enable_checkpointing": False, "enable_progress_bar": False, "enable_model_summary": False}
+    quiet = {
+        "logger": False,
+        "enable_checkpointing": False,
+        "enable_progress_bar": False,
+        "enable_model_summary": False,
+    }
     trainer = pl.Trainer(
-        accelerator="cpu", max_steps=steps, **{"check_val_every_n_epoch": None, "val_check_interval": 100, **quiet, **options}
+        accelerator="cpu",
+        max_steps=steps,
+        **{"check_val_every_n_epoch": None, "val_check_interval": 100, **quiet, **options},
     )
     trainer.fit(module, datamodule=data or SineStream(**STREAMS))
     return trainer

@@ -89,7 +89,13 @@ def test_sine_rnn_tf_lies_in_tensorflows_band() -> None:
 @pytest.mark.parametrize("experiment", ["mnist_lstm", "mnist_lstm_tf"])
 def test_mnist_lstm_reaches_the_tutorials_accuracy(experiment: str, mnist_root: Path) -> None:
     """The PyTorch script gives 0.958 to 0.970, TensorFlow 0.956 to 0.968."""
-    common = [f"+experiment={experiment}", f"datamodule.root={mnist_root}", "trainer=cpu", "threads=2", "callbacks=none"]
+    common = [
+        f"+experiment={experiment}",
+        f"datamodule.root={mnist_root}",
+        "trainer=cpu",
+        "threads=2",
+        "callbacks=none",
+    ]
     accuracies = [train(compose([*common, f"seed={seed}"])).metrics["test/acc"] for seed in range(1, 6)]
     assert statistics.mean(accuracies) >= 0.958, accuracies
     assert min(accuracies) >= 0.945, accuracies

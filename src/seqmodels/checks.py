@@ -24,7 +24,7 @@ def check_config(cfg: DictConfig) -> None:
     Raises:
         ValueError: names the key, what it holds and what it may hold.
     """
-    for key in cfg:
+    for key in map(str, cfg):
         if key not in ROOT_KEYS:
             raise ValueError(f"{key} is not a key of a run; its keys are {', '.join(sorted(ROOT_KEYS))}")
     _check_node(OmegaConf.to_container(cfg, resolve=True), "")
@@ -79,7 +79,10 @@ def parameters(target: Callable[..., Any]) -> dict[str, Any]:
             hints = {}
         signature = inspect.signature(function).parameters.values()
         for parameter in signature:
-            if parameter.name != "self" and parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+            if parameter.name != "self" and parameter.kind not in (
+                parameter.VAR_POSITIONAL,
+                parameter.VAR_KEYWORD,
+            ):
                 found.setdefault(parameter.name, hints.get(parameter.name, Any))
         if all(parameter.kind is not parameter.VAR_KEYWORD for parameter in signature):
             break

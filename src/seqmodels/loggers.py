@@ -20,11 +20,14 @@ class TensorBoard(TensorBoardLogger):
         Args:
             folder: of the run.
         """
-        super().__init__(save_dir=folder, name="", version="", default_hp_metric=False)
+        super().__init__(save_dir=str(folder), name="", version="", default_hp_metric=False)
 
     @rank_zero_only
-    def log_hyperparams(  # type: ignore[override]
-        self, params: dict[str, Any] | Namespace, metrics: dict[str, float] | None = None, step: int | None = None
+    def log_hyperparams(
+        self,
+        params: dict[str, Any] | Namespace,
+        metrics: dict[str, float] | None = None,
+        step: int | None = None,
     ) -> None:
         """Fill TensorBoard's HParams page; call it once, after the run, with metrics that were logged before."""
         if not metrics:

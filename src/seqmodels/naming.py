@@ -5,7 +5,12 @@ import re
 from omegaconf import OmegaConf
 
 LONGEST = 100
-_NOT_IN_NAMES = ("experiment", "sweep", "search", "debug")  # the same for all jobs, or in the run's name already
+_NOT_IN_NAMES = (
+    "experiment",
+    "sweep",
+    "search",
+    "debug",
+)  # the same for all jobs, or in the run's name already
 
 
 def job_folder(number: int, overrides: list[str]) -> str:

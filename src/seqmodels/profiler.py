@@ -8,7 +8,7 @@ _NOTHING: AbstractContextManager[None] = nullcontext()
 
 
 class NoProfiler(PassThroughProfiler):
-    """Lightning's own do-nothing profiler makes about 60 context managers a step, 0.2 ms in all; this one makes none."""
+    """Lightning's own makes about 60 context managers a step, 0.1 to 0.2 ms in all; this one makes none."""
 
     def profile(self, action_name: str) -> AbstractContextManager[None]:  # type: ignore[override]
         return _NOTHING

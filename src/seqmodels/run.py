@@ -100,7 +100,7 @@ def train(cfg: DictConfig, folder: str | Path | None = None, overrides: Sequence
     finally:
         if parts is not None:
             metrics |= _measured(parts.trainer)
-        if rank_zero_only.rank == 0:
+        if _is_first_process():
             seconds = time.monotonic() - started
             write_results(folder, results_of(cfg, parts, status, metrics, list(overrides), seconds))
     if parts.trainer.is_global_zero:
@@ -131,7 +131,7 @@ def build(cfg: DictConfig, folder: Path) -> Parts:
 
 
 def _check_task(cfg: DictConfig, datamodule: Any) -> None:
-    module = get_class(cfg.module._target_)
+    module: Any = get_class(cfg.module._target_)
     if module.task != datamodule.task:
         fitting = {"classification": "module=classifier", "regression": "module=regressor"}[datamodule.task]
         raise ValueError(
@@ -229,6 +229,10 @@ def _choose_weights(test: str, folder: Path, module: pl.LightningModule) -> None
         module.load_state_dict(torch.load(best, map_location="cpu", weights_only=True)["state_dict"])
 
 
+def _is_first_process() -> bool:
+    return getattr(rank_zero_only, "rank", 0) == 0
+
+
 def _new_folder(cfg: DictConfig, folder: str | Path | None) -> Path:
     """Make the run's folder, with its config in it.
 
@@ -238,7 +242,7 @@ def _new_folder(cfg: DictConfig, folder: str | Path | None) -> Path:
     if folder is None:
         folder = Path("outputs") / cfg.name / f"{datetime.now():%Y-%m-%d_%H-%M-%S_%f}"
     folder = Path(folder).absolute()
-    if rank_zero_only.rank != 0:
+    if not _is_first_process():
         return folder
     if any((folder / name).exists() for name in (FILE, "metrics.csv", "checkpoints")):
         raise FileExistsError(f"{folder} holds a run already and will not be overwritten; choose another folder")

@@ -1,6 +1,6 @@
 """Train a model:
 
-    python -m seqmodels.train +experiment=mnist_lstm
+python -m seqmodels.train +experiment=mnist_lstm
 """
 
 import os

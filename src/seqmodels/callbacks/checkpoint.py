@@ -14,7 +14,7 @@ from seqmodels.callbacks.interrupt import Interrupted
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
-    """Writes a checkpoint beside its place, flushes it to the disk, then renames: a reader sees all of it or the old one.
+    """Writes a checkpoint beside its place, flushes it to the disk, then renames: one sees all of it or the old one.
 
     Lightning's own writer goes through $TMPDIR, which may be another file system, where a rename is a copy that can be
     cut short. What `last.ckpt` held before is kept as `previous.ckpt`.
@@ -51,7 +51,9 @@ class LastCheckpoint(Checkpoint):
         """
         for name, value in (("every_n_steps", every_n_steps), ("every_n_minutes", every_n_minutes)):
             if value is not None and value <= 0:
-                raise ValueError(f"checkpoint.{name}={value} is not an interval; give a number above 0, or null for none")
+                raise ValueError(
+                    f"checkpoint.{name}={value} is not an interval; give a number above 0, or null for none"
+                )
         self.every_n_steps = every_n_steps
         self.every_n_minutes = every_n_minutes
         self._saved_step = 0

@@ -112,7 +112,7 @@ def confusion_figure(counts: Tensor, names: list[str], title: str) -> Figure:
             for j in range(classes):
                 if counts[i, j]:
                     colour = "white" if share[i, j] > 0.5 else "black"
-                    axes.text(j, i, int(counts[i, j]), ha="center", va="center", fontsize=8, color=colour)
+                    axes.text(j, i, str(int(counts[i, j])), ha="center", va="center", fontsize=8, color=colour)
     axes.set_xticks(range(classes), names)
     axes.set_yticks(range(classes), names)
     axes.set_xlabel("predicted")

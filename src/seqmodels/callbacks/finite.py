@@ -17,7 +17,7 @@ class FiniteLoss(pl.Callback):
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         self._losses.append(outputs["loss"])
-        if len(self._losses) >= (trainer.log_every_n_steps or 50):
+        if len(self._losses) >= (trainer.log_every_n_steps or 50):  # type: ignore[attr-defined]
             self._look(trainer)
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -32,6 +32,6 @@ class FiniteLoss(pl.Callback):
         bad = (~losses.isfinite()).nonzero()
         if len(bad):
             raise ValueError(
-                f"train/loss became {losses[bad[0, 0]].item()} at step {first + int(bad[0, 0])}; the checkpoints hold the "
-                f"last good weights. A lower optimizer.lr or trainer.gradient_clip_val=1 usually helps"
+                f"train/loss became {losses[bad[0, 0]].item()} at step {first + int(bad[0, 0])}; the checkpoints hold "
+                f"the last good weights. A lower optimizer.lr or trainer.gradient_clip_val=1 usually helps"
             )

@@ -66,7 +66,7 @@ class StopOnCtrlC(pl.Callback):
     def _agreed(self, trainer: pl.Trainer, batch_idx: int) -> bool:
         if trainer.world_size == 1:
             return self._asked
-        if (batch_idx + 1) % (trainer.log_every_n_steps or 50):
+        if (batch_idx + 1) % (trainer.log_every_n_steps or 50):  # type: ignore[attr-defined]
             return False
         return trainer.strategy.reduce_boolean_decision(self._asked, all=False)
 

@@ -42,7 +42,7 @@ class PlainProgress(ProgressBar):
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        every = trainer.log_every_n_steps
+        every: int = trainer.log_every_n_steps  # type: ignore[attr-defined]
         if every and trainer.global_step % every == 0 and time.monotonic() - self._printed > self.silence:
             self._line(trainer)
 
@@ -58,5 +58,8 @@ class PlainProgress(ProgressBar):
             for name, value in trainer.callback_metrics.items()
             if name.startswith(("train/", "val/"))
         ]
-        print(" | ".join([f"epoch {trainer.current_epoch}", f"step {trainer.global_step}", *metrics]), flush=True)
+        print(
+            " | ".join([f"epoch {trainer.current_epoch}", f"step {trainer.global_step}", *metrics]),
+            flush=True,
+        )
         self._printed = time.monotonic()

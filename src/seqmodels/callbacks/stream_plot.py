@@ -1,6 +1,6 @@
 """How a piece of a stream is drawn: input, target and prediction over time, with the borders of the windows."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from lightning.pytorch.utilities import move_data_to_device
@@ -16,7 +16,7 @@ class Piece(NamedTuple):
     prediction: Tensor
 
 
-def piece(batch: Tensor, prediction: Tensor, row: int = 0) -> Piece:
+def piece(batch: Any, prediction: Tensor, row: int = 0) -> Piece:
     """The given row of a window and of its prediction."""
     return Piece(*move_data_to_device((batch.x[row], batch.y[row], prediction[row].detach().float()), "cpu"))
 

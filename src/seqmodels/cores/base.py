@@ -57,8 +57,7 @@ class Core(nn.Module, ABC):
         first = state[0]
         fresh = self.initial_state(first.shape[0], first.device, first.dtype)
         return tuple(
-            torch.where(rows.view(-1, *[1] * (old.dim() - 1)), new, old)
-            for old, new in zip(state, fresh, strict=True)
+            torch.where(rows.view(-1, *[1] * (old.dim() - 1)), new, old) for old, new in zip(state, fresh, strict=True)
         )
 
 

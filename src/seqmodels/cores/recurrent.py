@@ -53,7 +53,11 @@ class _Recurrent(Core):
         single_bias: bool,
     ) -> None:
         super().__init__()
-        for name, size in (("input_size", input_size), ("hidden_size", hidden_size), ("num_layers", num_layers)):
+        for name, size in (
+            ("input_size", input_size),
+            ("hidden_size", hidden_size),
+            ("num_layers", num_layers),
+        ):
             if size < 1:
                 raise ValueError(f"{name}={size} is not a size; give an integer of at least 1")
         if not 0 <= dropout < 1:
@@ -74,7 +78,7 @@ class _Recurrent(Core):
     def initial_state(
         self, batch_size: int, device: torch.device | None = None, dtype: torch.dtype | None = None
     ) -> State:
-        weight = self.rnn.weight_hh_l0
+        weight = self.rnn.all_weights[0][1]
         shape = (batch_size, self.num_layers, self.output_size)
         zeros = torch.zeros(shape, device=device or weight.device, dtype=dtype or weight.dtype)
         return (zeros,) * self.state_tensors

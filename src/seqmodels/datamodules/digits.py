@@ -31,9 +31,7 @@ class DigitsSequence(ImageSequences):
     name = "digits"
 
     def __init__(self, val_size: int = 180, **images: Any) -> None:
-        super().__init__(
-            shape=(8, 8), class_names=[str(digit) for digit in range(10)], val_size=val_size, **images
-        )
+        super().__init__(shape=(8, 8), class_names=[str(digit) for digit in range(10)], val_size=val_size, **images)
 
     def load(self, train: bool) -> Images:
         return read_digits(train)

@@ -56,7 +56,9 @@ class MNISTSequence(ImageSequences):
             ensure_files(self.root)
         except Unavailable as reason:
             if self.fallback is None:
-                raise ConnectionError(f"MNIST is not in {self.root} and could not be downloaded: {reason}. {_REMEDY}")
+                raise ConnectionError(
+                    f"MNIST is not in {self.root} and could not be downloaded: {reason}. {_REMEDY}"
+                ) from reason
             self._fall_back(reason)
         self._ready = True
 
@@ -64,7 +66,8 @@ class MNISTSequence(ImageSequences):
         self.name = "digits (instead of mnist)"
         self.notice = (
             f"NOT MNIST: it is not in {self.root} and could not be downloaded ({reason}).\n"
-            f"This run uses scikit-learn's 1,797 digits of 8x8, resized to 28x28; its numbers are not MNIST's.\n{_REMEDY}"
+            f"This run uses scikit-learn's 1,797 digits of 8x8, resized to 28x28; its numbers are not MNIST's.\n"
+            f"{_REMEDY}"
         )
         digits = len(read_digits(train=True)[0])
         self.val_size = round(self.val_size * digits / 60_000)

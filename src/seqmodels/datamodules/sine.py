@@ -1,8 +1,8 @@
 """Endless sine waves: the input is the wave, the target the same wave shifted in phase or in time.
 
-    input    sin(ω t + φ) + noise
-    target   sin(ω t + φ + target_shift)         target_shift = π/2 makes it the cosine
-    or       sin(ω (t + horizon dt) + φ)         forecasting the wave itself `horizon` steps ahead
+input    sin(ω t + φ) + noise
+target   sin(ω t + φ + target_shift)         target_shift = π/2 makes it the cosine
+or       sin(ω (t + horizon dt) + φ)         forecasting the wave itself `horizon` steps ahead
 """
 
 import math
@@ -63,8 +63,8 @@ class SineStream(pl.LightningDataModule):
             span: time from the start of one window to the start of the next. Give this or `dt`.
             dt: time between two steps.
             endpoint: the last step of a window is the first of the next one, as in np.linspace.
-            float32_time: round time to float32 before anything is computed from it, as the tutorials do; the error grows
-                with the stream.
+            float32_time: round time to float32 before anything is computed from it, as the tutorials do; the error
+                grows with the stream.
             frequency: [lowest, highest] angular frequency ω in radians per unit of time, drawn uniformly.
             phase: [lowest, highest] φ in radians, drawn uniformly.
             noise_std: standard deviation of the Gaussian noise on the input; the target has none.
@@ -82,12 +82,18 @@ class SineStream(pl.LightningDataModule):
         super().__init__()
         check_at_least(1, num_streams=num_streams, window=window)
         check_at_least(
-            0, val_windows=val_windows, test_windows=test_windows, num_workers=num_workers, overfit_batches=overfit_batches
+            0,
+            val_windows=val_windows,
+            test_windows=test_windows,
+            num_workers=num_workers,
+            overfit_batches=overfit_batches,
         )
         if (span is None) == (dt is None):
             raise ValueError(f"span={span} and dt={dt}: give exactly one of them, the other null")
         if (target_shift is None) == (horizon is None):
-            raise ValueError(f"target_shift={target_shift} and horizon={horizon}: give exactly one of them, the other null")
+            raise ValueError(
+                f"target_shift={target_shift} and horizon={horizon}: give exactly one of them, the other null"
+            )
         if not (span or dt or 0) > 0:
             raise ValueError(f"{'span' if dt is None else 'dt'}={span or dt} is not a time; give a number above 0")
         if noise_std < 0:
@@ -111,10 +117,10 @@ class SineStream(pl.LightningDataModule):
         self.endless = not overfit_batches
         self.num_workers = num_workers
         self.seed = seed
-        self._waves = {}
+        self._waves: dict[str, list[np.ndarray]] = {}
         for number, stage in enumerate(_STAGES):
             generator = np.random.default_rng([seed, number])
-            self._waves[stage] = [generator.uniform(*bounds, (num_streams, 1)) for bounds in (frequency, phase)]
+            self._waves[stage] = [generator.uniform(low, high, (num_streams, 1)) for low, high in (frequency, phase)]
         self._steps = np.arange(window) * self.dt
         self._everything = torch.ones(num_streams, window, dtype=torch.bool)
         self._first = torch.ones(num_streams, dtype=torch.bool), torch.zeros(num_streams, dtype=torch.bool)

@@ -55,11 +55,9 @@ def pixel_order(permutation: Permutation, pixels: int, seed: int) -> PixelOrder:
         backwards = (int(f"{i:0{bits}b}"[::-1], 2) for i in range(2**bits))
         return PixelOrder("bit_reversal", torch.tensor([i for i in backwards if i < pixels]))
     if permutation == "random":
-        index = np.random.RandomState(seed).permutation(pixels)  # noqa: NPY002, the literature's generator
+        index = np.random.RandomState(seed).permutation(pixels)
         return PixelOrder(f"random-{seed}", torch.from_numpy(index).long())
-    raise ValueError(
-        f"permutation={permutation!r} is not known; choose null, {' or '.join(get_args(Permutation))}"
-    )
+    raise ValueError(f"permutation={permutation!r} is not known; choose null, {' or '.join(get_args(Permutation))}")
 
 
 def check_view(view: View) -> None:

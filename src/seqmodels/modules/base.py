@@ -84,7 +84,7 @@ class SequenceModule(pl.LightningModule):
     @property
     def logs_this_step(self) -> bool:
         """Whether the trainer's loggers listen to this step; `self.log` costs 1 ms, so nobody else calls it."""
-        every = self.trainer.log_every_n_steps
+        every: int = self.trainer.log_every_n_steps  # type: ignore[attr-defined]
         return every > 0 and (self.global_step + 1) % every == 0
 
     @property

@@ -1,7 +1,7 @@
 """One label for a whole sequence."""
 
 from collections.abc import Callable, Iterable
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor, nn
@@ -61,9 +61,7 @@ class SequenceClassifier(SequenceModule):
         self.label_smoothing = label_smoothing
         stages = ("val", "test")
         self.losses = nn.ModuleDict({stage: MeanMetric() for stage in stages})
-        self.accuracies = nn.ModuleDict(
-            {stage: MulticlassAccuracy(output_size, average="micro") for stage in stages}
-        )
+        self.accuracies = nn.ModuleDict({stage: MulticlassAccuracy(output_size, average="micro") for stage in stages})
 
     def forward(self, x: Tensor, state: State | None = None, lengths: Tensor | None = None) -> tuple[Tensor, State]:
         """
@@ -104,10 +102,12 @@ class SequenceClassifier(SequenceModule):
 
     def _evaluate(self, stage: str, batch: Batch) -> dict[str, Tensor]:
         logits, target = self._classify(batch)
-        self.losses[stage].update(F.cross_entropy(logits, target), weight=len(target))
-        self.accuracies[stage].update(logits, target)
-        self.log(f"{stage}/loss", self.losses[stage], batch_size=len(target))
-        self.log(f"{stage}/acc", self.accuracies[stage], batch_size=len(target), prog_bar=True)
+        loss: Any = self.losses[stage]
+        accuracy: Any = self.accuracies[stage]
+        loss.update(F.cross_entropy(logits, target), weight=len(target))
+        accuracy.update(logits, target)
+        self.log(f"{stage}/loss", loss, batch_size=len(target))
+        self.log(f"{stage}/acc", accuracy, batch_size=len(target), prog_bar=True)
         return {"logits": logits, "target": target}
 
 

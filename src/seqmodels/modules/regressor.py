@@ -1,12 +1,13 @@
 """Truncated back-propagation through time over streams that never end (Williams & Peng 1990).
 
-    window 0        window 1        window 2
-    [ o o o o ] --> [ o o o o ] --> [ o o o o ] --> ...     forward: the state is carried on
-    [ <- <- < ]     [ <- <- < ]     [ <- <- < ]             backward: stops at the window's start
-      update          update          update
+window 0        window 1        window 2
+[ o o o o ] --> [ o o o o ] --> [ o o o o ] --> ...     forward: the state is carried on
+[ <- <- < ]     [ <- <- < ]     [ <- <- < ]             backward: stops at the window's start
+  update          update          update
 """
 
 from collections.abc import Callable, Iterable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -99,8 +100,9 @@ class StreamRegressor(SequenceModule):
 
     def _evaluate(self, stage: str, window: Window) -> dict[str, Tensor]:
         prediction = self._read(stage, window)
-        self.metrics[stage].update(prediction[window.mask].flatten(), window.y[window.mask].flatten())
-        self.log_dict(self.metrics[stage], batch_size=len(window.x))
+        metrics: Any = self.metrics[stage]
+        metrics.update(prediction[window.mask].flatten(), window.y[window.mask].flatten())
+        self.log_dict(metrics, batch_size=len(window.x))
         return {"prediction": prediction}
 
     def _read(self, stage: str, window: Window) -> Tensor:

@@ -1,0 +1,46 @@
+"""The README's promises: its commands are tried, its tables name what exists."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from seqmodels.checks import check_config
+from seqmodels.run import compose
+from tests.conftest import options
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
+COMMANDS = re.findall(r"^python -m seqmodels\.train *(.*?)(?:  +#.*)?$", README, re.MULTILINE)
+
+
+def single_jobs(words: str) -> list[str]:
+    """The overrides of a command, of a sweep's first job."""
+    overrides = [word for word in words.split() if word != "-m"]
+    return [f"{key}={value.split(',')[0]}" for key, _, value in (word.partition("=") for word in overrides)]
+
+
+@pytest.mark.parametrize("words", COMMANDS)
+def test_every_training_command_composes(words: str) -> None:
+    check_config(compose([word for word in single_jobs(words) if not word.startswith("hydra")]))
+
+
+def test_there_are_commands() -> None:
+    assert len(COMMANDS) >= 5
+
+
+@pytest.mark.parametrize("name", options("experiment"))
+def test_the_table_names_every_experiment(name: str) -> None:
+    assert f"`{name}`" in README
+
+
+def test_every_file_named_exists() -> None:
+    for path in set(re.findall(r"`((?:src|conf|tests|benchmarks|docs)/[\w./-]*)`", README)) | set(
+        re.findall(r"\]\((?!http)([\w./-]+)\)", README)
+    ):
+        assert (ROOT / path).exists() or Path(path).stem == "foo", path
+
+
+def test_ci_runs_the_readmes_test_command() -> None:
+    (command,) = set(re.findall(r"^(python -m pytest.*)$", README, re.MULTILINE))
+    assert command in (ROOT / ".ci" / "run").read_text()
