@@ -106,4 +106,4 @@ def test_carrying_the_state_is_what_makes_sine_stream_work() -> None:
     common = ["+experiment=sine_stream", "trainer=cpu", "callbacks=none", "logger=none", "test=false"]
     carried, dropped = (train(compose([*common, *extra])).metrics["val/r2"] for extra in ([], ["module.carry=false"]))
     assert carried > 0.98
-    assert dropped < carried - 0.1
+    assert 1 - dropped > 5 * (1 - carried)  # the unexplained part

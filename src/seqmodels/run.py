@@ -4,13 +4,11 @@ The only file that turns config into objects.
 """
 
 import logging
-import os
 import time
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -23,15 +21,16 @@ from hydra.types import RunMode
 from hydra.utils import get_class, instantiate
 from lightning.pytorch.callbacks import ProgressBar
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
-from lightning.pytorch.utilities.rank_zero import rank_zero_only
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from seqmodels.announce import farewell, greeting, hyperparameters, results_of
 from seqmodels.callbacks.checkpoint import AtomicCheckpointIO
 from seqmodels.callbacks.interrupt import Interrupted
 from seqmodels.checks import check_config, key_of
+from seqmodels.folder import is_first_process, new_folder
 from seqmodels.paths import conf_dir
-from seqmodels.results import FILE, write_results
+from seqmodels.results import write_results
+from seqmodels.threads import set_threads
 
 log = logging.getLogger(__name__)
 
@@ -84,7 +83,7 @@ def train(cfg: DictConfig, folder: str | Path | None = None, overrides: Sequence
     """
     started = time.monotonic()
     check_config(cfg)
-    folder = _new_folder(cfg, folder)
+    folder = new_folder(cfg, folder)
     parts: Parts | None = None
     metrics: dict[str, float] = {}
     status = "failed"
@@ -100,7 +99,7 @@ def train(cfg: DictConfig, folder: str | Path | None = None, overrides: Sequence
     finally:
         if parts is not None:
             metrics |= _measured(parts.trainer)
-        if _is_first_process():
+        if is_first_process():
             seconds = time.monotonic() - started
             write_results(folder, results_of(cfg, parts, status, metrics, list(overrides), seconds))
     if parts.trainer.is_global_zero:
@@ -118,7 +117,7 @@ def build(cfg: DictConfig, folder: Path) -> Parts:
     _check_task(cfg, datamodule)
     with _explained(cfg, "trainer"):
         trainer = _trainer(cfg, folder, datamodule.endless)
-    _set_threads(cfg.threads, trainer)
+    set_threads(cfg.threads, trainer)
     pl.seed_everything(cfg.seed, workers=True, verbose=False)
     with _explained(cfg, "module"):
         module = instantiate(
@@ -186,20 +185,6 @@ def _stream_limits(trainer: DictConfig) -> dict[str, Any]:
     return {"val_check_interval": interval, "check_val_every_n_epoch": None, "max_epochs": -1}
 
 
-def _set_threads(threads: int | str, trainer: pl.Trainer) -> None:
-    """`auto` shares the cores among this machine's processes, unless OMP_NUM_THREADS says otherwise."""
-    if threads == "auto":
-        if "OMP_NUM_THREADS" in os.environ:
-            return
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        threads = max(1, cores // trainer.num_devices)
-    if not isinstance(threads, int) or threads < 1:
-        raise ValueError(f"threads={threads!r} is not a number of threads; give an integer of at least 1, or auto")
-    torch.set_num_threads(threads)
-    if trainer.world_size > 1:
-        os.environ["OMP_NUM_THREADS"] = str(threads)  # else Lightning chooses for its child processes
-
-
 def _measured(trainer: pl.Trainer) -> dict[str, float]:
     return {name: float(value) for name, value in trainer.callback_metrics.items()}
 
@@ -227,30 +212,6 @@ def _choose_weights(test: str, folder: Path, module: pl.LightningModule) -> None
     best = folder / "checkpoints" / "best.ckpt"
     if test == "best" and best.exists():
         module.load_state_dict(torch.load(best, map_location="cpu", weights_only=True)["state_dict"])
-
-
-def _is_first_process() -> bool:
-    return getattr(rank_zero_only, "rank", 0) == 0
-
-
-def _new_folder(cfg: DictConfig, folder: str | Path | None) -> Path:
-    """Make the run's folder, with its config in it.
-
-    Raises:
-        FileExistsError: it holds a run already.
-    """
-    if folder is None:
-        folder = Path("outputs") / cfg.name / f"{datetime.now():%Y-%m-%d_%H-%M-%S_%f}"
-    folder = Path(folder).absolute()
-    if not _is_first_process():
-        return folder
-    if any((folder / name).exists() for name in (FILE, "metrics.csv", "checkpoints")):
-        raise FileExistsError(f"{folder} holds a run already and will not be overwritten; choose another folder")
-    config = folder / ".hydra" / "config.yaml"
-    if not config.exists():
-        config.parent.mkdir(parents=True, exist_ok=True)
-        OmegaConf.save(cfg, config)
-    return folder
 
 
 @contextmanager
