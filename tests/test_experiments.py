@@ -48,6 +48,14 @@ def test_a_few_steps_of_everything(name: str) -> None:
     assert not [path for path in result.folder.rglob("*") if path.name.startswith(".") and path.name != ".hydra"]
 
 
+def test_the_readmes_command_finishes_without_mnist(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level("INFO"):
+        result = train(compose(["+experiment=mnist_lstm"]))
+    assert caplog.text.count("NOT MNIST") == 2  # at the start and at the end
+    assert {"val/acc", "test/acc"} <= set(result.metrics)
+    assert json.loads((result.folder / "results.json").read_text())["datamodule"] == "digits (instead of mnist)"
+
+
 def test_what_a_classification_leaves() -> None:
     cfg = compose(["+experiment=mnist_lstm", "trainer=cpu", "trainer.max_epochs=3", "trainer.val_check_interval=10"])
     cfg.trainer.log_every_n_steps = 10

@@ -3,6 +3,7 @@
 import csv
 import os
 from argparse import Namespace
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,11 @@ class TensorBoard(TensorBoardLogger):
             folder: of the run.
         """
         super().__init__(save_dir=str(folder), name="", version="", default_hp_metric=False)
+
+    @rank_zero_only
+    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+        """As Lightning's, without a curve of the epoch's number."""
+        super().log_metrics({name: value for name, value in metrics.items() if name != "epoch"}, step)
 
     @rank_zero_only
     def log_hyperparams(

@@ -116,7 +116,7 @@ def build(cfg: DictConfig, folder: Path) -> Parts:
         datamodule.setup("fit")
     _check_task(cfg, datamodule)
     with _explained(cfg, "trainer"):
-        trainer = _trainer(cfg, folder, datamodule.endless)
+        trainer = _trainer(cfg, folder, datamodule)
     set_threads(cfg.threads, trainer)
     pl.seed_everything(cfg.seed, workers=True, verbose=False)
     with _explained(cfg, "module"):
@@ -149,7 +149,7 @@ def _quieten_lightning() -> None:
     warnings.filterwarnings("ignore", ".*LeafSpec.*deprecated.*")  # Lightning 2.6 with torch 2.15
 
 
-def _trainer(cfg: DictConfig, folder: Path, endless: bool) -> pl.Trainer:
+def _trainer(cfg: DictConfig, folder: Path, datamodule: Any) -> pl.Trainer:
     accelerator = cfg.trainer.accelerator
     if accelerator in ("gpu", "cuda") and not (torch.cuda.is_available() or torch.backends.mps.is_available()):
         raise ValueError(
@@ -165,7 +165,7 @@ def _trainer(cfg: DictConfig, folder: Path, endless: bool) -> pl.Trainer:
         callbacks=callbacks,
         logger=[instantiate(logger, folder=str(folder)) for logger in (cfg.logger or {}).values() if logger],
         plugins=[AtomicCheckpointIO()],
-        **(_stream_limits(cfg.trainer) if endless else {}),
+        **_intervals(cfg.trainer, datamodule),
     )
     if trainer.world_size > 1 and HydraConfig.initialized() and HydraConfig.get().mode == RunMode.MULTIRUN:
         raise ValueError(
@@ -175,11 +175,18 @@ def _trainer(cfg: DictConfig, folder: Path, endless: bool) -> pl.Trainer:
     return trainer
 
 
-def _stream_limits(trainer: DictConfig) -> dict[str, Any]:
-    """A stream has no epochs: its training ends by steps or time, and validation intervals are parts of the whole."""
+def _intervals(trainer: DictConfig, datamodule: Any) -> dict[str, Any]:
+    """When to validate: at least once an epoch. A stream has no epochs: there, fractions are of the whole training."""
+    interval = trainer.val_check_interval
+    if not datamodule.endless:
+        if isinstance(interval, int) and trainer.check_val_every_n_epoch is not None:
+            batches = len(datamodule.train_dataloader())
+            if isinstance(trainer.limit_train_batches, int):
+                batches = min(batches, trainer.limit_train_batches)
+            interval = min(interval, batches)  # else Lightning refuses a short epoch
+        return {"val_check_interval": interval}
     if trainer.max_steps == -1 and trainer.max_time is None:
         raise ValueError("this data is an endless stream and nothing ends the training; set trainer.max_steps")
-    interval = trainer.val_check_interval
     if isinstance(interval, float):
         interval = max(1, int(interval * trainer.max_steps)) if trainer.max_steps > 0 else 1000
     return {"val_check_interval": interval, "check_val_every_n_epoch": None, "max_epochs": -1}
