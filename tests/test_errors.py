@@ -51,9 +51,10 @@ def only_run() -> Path:
         ),
         (["datamodule=sine", "trainer.max_steps=3"], "use module=regressor with it"),
         (["datamodule=sine", "module=regressor"], "set trainer.max_steps"),
+        (["seed=one"], "seed='one' has the wrong type str; expected int"),
         (["threads=0"], "threads=0 is not a number of threads"),
-        (["test=always"], "test='always' is not known; choose best, last or false"),
-        (["mode=most"], "mode='most' is not known; choose min or max"),
+        (["test=always"], "test='always' is not a test; choose best, last or false"),
+        (["mode=most"], "mode='most' is not a mode; choose min or max"),
         (["monitor=val/accuracy"], "val/accuracy"),
         (["checkpoint.every_n_steps=0"], "checkpoint.every_n_steps=0 is not an interval"),
     ],
@@ -139,6 +140,19 @@ def test_ctrl_c(command: Command, capfd: pytest.CaptureFixture[str]) -> None:
     assert "Traceback" not in capfd.readouterr().err
 
 
+def test_two_ctrl_c_leave_at_once(command: Command) -> None:
+    def interrupt() -> None:
+        while not list(Path("outputs").glob("*/*/metrics.csv")):
+            time.sleep(0.05)
+        os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    threading.Thread(target=interrupt, daemon=True).start()
+    words = ["+experiment=sine_stream", "trainer=cpu", "trainer.max_steps=1000000", "trainer.log_every_n_steps=1"]
+    assert command(*words) == 130
+    assert json.loads((only_run() / "results.json").read_text())["status"] == "interrupted"
+
+
 def test_several_processes_in_a_sweep_are_refused(command: Command, capfd: pytest.CaptureFixture[str]) -> None:
     assert command("-m", "datamodule=digits", "trainer=ddp_cpu", "seed=1,2") == 1
     assert "several processes inside a multirun" in capfd.readouterr().err
@@ -161,4 +175,6 @@ def test_a_sweep(command: Command, capfd: pytest.CaptureFixture[str]) -> None:
         "2_test-False_callbacks-none_core-gru_max_steps-3": "completed",
         "3_test-False_callbacks-none_core-gru_max_steps--5": "failed",
     }
-    assert "max_steps" in capfd.readouterr().err
+    shown = capfd.readouterr().err
+    for number in (1, 3):
+        assert f"job {number} failed: `max_steps` must be" in shown

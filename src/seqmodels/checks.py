@@ -11,9 +11,19 @@ from hydra.utils import get_object
 from omegaconf import DictConfig, OmegaConf
 from typeguard import TypeCheckError, check_type
 
-ROOT_KEYS = {
-    *("name", "seed", "threads", "monitor", "mode", "test", "checkpoint"),
-    *("datamodule", "module", "trainer", "callbacks", "logger"),
+ROOT_KEYS: dict[str, Any] = {
+    "name": str,
+    "seed": int,
+    "threads": int | Literal["auto"],
+    "monitor": str,
+    "mode": Literal["min", "max"],
+    "test": Literal["best", "last", False],
+    "checkpoint": dict[Literal["every_n_steps", "every_n_minutes"], float | None],
+    "datamodule": dict,
+    "module": dict,
+    "trainer": dict,
+    "callbacks": dict | None,
+    "logger": dict | None,
 }
 _DIRECTIVES = {"_target_", "_partial_", "_args_", "_recursive_", "_convert_"}
 
@@ -24,10 +34,13 @@ def check_config(cfg: DictConfig) -> None:
     Raises:
         ValueError: names the key, what it holds and what it may hold.
     """
-    for key in map(str, cfg):
+    root: Any = OmegaConf.to_container(cfg, resolve=True)
+    for key, value in root.items():
         if key not in ROOT_KEYS:
             raise ValueError(f"{key} is not a key of a run; its keys are {', '.join(sorted(ROOT_KEYS))}")
-    _check_node(OmegaConf.to_container(cfg, resolve=True), "")
+        if not fits(value, ROOT_KEYS[key]):
+            raise ValueError(f"{key}={value!r} {_complaint(key, value, ROOT_KEYS[key])}")
+    _check_node(root, "")
 
 
 def _check_node(node: Any, path: str) -> None:
@@ -58,10 +71,11 @@ def _check_arguments(node: dict[str, Any], path: str) -> None:
 
 
 def _complaint(key: str, value: Any, hint: Any) -> str:
-    choices = [choice for part in (hint, *get_args(hint)) if get_origin(part) is Literal for choice in get_args(part)]
-    if choices:
+    parts = [part for part in (hint, *get_args(hint)) if get_origin(part) is Literal]
+    choices = [str(choice).lower() for part in parts for choice in get_args(part)]
+    if choices and isinstance(value, str):
         article = "an" if key[0] in "aeiou" else "a"
-        names = [str(choice) for choice in choices] + ["null"] * (type(None) in get_args(hint))
+        names = choices + ["null"] * (type(None) in get_args(hint))
         return f"is not {article} {key}; choose {', '.join(names[:-1])} or {names[-1]}"
     expected = str(hint).replace("typing.", "") if get_args(hint) else getattr(hint, "__name__", str(hint))
     return f"has the wrong type {type(value).__name__}; expected {expected}"
@@ -90,7 +104,9 @@ def parameters(target: Callable[..., Any]) -> dict[str, Any]:
 
 
 def fits(value: Any, hint: Any) -> bool:
-    """Whether a YAML value is of the hinted type; YAML has lists where Python may want tuples."""
+    """Whether a YAML value is of the hinted type; YAML has lists where Python may want tuples, and true is no number."""
+    if isinstance(value, bool):
+        return hint is Any or any(part is bool or part is value for part in (hint, *get_args(hint)))
     for candidate in (value, tuple(value)) if isinstance(value, list) else (value,):
         try:
             check_type(candidate, hint)
@@ -98,7 +114,7 @@ def fits(value: Any, hint: Any) -> bool:
             continue
         except Exception:  # a hint that cannot be checked
             return True
-        return not (isinstance(value, bool) and bool not in (hint, *get_args(hint)) and hint is not Any)
+        return True
     return False
 
 

@@ -2,7 +2,8 @@
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from hydra.errors import HydraException
@@ -13,9 +14,13 @@ MISTAKES = (ValueError, OSError, HydraException, OmegaConfBaseException)
 """What a wrong input raises; anything else is a bug of ours and keeps its traceback."""
 
 
+_traceback_wanted = False
+
+
 def run_command(command: Callable[[], Any]) -> None:
     """Run a command and leave the process: 0 done, 1 a mistake in the input or a bug, 130 stopped with Ctrl-C."""
-    full_error = os.environ.get(FULL_ERROR) == "1"
+    global _traceback_wanted
+    _traceback_wanted = os.environ.get(FULL_ERROR) == "1"
     os.environ[FULL_ERROR] = "1"  # makes Hydra hand on what it would otherwise print itself
     try:
         command()
@@ -23,10 +28,21 @@ def run_command(command: Callable[[], Any]) -> None:
         print("stopped; what was reached is in the run's folder", file=sys.stderr)
         sys.exit(130)
     except MISTAKES as error:
-        if full_error:
+        if _traceback_wanted:
             raise
         print(f"error: {message_of(error)}\n(HYDRA_FULL_ERROR=1 shows where)", file=sys.stderr)
         sys.exit(1)
+
+
+@contextmanager
+def job() -> Iterator[None]:
+    """Around the work of one job: its child processes see the environment as the user made it."""
+    if not _traceback_wanted:
+        os.environ.pop(FULL_ERROR, None)
+    try:
+        yield
+    finally:
+        os.environ[FULL_ERROR] = "1"
 
 
 def message_of(error: BaseException) -> str:

@@ -94,6 +94,11 @@ def train(cfg: DictConfig, folder: str | Path | None = None, overrides: Sequence
     except (Interrupted, KeyboardInterrupt):
         status = "interrupted"
         raise KeyboardInterrupt from None
+    except SystemExit as leaving:
+        if not isinstance(leaving.__context__, KeyboardInterrupt):
+            raise
+        status = "interrupted"  # Lightning turns Ctrl-C into an exit of its own
+        raise KeyboardInterrupt from None
     except MisconfigurationException as error:
         raise ValueError(str(error)) from error
     finally:
@@ -214,8 +219,6 @@ def _fit_and_test(cfg: DictConfig, folder: Path, parts: Parts, metrics: dict[str
 
 
 def _choose_weights(test: str, folder: Path, module: pl.LightningModule) -> None:
-    if test not in ("best", "last"):
-        raise ValueError(f"test={test!r} is not known; choose best, last or false")
     best = folder / "checkpoints" / "best.ckpt"
     if test == "best" and best.exists():
         module.load_state_dict(torch.load(best, map_location="cpu", weights_only=True)["state_dict"])

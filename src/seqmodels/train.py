@@ -8,9 +8,11 @@ import sys
 from pathlib import Path
 
 import hydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from seqmodels.command import run_command
+from seqmodels.command import MISTAKES, job, message_of, run_command
 from seqmodels.naming import register_resolvers
 from seqmodels.paths import conf_dir
 
@@ -20,12 +22,16 @@ register_resolvers()
 @hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="train")
 def _job(cfg: DictConfig) -> float | None:
     """One job: its value of `monitor`, so that Hydra's sweepers can use it."""
-    from hydra.core.hydra_config import HydraConfig
-
     from seqmodels.run import train  # here, so that --help and a typo do not wait for torch
 
-    job = HydraConfig.get()
-    return train(cfg, job.runtime.output_dir, list(job.overrides.task)).monitor
+    this = HydraConfig.get()
+    with job():
+        try:
+            return train(cfg, this.runtime.output_dir, list(this.overrides.task)).monitor
+        except MISTAKES as error:
+            if this.mode == RunMode.MULTIRUN:  # the sweep goes on, and Hydra speaks of it only at its end
+                print(f"job {this.job.num} failed: {message_of(error)}", file=sys.stderr)
+            raise
 
 
 def main() -> None:
