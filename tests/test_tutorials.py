@@ -94,7 +94,6 @@ def test_mnist_lstm_reaches_the_tutorials_accuracy(experiment: str, mnist_root: 
         f"datamodule.root={mnist_root}",
         "trainer=cpu",
         "threads=2",
-        "callbacks=none",
     ]
     accuracies = [train(compose([*common, f"seed={seed}"])).metrics["test/acc"] for seed in range(1, 6)]
     assert statistics.mean(accuracies) >= 0.958, accuracies

@@ -104,7 +104,7 @@ def parameters(target: Callable[..., Any]) -> dict[str, Any]:
 
 
 def fits(value: Any, hint: Any) -> bool:
-    """Whether a YAML value is of the hinted type; YAML has lists where Python may want tuples, and true is no number."""
+    """Whether a YAML value is of the hinted type; YAML has no tuples, only lists, and true is no number."""
     if isinstance(value, bool):
         return hint is Any or any(part is bool or part is value for part in (hint, *get_args(hint)))
     for candidate in (value, tuple(value)) if isinstance(value, list) else (value,):

@@ -28,6 +28,7 @@ from seqmodels.callbacks.checkpoint import AtomicCheckpointIO
 from seqmodels.callbacks.interrupt import Interrupted
 from seqmodels.checks import check_config, key_of
 from seqmodels.folder import is_first_process, new_folder
+from seqmodels.intervals import intervals
 from seqmodels.paths import conf_dir
 from seqmodels.results import write_results
 from seqmodels.threads import set_threads
@@ -170,7 +171,7 @@ def _trainer(cfg: DictConfig, folder: Path, datamodule: Any) -> pl.Trainer:
         callbacks=callbacks,
         logger=[instantiate(logger, folder=str(folder)) for logger in (cfg.logger or {}).values() if logger],
         plugins=[AtomicCheckpointIO()],
-        **_intervals(cfg.trainer, datamodule),
+        **intervals(cfg.trainer, datamodule),
     )
     if trainer.world_size > 1 and HydraConfig.initialized() and HydraConfig.get().mode == RunMode.MULTIRUN:
         raise ValueError(
@@ -178,23 +179,6 @@ def _trainer(cfg: DictConfig, folder: Path, datamodule: Any) -> pl.Trainer:
             "run the jobs one by one without -m, or with one device each"
         )
     return trainer
-
-
-def _intervals(trainer: DictConfig, datamodule: Any) -> dict[str, Any]:
-    """When to validate: at least once an epoch. A stream has no epochs: there, fractions are of the whole training."""
-    interval = trainer.val_check_interval
-    if not datamodule.endless:
-        if isinstance(interval, int) and trainer.check_val_every_n_epoch is not None:
-            batches = len(datamodule.train_dataloader())
-            if isinstance(trainer.limit_train_batches, int):
-                batches = min(batches, trainer.limit_train_batches)
-            interval = min(interval, batches)  # else Lightning refuses a short epoch
-        return {"val_check_interval": interval}
-    if trainer.max_steps == -1 and trainer.max_time is None:
-        raise ValueError("this data is an endless stream and nothing ends the training; set trainer.max_steps")
-    if isinstance(interval, float):
-        interval = max(1, int(interval * trainer.max_steps)) if trainer.max_steps > 0 else 1000
-    return {"val_check_interval": interval, "check_val_every_n_epoch": None, "max_epochs": -1}
 
 
 def _measured(trainer: pl.Trainer) -> dict[str, float]:
