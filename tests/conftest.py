@@ -37,11 +37,7 @@ def command(monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
     def run(*words: str) -> int:
         monkeypatch.setattr(sys, "argv", ["seqmodels-train", *words])
         monkeypatch.delenv("HYDRA_FULL_ERROR", raising=False)
-        try:
-            train.main()
-        except SystemExit as leave:
-            return int(leave.code or 0)
-        return 0
+        return train.command_line()
 
     return run
 

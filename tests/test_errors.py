@@ -97,7 +97,7 @@ def test_full_error_shows_where(command: Command, monkeypatch: pytest.MonkeyPatc
     from seqmodels import train
 
     with pytest.raises(ValueError, match="view"):
-        train.main()
+        train.command_line()
 
 
 def test_a_loss_that_is_no_number(command: Command, capfd: pytest.CaptureFixture[str]) -> None:

@@ -12,7 +12,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from seqmodels.command import MISTAKES, job, message_of, run_command
+from seqmodels.command import MISTAKES, job, leave, message_of, run_command
 from seqmodels.naming import register_resolvers
 from seqmodels.paths import conf_dir
 
@@ -36,8 +36,13 @@ def _job(cfg: DictConfig) -> float | None:
 
 def main() -> None:
     """The command `seqmodels-train`, the same as `python -m seqmodels.train`."""
+    leave(command_line())
+
+
+def command_line() -> int:
+    """What the words in sys.argv ask for; returns the exit code."""
     sys.argv[1:] = multirun_first(sys.argv[1:])
-    run_command(_main)
+    return run_command(_main)
 
 
 def _main() -> None:
