@@ -19,9 +19,8 @@ from typing import Any
 from alternate import measure, report, table
 
 
-def tutorial(root: str, threads: int, whole: bool) -> float:
+def tutorial(root: str, threads: int) -> float:
     """A torchvision dataset, ToTensor image by image, a shuffling DataLoader, torch's default Adam."""
-    started = time.perf_counter()
     import torch
     from torch import nn
     from torch.utils.data import DataLoader
@@ -53,12 +52,11 @@ def tutorial(root: str, threads: int, whole: bool) -> float:
             evaluating += time.perf_counter() - before
     trained = time.perf_counter() - epoch - evaluating
     print(accuracy(test_x, test_y))
-    return time.perf_counter() - started if whole else trained
+    return trained
 
 
-def bare(root: str, threads: int, whole: bool) -> float:
+def bare(root: str, threads: int) -> float:
     """The least there can be: uint8 tensors, one index a batch, fused Adam, no logging."""
-    started = time.perf_counter()
     import torch
     from torch import nn
     from torchvision.datasets import MNIST
@@ -75,7 +73,7 @@ def bare(root: str, threads: int, whole: bool) -> float:
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-    return time.perf_counter() - (started if whole else epoch)
+    return time.perf_counter() - epoch
 
 
 def seqmodels(root: str, threads: int, whole: bool) -> float:
@@ -83,10 +81,9 @@ def seqmodels(root: str, threads: int, whole: bool) -> float:
     words = ["+experiment=mnist_lstm", "trainer=cpu", f"threads={threads}", f"datamodule.root={root}"]
     with tempfile.TemporaryDirectory() as folder:
         if whole:
-            started = time.perf_counter()
             command = [sys.executable, "-m", "seqmodels.train", *words, f"hydra.run.dir={folder}/run"]
             subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-            return time.perf_counter() - started
+            return 0.0
         return _epoch([*words, "datamodule.val_size=0", "trainer.val_check_interval=1.0"], Path(folder))
 
 
@@ -108,14 +105,12 @@ def _epoch(words: list[str], folder: Path) -> float:
     return epoch.end - epoch.start
 
 
-def script(file: str, root: str, threads: int, whole: bool) -> float:
+def script(file: str, root: str, threads: int) -> float:
     """A tutorial's own script that prints its `epoch_s` and `eval_s`."""
-    started = time.perf_counter()
     words = [sys.executable, file, root, "--threads", str(threads)]
     out = subprocess.run(words, check=True, capture_output=True, text=True).stdout
-    total = time.perf_counter() - started
     times = eval(out.split("TIMES ")[1].splitlines()[0])
-    return total if whole else times["epoch_s"] - times["eval_s"]
+    return times["epoch_s"] - times["eval_s"]
 
 
 def main() -> None:
@@ -127,15 +122,17 @@ def main() -> None:
     parser.add_argument("--script", default="", help="the tutorial's own script, to check `tutorial` against")
     parser.add_argument("--variant", default="")
     words = parser.parse_args()
-    variants: dict[str, Any] = {"tutorial": tutorial, "bare": bare, "seqmodels": seqmodels}
     if words.variant == "script":
-        report(script(words.script, words.root, words.threads, words.whole))
+        report(script(words.script, words.root, words.threads))
+    elif words.variant == "seqmodels":
+        report(seqmodels(words.root, words.threads, words.whole))
     elif words.variant:
-        report(variants[words.variant](words.root, words.threads, words.whole))
+        report({"tutorial": tutorial, "bare": bare}[words.variant](words.root, words.threads))
     else:
         rest = [f"--root={words.root}", f"--threads={words.threads}", f"--script={words.script}"]
-        names = ["script"] * bool(words.script) + list(variants)
-        table(measure(__file__, names, words.rounds, *rest, *["--whole"] * words.whole), "tutorial")
+        rest += ["--whole"] * words.whole
+        names = ["script"] * bool(words.script) + ["tutorial", "bare", "seqmodels"]
+        table(measure(__file__, names, words.rounds, *rest, whole=words.whole), "tutorial")
 
 
 if __name__ == "__main__":

@@ -61,7 +61,7 @@ class StopOnCtrlC(pl.Callback):
 
     def _leave_evaluation(self, trainer: pl.Trainer) -> None:
         if self._asked and trainer.world_size == 1:
-            raise Interrupted(after_step=trainer.state.fn == "fit" and not trainer.sanity_checking)
+            raise Interrupted(after_step=trainer.state.fn == "fit")
 
     def _agreed(self, trainer: pl.Trainer, batch_idx: int) -> bool:
         if trainer.world_size == 1:
