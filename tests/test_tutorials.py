@@ -68,7 +68,7 @@ def test_sine_rnn_tf_has_tensorflows_losses_from_its_weights() -> None:
     parts.trainer.fit(parts.module, datamodule=parts.datamodule)
     losses = logged(Result(Path.cwd(), {}, None), "train/loss")
     assert losses[0] == pytest.approx(TENSORFLOW["losses"][0], rel=1e-6)
-    assert losses[:12] == pytest.approx(TENSORFLOW["losses"][:12], rel=1e-3)  # then Adam's two epsilons part
+    assert losses[:12] == pytest.approx(TENSORFLOW["losses"][:12], rel=1e-3)
 
 
 def test_sine_rnn_tf_lies_in_tensorflows_band() -> None:
