@@ -12,8 +12,8 @@ from seqmodels.results import git_revision, versions
 log = logging.getLogger(__name__)
 
 
-def greeting(cfg: DictConfig, parts: Any, folder: Path) -> None:
-    """One block: what is trained on what."""
+def greeting(cfg: DictConfig, parts: Any, folder: Path, begin: str | None) -> None:
+    """One block: what is trained on what, and where it begins when that is not at random weights."""
     module, core = parts.module, parts.module.core
     parameters = sum(p.numel() for p in module.parameters() if p.requires_grad)
     model = f"{type(core).__name__} of {core.output_size}, {type(module).__name__}, {parameters:,} parameters"
@@ -22,6 +22,8 @@ def greeting(cfg: DictConfig, parts: Any, folder: Path) -> None:
     log.info("  model   %s", model)
     log.info("  device  %s", device_of(parts.trainer))
     log.info("  folder  %s", _short(folder))
+    if begin:
+        log.info("  from    %s", begin)
     _notice(parts.datamodule)
 
 

@@ -2,6 +2,7 @@
 
 import atexit
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -9,6 +10,8 @@ from typing import Any, NoReturn
 
 from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
+
+from seqmodels.stopped import Stopped
 
 FULL_ERROR = "HYDRA_FULL_ERROR"
 MISTAKES = (ValueError, OSError, HydraException, OmegaConfBaseException)
@@ -19,7 +22,11 @@ _traceback_wanted = False
 
 
 def run_command(command: Callable[[], Any]) -> int:
-    """Run a command and return its exit code: 0 done, 1 a mistake in the input, 130 stopped with Ctrl-C."""
+    """Run a command and return its exit code.
+
+    0 done; 1 a mistake in the input; 128 + the signal's number when stopped by one: 130 Ctrl-C, 143 SIGTERM,
+    138 SIGUSR1 (on Linux).
+    """
     global _traceback_wanted
     _traceback_wanted = os.environ.get(FULL_ERROR) == "1"
     os.environ[FULL_ERROR] = "1"  # makes Hydra hand on what it would otherwise print itself
@@ -27,9 +34,11 @@ def run_command(command: Callable[[], Any]) -> int:
         command()
     except SystemExit as leaving:  # --help, and what argparse refuses
         return leaving.code if isinstance(leaving.code, int) else int(leaving.code is not None)
-    except KeyboardInterrupt:
-        print("stopped; what was reached is in the run's folder", file=sys.stderr)
-        return 130
+    except KeyboardInterrupt as stop:
+        stopped = stop if isinstance(stop, Stopped) else Stopped()
+        remedy = f"; go on with: resume={stopped.folder}" if stopped.folder else ""
+        print(f"stopped by {signal.Signals(stopped.signum).name}{remedy}", file=sys.stderr)
+        return 128 + stopped.signum
     except MISTAKES as error:
         if _traceback_wanted:
             raise

@@ -5,12 +5,20 @@ import os
 from argparse import Namespace
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
+from lightning.fabric.loggers.logger import rank_zero_experiment
 from lightning.fabric.loggers.tensorboard import TensorBoardLogger as FabricTensorBoardLogger
 from lightning.pytorch.loggers import Logger, TensorBoardLogger
 from lightning.pytorch.utilities.rank_zero import rank_zero_only
 from torch import Tensor
+
+
+@runtime_checkable
+class Rewindable(Protocol):
+    """A logger that can take back what a lost attempt logged after its last checkpoint."""
+
+    def rewind(self, step: int) -> None: ...
 
 
 class TensorBoard(TensorBoardLogger):
@@ -22,6 +30,18 @@ class TensorBoard(TensorBoardLogger):
             folder: of the run.
         """
         super().__init__(save_dir=str(folder), name="", version="", default_hp_metric=False)
+
+    def rewind(self, step: int) -> None:
+        """A resumed run logs `step` next: TensorBoard shall forget what a lost attempt logged there and beyond."""
+        self._kwargs["purge_step"] = step
+
+    @property
+    @rank_zero_experiment
+    def experiment(self) -> Any:
+        """The writer; Lightning makes a new one for the test, which must not purge what the fit has logged."""
+        writer = super().experiment
+        self._kwargs.pop("purge_step", None)
+        return writer
 
     @rank_zero_only
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
@@ -64,8 +84,21 @@ class MetricsCSV(Logger):
         super().__init__()
         self.path = Path(folder) / "metrics.csv"
         self._columns = ["step", "epoch"]
-        self._row: dict[str, float] = {}
+        self._row: dict[str, Any] = {}
         self._row_start = 0
+
+    @rank_zero_only
+    def rewind(self, step: int) -> None:
+        """A resumed run logs `step` next: drop the rows that a lost attempt wrote there and beyond, or half wrote."""
+        rows = [row for row in self._rows() if row["step"].isdecimal() and None not in row.values()]
+        rows = [row for row in rows if int(row["step"]) < step]
+        if not rows:
+            self.path.unlink(missing_ok=True)
+            return
+        self._columns = list(rows[0])
+        self._replace(rows[:-1])
+        self._row = {**rows[-1], "step": int(rows[-1]["step"])}  # a validation of that step may still come
+        self._write(same_row=False)
 
     @property
     def name(self) -> str:
@@ -89,8 +122,12 @@ class MetricsCSV(Logger):
         new = [name for name in self._row if name not in self._columns]
         if new or not self.path.exists():
             self._columns += new
-            self._widen(drop_last=same_row)
+            rows = self._rows()
+            self._replace(rows[:-1] if same_row else rows)
             same_row = False
+        self._write(same_row)
+
+    def _write(self, same_row: bool) -> None:
         with self.path.open("r+", newline="") as file:
             if same_row:
                 file.seek(self._row_start)
@@ -99,15 +136,17 @@ class MetricsCSV(Logger):
             csv.DictWriter(file, self._columns).writerow(self._row)
             file.truncate()
 
-    def _widen(self, drop_last: bool) -> None:
-        """The rows so far under the columns of now."""
-        rows = []
-        if self.path.exists():
-            with self.path.open(newline="") as file:
-                rows = list(csv.DictReader(file))
+    def _rows(self) -> list[dict[str, str]]:
+        if not self.path.exists():
+            return []
+        with self.path.open(newline="") as file:
+            return list(csv.DictReader(file))
+
+    def _replace(self, rows: list[dict[str, str]]) -> None:
+        """All rows anew, under the columns of now, in one step."""
         unfinished = self.path.with_suffix(".csv.new")
         with unfinished.open("w", newline="") as file:
             writer = csv.DictWriter(file, self._columns)
             writer.writeheader()
-            writer.writerows(rows[:-1] if drop_last else rows)
+            writer.writerows(rows)
         unfinished.replace(self.path)

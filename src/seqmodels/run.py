@@ -1,9 +1,10 @@
-"""A run, from Python: `train(compose(["+experiment=mnist_lstm", "seed=2"]))`.
+"""A run, from Python: `train(compose(["+experiment=mnist_lstm", "seed=2"]))`, and `resume(folder)` to go on with it.
 
 The only file that turns config into objects.
 """
 
 import logging
+import signal
 import time
 import warnings
 from collections.abc import Iterator, Sequence
@@ -21,17 +22,33 @@ from hydra.types import RunMode
 from hydra.utils import get_class, instantiate
 from lightning.pytorch.callbacks import ProgressBar
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from seqmodels.announce import farewell, greeting, hyperparameters, results_of
 from seqmodels.callbacks.checkpoint import AtomicCheckpointIO
 from seqmodels.callbacks.interrupt import Interrupted
+from seqmodels.checkpoints import Saved, load_weights, newest
 from seqmodels.checks import check_config, key_of
-from seqmodels.folder import is_first_process, new_folder
+from seqmodels.folder import is_first_process, locked, new_folder, remove_unfinished
 from seqmodels.intervals import intervals
+from seqmodels.loggers import Rewindable
 from seqmodels.paths import conf_dir
 from seqmodels.results import write_results
+from seqmodels.saved import (
+    DEVICES,
+    LIMITS,
+    earlier_words,
+    is_finished,
+    parsed,
+    remember_words,
+    reopen,
+    saved_config,
+    words_beside,
+    words_of,
+)
+from seqmodels.stopped import Stopped
 from seqmodels.threads import set_threads
+from seqmodels.trusted import check_targets
 
 log = logging.getLogger(__name__)
 
@@ -80,26 +97,108 @@ def train(cfg: DictConfig, folder: str | Path | None = None, overrides: Sequence
 
     Raises:
         ValueError, OSError: the input does not allow the run; the message says what to change.
-        KeyboardInterrupt: Ctrl-C; the last step is saved.
+        Stopped: a signal, Ctrl-C for instance; the last step is saved.
     """
-    started = time.monotonic()
     check_config(cfg)
+    if cfg.get("resume"):
+        raise ValueError(f"resume={cfg.resume} is for the command; from Python call seqmodels.run.resume(folder)")
     folder = new_folder(cfg, folder)
+    with locked(folder):
+        return _attempt(cfg, folder, overrides, None)
+
+
+def resume(folder: str | Path, overrides: Sequence[str] = (), trust: Sequence[str] = ()) -> Result | None:
+    """Go on with a run where its last checkpoint stands, in its folder and with its own config.
+
+    Args:
+        folder: of the run.
+        overrides: words such as "trainer.max_steps=4000" that extend the run or move it to other devices.
+        trust: packages beside our own that the run's config may name.
+
+    Returns:
+        As `train`; None when the run is finished and nothing extends it.
+
+    Raises:
+        As `train`, and ValueError for an override that would change the experiment, for a config that names what is
+        not a part of a run, and when no checkpoint can be read.
+    """
+    folder = Path(folder).absolute()
+    cfg = saved_config(folder)
+    new = words_beside(folder, overrides)
+    for key, value in parsed([*earlier_words(folder), *new]):
+        _apply(cfg, key, value)
+    check_targets(OmegaConf.to_container(cfg), trust, f"the config of {folder}")
+    check_config(cfg)
+    extends = any(word.startswith(LIMITS) for word in new)
+    if is_finished(folder) and not extends:
+        return None
+    with locked(folder):
+        checkpoint = newest(folder)
+        if extends and checkpoint:
+            _check_extension(cfg, folder, checkpoint)
+        if is_first_process():
+            remember_words(folder, new)
+            reopen(folder)
+            remove_unfinished(folder)
+            if checkpoint is None:
+                log.warning("%s holds no checkpoint yet, so the run starts at step 0", folder)
+        return _attempt(cfg, folder, [*words_of(folder), *new], checkpoint)
+
+
+def _apply(cfg: DictConfig, key: str, value: Any) -> None:
+    """One word beside `resume=`; of `trainer=...` only what concerns the devices."""
+    if key == "trainer":
+        choice = compose([f"trainer={value}"]).trainer
+        for device_key in DEVICES:
+            cfg.trainer[device_key] = choice[device_key]
+    elif key == "logger":
+        cfg.logger = compose([f"logger={value}"]).logger
+    elif key != "trust":
+        OmegaConf.update(cfg, key, value)
+
+
+def _check_extension(cfg: DictConfig, folder: Path, checkpoint: Saved) -> None:
+    """
+    Raises:
+        ValueError: the new end lies before the checkpoint, or the learning-rate schedule ends where the old one was.
+    """
+    if cfg.module.scheduler is not None and is_finished(folder):
+        raise ValueError(
+            f"the learning-rate schedule of {folder} ({cfg.module.scheduler._target_}) was laid out for the training "
+            f"that is finished and cannot be extended; init_from={folder} begins a new run with its weights"
+        )
+    reached = {
+        "max_steps": checkpoint.contents["position"]["step"],
+        "max_epochs": checkpoint.contents["position"]["epoch"],
+    }
+    for limit, done in reached.items():
+        if cfg.trainer[limit] not in (None, -1) and cfg.trainer[limit] <= done:
+            raise ValueError(
+                f"trainer.{limit}={cfg.trainer[limit]} does not extend {folder}, which has reached {done}; "
+                f"give more than that"
+            )
+
+
+def _attempt(cfg: DictConfig, folder: Path, overrides: Sequence[str], checkpoint: Saved | None) -> Result:
+    started = time.monotonic()
     parts: Parts | None = None
     metrics: dict[str, float] = {}
     status = "failed"
     try:
         parts = build(cfg, folder)
-        _fit_and_test(cfg, folder, parts, metrics)
+        _fit_and_test(cfg, folder, parts, metrics, checkpoint)
         status = "completed"
-    except (Interrupted, KeyboardInterrupt):
+    except Interrupted as interrupted:
         status = "interrupted"
-        raise KeyboardInterrupt from None
+        raise Stopped(interrupted.signum, str(folder)) from None
+    except KeyboardInterrupt:
+        status = "interrupted"
+        raise Stopped(signal.SIGINT, str(folder)) from None
     except SystemExit as leaving:
         if not isinstance(leaving.__context__, KeyboardInterrupt):
             raise
         status = "interrupted"  # Lightning turns Ctrl-C into an exit of its own
-        raise KeyboardInterrupt from None
+        raise Stopped(signal.SIGINT, str(folder)) from None
     except MisconfigurationException as error:
         raise ValueError(str(error)) from error
     finally:
@@ -152,6 +251,7 @@ def _quieten_lightning() -> None:
     warnings.filterwarnings("ignore", ".*does not have many workers.*")  # data in memory wants none
     warnings.filterwarnings("ignore", ".*Total length of `list` across ranks is zero.*")  # no validation is a choice
     warnings.filterwarnings("ignore", ".*smaller than the logging interval.*")  # a short epoch is logged across epochs
+    warnings.filterwarnings("ignore", ".*your dataloader is not resumable.*")  # ours are, through start_from
     warnings.filterwarnings("ignore", ".*LeafSpec.*deprecated.*")  # Lightning 2.6 with torch 2.15
 
 
@@ -170,7 +270,7 @@ def _trainer(cfg: DictConfig, folder: Path, datamodule: Any) -> pl.Trainer:
         default_root_dir=str(folder),
         callbacks=callbacks,
         logger=[instantiate(logger, folder=str(folder)) for logger in (cfg.logger or {}).values() if logger],
-        plugins=[AtomicCheckpointIO()],
+        plugins=[AtomicCheckpointIO(OmegaConf.to_container(cfg, resolve=True))],  # type: ignore[arg-type]
         **intervals(cfg.trainer, datamodule),
     )
     if trainer.world_size > 1 and HydraConfig.initialized() and HydraConfig.get().mode == RunMode.MULTIRUN:
@@ -185,11 +285,14 @@ def _measured(trainer: pl.Trainer) -> dict[str, float]:
     return {name: float(value) for name, value in trainer.callback_metrics.items()}
 
 
-def _fit_and_test(cfg: DictConfig, folder: Path, parts: Parts, metrics: dict[str, float]) -> None:
+def _fit_and_test(
+    cfg: DictConfig, folder: Path, parts: Parts, metrics: dict[str, float], checkpoint: Saved | None
+) -> None:
     datamodule, module, trainer = parts.datamodule, parts.module, parts.trainer
+    begin = _begin(cfg, parts, checkpoint)
     if trainer.is_global_zero:
-        greeting(cfg, parts, folder)
-    trainer.fit(module, datamodule=datamodule)
+        greeting(cfg, parts, folder, begin)
+    trainer.fit(module, datamodule=datamodule, ckpt_path=checkpoint.path if checkpoint else None, weights_only=True)
     metrics |= _measured(trainer)
     if cfg.test:
         _choose_weights(cfg.test, folder, module)
@@ -200,6 +303,19 @@ def _fit_and_test(cfg: DictConfig, folder: Path, parts: Parts, metrics: dict[str
     for logger in trainer.loggers:
         logger.log_hyperparams(hyperparameters(cfg, datamodule), metrics)
         logger.finalize("success")
+
+
+def _begin(cfg: DictConfig, parts: Parts, checkpoint: Saved | None) -> str | None:
+    """Loggers and weights as the first step needs them; says where training begins, None for nowhere in particular."""
+    step = checkpoint.contents["position"]["step"] if checkpoint else 0
+    for logger in parts.trainer.loggers:
+        if isinstance(logger, Rewindable):
+            logger.rewind(step)
+    if checkpoint:
+        return f"step {step} ({checkpoint.path.name})"
+    if cfg.get("init_from"):
+        return f"the weights of {load_weights(parts.module, cfg.init_from)}"
+    return None
 
 
 def _choose_weights(test: str, folder: Path, module: pl.LightningModule) -> None:

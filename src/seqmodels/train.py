@@ -15,6 +15,7 @@ from omegaconf import DictConfig
 from seqmodels.command import MISTAKES, job, leave, message_of, run_command
 from seqmodels.naming import register_resolvers
 from seqmodels.paths import conf_dir
+from seqmodels.resuming import go_on, quoted, run_to_resume, take
 
 register_resolvers()
 
@@ -46,7 +47,13 @@ def command_line() -> int:
 
 
 def _main() -> None:
-    refuse_used_folder(sys.argv[1:])
+    words, resume = take(sys.argv[1:], "resume")
+    folder = run_to_resume(words, resume) if resume not in (None, "null") else None
+    if folder is not None:
+        go_on(folder, words)
+        return
+    sys.argv[1:] = quoted(words, "init_from")
+    refuse_used_folder(words)
     _job()
 
 

@@ -1,5 +1,11 @@
-"""Checkpoints that survive a crash: `last.ckpt` (and `previous.ckpt`) by steps or minutes, `best.ckpt` by a metric."""
+"""Checkpoints that survive a crash and from which a training goes on bit for bit.
 
+`last.ckpt` (and `previous.ckpt`, the one before) by steps or minutes, `best.ckpt` by a metric. Each holds, beside what
+Lightning puts there, the run's config, the position in the data and the state of every random generator; all of it
+loads with `torch.load(weights_only=True)`.
+"""
+
+import math
 import os
 import time
 from pathlib import Path
@@ -8,9 +14,12 @@ from typing import Any
 import lightning.pytorch as pl
 import torch
 from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
-from lightning.pytorch.callbacks import Checkpoint, ModelCheckpoint
+from lightning.pytorch.callbacks import Checkpoint
 
+from seqmodels.callbacks.agreement import Agreement
 from seqmodels.callbacks.interrupt import Interrupted
+from seqmodels.callbacks.position import Position, loops_at, position_of, steer, validation_is_due
+from seqmodels.callbacks.rng import rng_state, set_rng_state
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
@@ -20,13 +29,21 @@ class AtomicCheckpointIO(TorchCheckpointIO):
     cut short. What `last.ckpt` held before is kept as `previous.ckpt`.
     """
 
+    def __init__(self, config: dict[str, Any] | None = None) -> None:
+        """
+        Args:
+            config: of the run, plain values; put into every checkpoint.
+        """
+        super().__init__()
+        self.config = config
+
     def save_checkpoint(self, checkpoint: dict[str, Any], path: str | os.PathLike, storage_options: Any = None) -> None:
         target = Path(path)
         target.parent.mkdir(parents=True, exist_ok=True)
         unfinished = target.with_name(f".{target.name}.{os.getpid()}")
         try:
             with unfinished.open("wb") as file:
-                torch.save(checkpoint, file)
+                torch.save({**checkpoint, "config": self.config}, file)
                 file.flush()
                 os.fsync(file.fileno())
             if target.name == "last.ckpt" and target.exists():
@@ -35,12 +52,17 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         finally:
             unfinished.unlink(missing_ok=True)
 
+    def load_checkpoint(self, path: str | os.PathLike, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        """Tensors and plain values only, on the CPU."""
+        return torch.load(path, map_location="cpu", weights_only=True)
+
 
 class LastCheckpoint(Checkpoint):
     """Keeps `checkpoints/last.ckpt`: every so many steps or minutes, after each epoch, at the end, and when stopped.
 
-    Saves only where an optimiser step has just been made, and only weights that are finite, so that the last checkpoint
-    is always a good one.
+    Saves only where an optimiser step is complete, with the validation and the loggers' rows that belong to it, and
+    only weights that are finite; so the last checkpoint is always a good one, and a resumed run repeats nothing and
+    leaves nothing out.
     """
 
     def __init__(self, every_n_steps: int | None = None, every_n_minutes: float | None = None) -> None:
@@ -56,46 +78,108 @@ class LastCheckpoint(Checkpoint):
                 )
         self.every_n_steps = every_n_steps
         self.every_n_minutes = every_n_minutes
+        self._agreement = Agreement()
         self._saved_step = 0
         self._saved_time = time.monotonic()
+        self._due = False
+        self._rng: dict[str, Any] | None = None  # as the last step left it
+        self._validate = False
+        self._resumed: tuple[Position, dict[str, Any] | None] | None = None
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self._agreement = Agreement()
         self._saved_step = trainer.global_step
         self._saved_time = time.monotonic()
+        self._due, self._rng = False, None
+        if self._resumed is not None:
+            position, rng = self._resumed
+            steer(trainer, position)
+            if rng is not None:
+                set_rng_state(rng)
+            self._resumed = None
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         step = trainer.global_step
-        if step == self._saved_step:
-            return
-        due = self.every_n_steps is not None and step % self.every_n_steps == 0
         if self.every_n_minutes is not None:
             minutes = (time.monotonic() - self._saved_time) / 60
-            due = due or trainer.strategy.broadcast(minutes >= self.every_n_minutes)
-        if due:
+            self._due |= self._agreement.reached(trainer, minutes >= self.every_n_minutes)
+        if step == self._saved_step or trainer.fit_loop._should_accumulate():
+            return
+        self._due |= self.every_n_steps is not None and step % self.every_n_steps == 0
+        if self._due:
+            self._rng = rng_state()
+
+    def on_train_batch_start(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
+    ) -> None:
+        if self._due and self._rng is not None:
             self._save(trainer)
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self._rng = None
         self._save(trainer)
 
+    def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        if trainer.state.fn == "fit" and self._rng is None:
+            self._rng = rng_state()
+
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        if not self._due:
+            self._rng = None
+
     def on_exception(self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException) -> None:
-        if isinstance(exception, Interrupted) and exception.after_step:
-            self._save(trainer)
-
-    def _save(self, trainer: pl.Trainer) -> None:
-        if trainer.global_step == self._saved_step:
+        if not (isinstance(exception, Interrupted) and exception.after_step):
             return
-        if all(bool(parameter.isfinite().all()) for parameter in trainer.lightning_module.parameters()):
+        if trainer.validating:
+            self._save(trainer, validate=True)
+        else:
+            trainer._logger_connector.on_batch_end()
+            trainer._logger_connector.update_train_step_metrics()  # the row that comes after the hook that was left
+            self._save(trainer, validate=validation_is_due(trainer))
+
+    def on_save_checkpoint(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        ranks: list[Any] = [self._rng or rng_state()]
+        if trainer.world_size > 1:
+            ranks *= trainer.world_size
+            torch.distributed.all_gather_object(ranks, ranks[0])
+        checkpoint["position"] = position_of(trainer, self._validate)._asdict()
+        checkpoint["rng"] = ranks
+
+    def on_load_checkpoint(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        if trainer.state.fn != "fit":
+            return
+        datamodule: Any = trainer.datamodule  # type: ignore[attr-defined]
+        if not hasattr(datamodule, "start_from"):
+            raise ValueError(
+                f"{type(datamodule).__name__} cannot go on in the middle of its data; give it a method "
+                f"start_from(epoch, batch) that is heeded by train_dataloader"
+            )
+        position = Position(**checkpoint["position"])
+        loops_at(position, checkpoint["loops"])
+        datamodule.start_from(position.epoch, position.batch)
+        ranks = checkpoint["rng"]
+        self._resumed = position, ranks[trainer.global_rank] if trainer.global_rank < len(ranks) else None
+
+    def _save(self, trainer: pl.Trainer, validate: bool = False) -> None:
+        self._validate = validate
+        if trainer.global_step != self._saved_step and _is_finite(trainer):
             trainer.save_checkpoint(Path(trainer.default_root_dir) / "checkpoints" / "last.ckpt")
-        self._saved_step = trainer.global_step
-        self._saved_time = time.monotonic()
+        self._validate = False
+        self._saved_step, self._saved_time = trainer.global_step, time.monotonic()
+        self._due, self._rng = False, None
 
 
-class BestCheckpoint(ModelCheckpoint):
-    """Keeps `checkpoints/best.ckpt`: the best value of `monitor` so far.
+class BestCheckpoint(Checkpoint):
+    """Keeps `checkpoints/best.ckpt`: the best value of `monitor` so far, looked at after each validation and epoch.
 
-    Lightning's own, kept apart from `last.ckpt`: with a monitor it rewrites that only when the best improves.
+    Apart from `last.ckpt`: Lightning's own callback rewrites its last one only when the best improves, and forgets the
+    best value of a run whose folder was moved.
     """
 
     def __init__(self, monitor: str, mode: str) -> None:
@@ -106,15 +190,46 @@ class BestCheckpoint(ModelCheckpoint):
         """
         if mode not in ("min", "max"):
             raise ValueError(f"mode={mode!r} is not known; choose min or max, whichever is better for {monitor}")
-        super().__init__(filename="best", monitor=monitor, mode=mode, enable_version_counter=False)
+        self.monitor = monitor
+        self.sign = 1 if mode == "max" else -1
+        self.best: float | None = None
+        self._judged_step = 0
 
     @property
     def state_key(self) -> str:
         return "BestCheckpoint"  # Lightning asks for it at every hook and would put it together from all settings
 
-    def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
-        self.dirpath = str(Path(trainer.default_root_dir) / "checkpoints")
-        super().setup(trainer, pl_module, stage)
+    def state_dict(self) -> dict[str, Any]:
+        return {"best": self.best, "judged_step": self._judged_step}
 
-    def on_train_batch_end(self, *args: Any) -> None:
-        """Nothing: a best value comes from a validation or at the end of an epoch."""
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self.best, self._judged_step = state_dict["best"], state_dict["judged_step"]
+
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        if trainer.state.fn != "fit" or trainer.sanity_checking:
+            return
+        if self.monitor.startswith("val/") and self.monitor not in trainer.callback_metrics:
+            raise ValueError(
+                f"monitor={self.monitor} is not measured; a validation measures "
+                f"{', '.join(name for name in trainer.callback_metrics if name.startswith('val/'))}"
+            )
+        self._judge(trainer)
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        if trainer.global_step != self._judged_step:  # no validation has just told
+            self._judge(trainer)
+
+    def _judge(self, trainer: pl.Trainer) -> None:
+        if self.monitor not in trainer.callback_metrics:
+            return
+        self._judged_step = trainer.global_step
+        value = float(trainer.strategy.broadcast(float(trainer.callback_metrics[self.monitor])))
+        if math.isnan(value) or (self.best is not None and self.sign * value <= self.sign * self.best):
+            return
+        if _is_finite(trainer):
+            self.best = value
+            trainer.save_checkpoint(Path(trainer.default_root_dir) / "checkpoints" / "best.ckpt")
+
+
+def _is_finite(trainer: pl.Trainer) -> bool:
+    return all(bool(parameter.isfinite().all()) for parameter in trainer.lightning_module.parameters())

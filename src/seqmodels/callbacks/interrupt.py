@@ -1,4 +1,7 @@
-"""Ctrl-C ends a run between two steps, not inside one."""
+"""A signal ends a run between two steps, not inside one: Ctrl-C, SIGTERM, SIGUSR1.
+
+SIGTERM and SIGUSR1 are how schedulers say that the machine is wanted back (Slurm: --signal=USR1@60).
+"""
 
 import signal
 import threading
@@ -7,36 +10,48 @@ from typing import Any
 
 import lightning.pytorch as pl
 
+from seqmodels.callbacks.agreement import Agreement
+
+SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGUSR1") if hasattr(signal, name)]
+
 
 class Interrupted(BaseException):
-    """The user asked the run to stop.
+    """A signal asked the run to stop.
 
     Attributes:
-        after_step: an optimiser step has just been completed, so that the state of training can be saved.
+        signum: which one.
+        after_step: the last optimiser step is complete, so that the state of training can be saved.
     """
 
-    def __init__(self, after_step: bool) -> None:
-        super().__init__("interrupted")
+    def __init__(self, signum: int, after_step: bool) -> None:
+        super().__init__(f"interrupted by {signal.Signals(signum).name}")
+        self.signum = signum
         self.after_step = after_step
 
 
-class StopOnCtrlC(pl.Callback):
-    """The first Ctrl-C lets the step finish and then raises `Interrupted`; the second one acts at once.
+class StopOnSignal(pl.Callback):
+    """The first signal lets the optimiser step finish and then raises `Interrupted`; a second Ctrl-C acts at once.
 
-    With several processes they agree on the step at the trainer's logging interval.
+    With several processes it is enough that one of them is asked: they agree on the step within about a second.
     """
 
     def __init__(self) -> None:
-        self._asked = False
-        self._before: Any = None
+        self._asked: int | None = None
+        self._stop: int | None = None
+        self._before: dict[int, Any] = {}
+        self._agreement = Agreement()
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self._agreement = Agreement()
         self._listen()
 
     def on_test_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         self._listen()
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        stop = self._stop or (self._asked if trainer.world_size == 1 else None)
+        if stop:
+            raise Interrupted(stop, after_step=True)  # it came during the last step; the test waits for the resume
         self._forget()
 
     def on_test_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -48,39 +63,38 @@ class StopOnCtrlC(pl.Callback):
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        accumulating = (batch_idx + 1) % trainer.accumulate_grad_batches != 0 and not trainer.is_last_batch
-        if accumulating or not self._agreed(trainer, batch_idx):
-            return
-        raise Interrupted(after_step=True)
+        if self._agreement.reached(trainer, self._asked is not None):
+            self._stop = self._asked or signal.SIGTERM  # another rank was asked
+        if self._stop and not trainer.fit_loop._should_accumulate() and not _last_step(trainer):
+            raise Interrupted(self._stop, after_step=True)
 
     def on_validation_batch_end(self, trainer: pl.Trainer, *args: Any, **kwargs: Any) -> None:
-        self._leave_evaluation(trainer)
+        if not (trainer.state.fn == "fit" and _last_step(trainer)):
+            self._leave_evaluation(trainer)
 
     def on_test_batch_end(self, trainer: pl.Trainer, *args: Any, **kwargs: Any) -> None:
         self._leave_evaluation(trainer)
 
     def _leave_evaluation(self, trainer: pl.Trainer) -> None:
         if self._asked and trainer.world_size == 1:
-            raise Interrupted(after_step=trainer.state.fn == "fit")
-
-    def _agreed(self, trainer: pl.Trainer, batch_idx: int) -> bool:
-        if trainer.world_size == 1:
-            return self._asked
-        if (batch_idx + 1) % (trainer.log_every_n_steps or 50):  # type: ignore[attr-defined]
-            return False
-        return trainer.strategy.reduce_boolean_decision(self._asked, all=False)
+            raise Interrupted(self._asked, after_step=trainer.state.fn == "fit")
 
     def _listen(self) -> None:
-        self._asked = False
-        if threading.current_thread() is threading.main_thread():  # elsewhere there is no Ctrl-C to catch
-            self._before = signal.signal(signal.SIGINT, self._ask)
+        self._asked = self._stop = None
+        if threading.current_thread() is threading.main_thread():  # elsewhere no signal can be caught
+            self._before = {signum: signal.signal(signum, self._ask) for signum in SIGNALS}
 
     def _forget(self) -> None:
-        if self._before is not None:
-            signal.signal(signal.SIGINT, self._before)
-            self._before = None
+        for signum, handler in self._before.items():
+            signal.signal(signum, handler)
+        self._before = {}
 
     def _ask(self, signum: int, frame: FrameType | None) -> None:
-        if self._asked:
+        if signum == signal.SIGINT and self._asked == signal.SIGINT:
             raise KeyboardInterrupt
-        self._asked = True
+        self._asked = signum
+
+
+def _last_step(trainer: pl.Trainer) -> bool:
+    """Whether max_steps is reached: Lightning would not take up a validation after that, so it had better finish."""
+    return trainer.max_steps != -1 and trainer.global_step >= trainer.max_steps

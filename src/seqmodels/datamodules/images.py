@@ -106,6 +106,7 @@ class ImageSequences(pl.LightningDataModule):
         self.seed = seed
         self.input_stats: tuple[float, float] | None = None
         self._parts: dict[str, TensorRows] = {}
+        self._start = (0, 0)
 
     def load(self, train: bool) -> Images:
         """The training or the test images, whole."""
@@ -144,8 +145,25 @@ class ImageSequences(pl.LightningDataModule):
             )
         data = self._parts["train"]
         limit = self.overfit_batches or None
-        batches = ShuffledBatches(len(data), self.batch_size, self.seed, rank, ranks, limit)
+        batches = ShuffledBatches(
+            len(data),
+            self.batch_size,
+            self.seed,
+            rank,
+            ranks,
+            limit,
+            self._epoch if self.trainer else None,
+            self._start,
+        )
         return batch_loader(data, batches, self.num_workers)
+
+    def start_from(self, epoch: int, batch: int) -> None:
+        """Training goes on at this batch of this epoch; said before the training loader is made."""
+        self._start = (epoch, batch)
+
+    def _epoch(self) -> int:
+        assert self.trainer is not None
+        return self.trainer.current_epoch
 
     def val_dataloader(self) -> list[DataLoader[tuple[Tensor, Tensor]]]:
         return [self._eval_loader("val")] if self.val_size else []

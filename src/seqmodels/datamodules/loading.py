@@ -9,7 +9,7 @@ A batch is one vectorised index into the tensors, not B Python calls.
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
@@ -38,7 +38,15 @@ class ShuffledBatches(Sampler[Tensor]):
     """
 
     def __init__(
-        self, rows: int, batch_size: int, seed: int, rank: int = 0, ranks: int = 1, limit: int | None = None
+        self,
+        rows: int,
+        batch_size: int,
+        seed: int,
+        rank: int = 0,
+        ranks: int = 1,
+        limit: int | None = None,
+        epoch: Callable[[], int] | None = None,
+        start: tuple[int, int] = (0, 0),
     ) -> None:
         """
         Args:
@@ -48,21 +56,27 @@ class ShuffledBatches(Sampler[Tensor]):
             rank: this process, of `ranks`.
             ranks: how many processes share each batch.
             limit: keep the first `limit` batches of epoch 0 and give these again and again.
+            epoch: says which epoch it is when a pass begins; None counts the passes. A loader begins a pass more often
+                than an epoch begins, so whoever counts epochs had better be asked.
+            start: epoch and batch where a resumed training goes on; earlier batches of that epoch are left out.
         """
         self.rows, self.batch_size, self.seed = rows, batch_size, seed
         self.rank, self.ranks, self.limit = rank, ranks, limit
-        self.epoch = 0
+        self.start = start
+        self._epoch = epoch
+        self._passes = 0
 
     def __len__(self) -> int:
         batches = math.ceil(self.rows // self.ranks * self.ranks / self.batch_size)
         return batches if self.limit is None else min(self.limit, batches)
 
     def __iter__(self) -> Iterator[Tensor]:
-        generator = torch.Generator().manual_seed(epoch_seed(self.seed, self.epoch))
-        if self.limit is None:
-            self.epoch += 1
+        epoch = self._epoch() if self._epoch else self._passes
+        self._passes += 1
+        generator = torch.Generator().manual_seed(epoch_seed(self.seed, epoch if self.limit is None else 0))
         order = torch.randperm(self.rows, generator=generator)[: self.rows // self.ranks * self.ranks]
-        for batch in order.split(self.batch_size)[: len(self)]:
+        first = self.start[1] if epoch == self.start[0] else 0
+        for batch in order.split(self.batch_size)[first : len(self)]:
             yield batch.tensor_split(self.ranks)[self.rank]
 
 

@@ -1,0 +1,104 @@
+"""Reading checkpoints: the newest that is whole, and weights for a new run."""
+
+import logging
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Saved:
+    """A checkpoint that was read: where from, and its tensors and plain values."""
+
+    path: Path
+    contents: dict[str, Any]
+
+
+def newest(folder: Path) -> Saved | None:
+    """The last checkpoint of a run, or the one before if that is damaged; None when there was none yet.
+
+    Raises:
+        ValueError: there are checkpoints, but none can be read.
+    """
+    places = [folder / "checkpoints" / name for name in ("last.ckpt", "previous.ckpt")]
+    reasons = []
+    for path in places:
+        if not path.exists():
+            continue
+        try:
+            saved = Saved(path, read(path))
+        except ValueError as error:
+            reasons.append(str(error))
+            continue
+        for reason in reasons:
+            log.warning("%s; going on from %s, step %s", reason, path, saved.contents.get("global_step"))
+        return saved
+    if reasons:
+        raise ValueError(
+            f"{'; '.join(reasons)}. The run cannot go on and was left as it is; init_from={folder} begins a new one "
+            f"with the weights of its best.ckpt, if there is one"
+        )
+    return None
+
+
+def read(path: Path) -> dict[str, Any]:
+    """A checkpoint's tensors and plain values, on the CPU; nothing in the file is executed.
+
+    Raises:
+        ValueError: it is damaged, or it is no checkpoint; the message begins with its name.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            damaged = archive.testzip()  # torch does not look at the checksums
+        if damaged:
+            raise ValueError(f"{damaged} in it is damaged")
+        contents = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # whatever a damaged or hostile file makes the readers raise
+        reason = str(error).strip().splitlines()
+        raise ValueError(f"{path} cannot be read: {reason[0] if reason else type(error).__name__}") from error
+    if not isinstance(contents, dict) or "state_dict" not in contents:
+        raise ValueError(f"{path} cannot be read: it holds no weights (state_dict), so it is no checkpoint of a run")
+    return contents
+
+
+def load_weights(module: nn.Module, source: str) -> Path:
+    """Begin with trained weights: of a checkpoint, or of a run's folder, its best ones before its last.
+
+    Returns:
+        The file that was read.
+
+    Raises:
+        FileNotFoundError: there is no such file, or the run has no checkpoint.
+        ValueError: it cannot be read, or its weights do not fit; the message names them.
+    """
+    path = Path(source)
+    if path.is_dir():
+        names = ("best.ckpt", "last.ckpt", "previous.ckpt")
+        path = next((path / "checkpoints" / name for name in names if (path / "checkpoints" / name).exists()), path)
+    if not path.is_file():
+        raise FileNotFoundError(f"init_from={source} is neither a checkpoint nor the folder of a run that has one")
+    theirs, ours = read(path)["state_dict"], module.state_dict()
+    complaints = [f"{name} is missing" for name in ours.keys() - theirs.keys()]
+    complaints += [f"{name} is not of this model" for name in theirs.keys() - ours.keys()]
+    complaints += [
+        f"{name} is {_shape(theirs[name])} there and {_shape(ours[name])} here"
+        for name in ours.keys() & theirs.keys()
+        if theirs[name].shape != ours[name].shape
+    ]
+    if complaints:
+        raise ValueError(
+            f"init_from={source}: the weights in {path.name} do not fit this model: {'; '.join(sorted(complaints))}. "
+            f"Give it the same core and sizes as the run that they come from"
+        )
+    module.load_state_dict(theirs)
+    return path
+
+
+def _shape(tensor: torch.Tensor) -> str:
+    return "x".join(map(str, tensor.shape)) or "a number"

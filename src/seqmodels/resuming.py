@@ -1,0 +1,84 @@
+"""`resume=` on the command line: which run is meant, and going on with it without Hydra.
+
+Hydra would compose the config anew and write it over the run's own.
+"""
+
+import logging.config
+import os
+import sys
+from pathlib import Path
+
+from omegaconf import OmegaConf
+
+from seqmodels.command import job
+from seqmodels.paths import conf_dir
+from seqmodels.saved import is_finished, is_run, last_run_of, parsed, words_beside
+
+
+def take(words: list[str], key: str) -> tuple[list[str], str | None]:
+    """The words without `key=...`, and its value; a path may hold what Hydra's grammar does not allow."""
+    values = [word.removeprefix(f"{key}=") for word in words if word.startswith(f"{key}=")]
+    return [word for word in words if not word.startswith(f"{key}=")], values[-1] if values else None
+
+
+def quoted(words: list[str], key: str) -> list[str]:
+    """The words with the value of `key=...` in quotes, so that Hydra takes any path as it is."""
+    rest, value = take(words, key)
+    if value is None or value == "null" or value[:1] in ("'", '"'):
+        return words
+    escaped = value.replace("\\", "\\\\").replace("'", "\\'")
+    return [*rest, f"{key}='{escaped}'"]
+
+
+def run_to_resume(words: list[str], resume: str) -> Path | None:
+    """The folder that `resume=` means; None when `auto` finds no run of this command.
+
+    Raises:
+        ValueError: in a multirun.
+        FileNotFoundError: the folder holds no run.
+    """
+    if "-m" in words or "--multirun" in words:
+        raise ValueError(f"resume={resume} goes on with one run; give it without -m")
+    if resume == "auto":
+        return last_run_of(overrides_in(words))
+    folder = Path(resume).expanduser()
+    if not is_run(folder):
+        raise FileNotFoundError(f"resume={resume} is not the folder of a run: it holds no .hydra/config.yaml")
+    return folder
+
+
+def overrides_in(words: list[str]) -> list[str]:
+    """Without flags such as --config-dir and their values."""
+    return [word for word in words if not word.startswith("-") and ("=" in word or word.startswith("~"))]
+
+
+def go_on(folder: Path, words: list[str]) -> None:
+    """Resume the run, with its log as before; says so when there is nothing left to do.
+
+    Args:
+        folder: of the run.
+        words: what else the command said; for `resume=auto` the run's own words.
+    """
+    overrides = [word for word in overrides_in(words) if not word.startswith("hydra.")]
+    sys.argv[1:] = [f"resume={folder}", *overrides]  # what further processes of a distributed run are started with
+    if words_beside(folder, overrides) == [] and is_finished(folder):
+        print(
+            f"{folder} is finished, there is nothing to resume; trainer.max_epochs=... or trainer.max_steps=... would "
+            f"extend it"
+        )
+        return
+    trust = [value for key, value in parsed(overrides) if key == "trust"]
+    _log_to(folder)
+    from seqmodels.run import resume  # here, so that a mistake does not wait for torch
+
+    with job():
+        resume(folder, overrides, [name for names in trust for name in ([names] if isinstance(names, str) else names)])
+
+
+def _log_to(folder: Path) -> None:
+    """As Hydra does for a new run: train.log in the folder goes on."""
+    config = OmegaConf.load(conf_dir() / "hydra" / "job_logging" / "seqmodels.yaml")
+    rank = os.environ.get("LOCAL_RANK", "0")
+    name = "train.log" if rank == "0" else f"train_ddp_process_{rank}.log"
+    OmegaConf.update(config, "handlers.file.filename", str(folder / name))
+    logging.config.dictConfig(OmegaConf.to_container(config))  # type: ignore[arg-type]

@@ -1,0 +1,168 @@
+"""A run as its folder remembers it: config, the words that led to it, how it ended.
+
+.hydra/config.yaml      written once, never changed
+.hydra/overrides.yaml   the words of the command
+.hydra/resumed.yaml     the words given beside each `resume=`, one list a time
+results.json            how the last attempt ended; missing while the first one runs
+"""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override, QuotedString
+from omegaconf import DictConfig, ListConfig, OmegaConf
+from yaml import YAMLError
+
+CONFIG = Path(".hydra", "config.yaml")
+OVERRIDES = Path(".hydra", "overrides.yaml")
+RESUMED = Path(".hydra", "resumed.yaml")
+DEVICES = ("accelerator", "devices", "num_nodes", "strategy")
+LIMITS = ("trainer.max_epochs", "trainer.max_steps", "trainer.max_time")
+KEYS = (
+    *LIMITS,
+    *(f"trainer.{key}" for key in DEVICES),
+    "trainer.enable_progress_bar",
+    "threads",
+    "test",
+    "checkpoint.every_n_steps",
+    "checkpoint.every_n_minutes",
+    "datamodule.num_workers",
+    "datamodule.root",
+    "trust",
+)
+"""What may be given beside `resume=`; everything else would make another experiment of the run."""
+
+
+def is_run(folder: Path) -> bool:
+    """Whether the folder holds a run's config."""
+    return (folder / CONFIG).is_file()
+
+
+def is_finished(folder: Path) -> bool:
+    """Whether the run's last attempt came to its end."""
+    return _results(folder).get("status") == "completed"
+
+
+def reopen(folder: Path) -> None:
+    """A finished run is to go on: until it ends again, it counts as interrupted."""
+    path = folder / "results.json"
+    if is_finished(folder):
+        unfinished = path.with_name(".results.json.reopened")
+        unfinished.write_text(json.dumps(_results(folder) | {"status": "interrupted"}, indent=2) + "\n")
+        unfinished.replace(path)
+
+
+def last_run_of(overrides: Sequence[str]) -> Path | None:
+    """The newest run that this command has made, finished or not; None if there is none.
+
+    Args:
+        overrides: the command's words; `hydra.run.dir` among them names the only folder in question.
+    """
+    chosen = [word.partition("=")[2] for word in overrides if word.startswith("hydra.run.dir=")]
+    places = [Path(chosen[-1])] if chosen else Path("outputs").glob("*/*")
+    words = sorted(word for word in overrides if not word.startswith("hydra."))
+    runs = [place for place in places if is_run(place) and sorted(_words(place / OVERRIDES)) == words]
+    return max(runs, key=lambda run: (run / CONFIG).stat().st_mtime, default=None)
+
+
+def saved_config(folder: Path) -> DictConfig:
+    """The config that the run was made with, interpolations resolved.
+
+    Raises:
+        FileNotFoundError: the folder holds no run.
+        ValueError: its config cannot be read.
+    """
+    if not is_run(folder):
+        raise FileNotFoundError(f"resume={folder} is not the folder of a run: there is no {folder / CONFIG}")
+    try:
+        cfg = OmegaConf.load(folder / CONFIG)
+        resolved = OmegaConf.to_container(cfg, resolve=True)
+    except (YAMLError, ValueError, UnicodeDecodeError) as error:
+        raise ValueError(f"{folder / CONFIG} cannot be read: {str(error).splitlines()[0]}") from error
+    if not isinstance(resolved, dict):
+        raise ValueError(f"{folder / CONFIG} is not a run's config: it holds no keys")
+    return OmegaConf.create(resolved)
+
+
+def words_beside(folder: Path, words: Sequence[str]) -> list[str]:
+    """Of the words beside `resume=` those that change something; the run's own words may be repeated.
+
+    Raises:
+        ValueError: a word would change the experiment.
+    """
+    own, before = _words(folder / OVERRIDES), saved_config(folder)
+    for key, value in parsed(earlier_words(folder)):
+        if key in KEYS:
+            OmegaConf.update(before, key, value)
+    new = []
+    for override in OverridesParser.create().parse_overrides(list(words)):
+        key, word = override.key_or_group, str(override.input_line)
+        if key in KEYS and not override.is_sweep_override() and not override.is_delete():
+            if key == "trust" or OmegaConf.select(before, key) != _plain(override):
+                new.append(word)
+        elif word in own:
+            continue
+        elif key in ("trainer", "logger") or key.startswith("logger."):
+            new.append(word)
+        else:
+            raise ValueError(
+                f"{word} would change the experiment of {folder}. Beside resume= there may be {', '.join(KEYS)}, and "
+                f"the choices trainer=... (its devices count) and logger=...; to begin a new run with these weights "
+                f"use init_from={folder}"
+            )
+    return new
+
+
+def words_of(folder: Path) -> list[str]:
+    """The words of the command that made the run."""
+    return _words(folder / OVERRIDES)
+
+
+def earlier_words(folder: Path) -> list[str]:
+    """The words of all resumes before, in their order."""
+    path = folder / RESUMED
+    return [word for words in _list(path) for word in words] if path.exists() else []
+
+
+def remember_words(folder: Path, words: list[str]) -> None:
+    """Write down what was given beside `resume=`, so that the next resume goes on with it."""
+    if words:
+        path = folder / RESUMED
+        lists = _list(path) if path.exists() else []
+        unfinished = path.with_name(".resumed.yaml")
+        OmegaConf.save(OmegaConf.create([*lists, list(words)]), unfinished)
+        unfinished.replace(path)
+
+
+def parsed(words: Sequence[str]) -> list[tuple[str, Any]]:
+    """Hydra's overrides as (key, value)."""
+    return [
+        (override.key_or_group, _plain(override)) for override in OverridesParser.create().parse_overrides(list(words))
+    ]
+
+
+def _plain(override: Override) -> Any:
+    value = override.value()
+    return value.text if isinstance(value, QuotedString) else value
+
+
+def _results(folder: Path) -> dict[str, Any]:
+    try:
+        return json.loads((folder / "results.json").read_text())
+    except (OSError, ValueError):
+        return {}
+
+
+def _words(path: Path) -> list[str]:
+    return [word for word in _list(path) if isinstance(word, str)] if path.exists() else []
+
+
+def _list(path: Path) -> list[Any]:
+    try:
+        words = OmegaConf.load(path)
+    except (YAMLError, ValueError) as error:
+        raise ValueError(f"{path} cannot be read: {str(error).splitlines()[0]}") from error
+    return list(OmegaConf.to_container(words)) if isinstance(words, ListConfig) else []  # type: ignore[arg-type]
