@@ -9,7 +9,7 @@ SOURCE = Path(__file__).parents[1] / "src" / "seqmodels"
 ALLOWED = {
     "cores": ("seqmodels.cores",),
     "datamodules": ("seqmodels.datamodules",),
-    "modules": ("seqmodels.modules", "seqmodels.cores.base", "seqmodels.datamodules.stream"),
+    "modules": ("seqmodels.modules", "seqmodels.cores.base", "seqmodels.cores.learned", "seqmodels.datamodules.stream"),
     "callbacks": ("seqmodels.callbacks",),
 }
 HEAVY = ("torch", "torchvision", "torchmetrics", "lightning", "matplotlib", "sklearn", "numpy")

@@ -1,6 +1,7 @@
 """Truncated BPTT: what is carried, what is cut, and that it equals the loop written out."""
 
 from functools import partial
+from types import SimpleNamespace
 
 import lightning.pytorch as pl
 import pytest
@@ -12,6 +13,7 @@ from seqmodels.cores.base import detach
 from seqmodels.cores.recurrent import LSTM
 from seqmodels.datamodules.sine import SineStream
 from seqmodels.datamodules.stream import Window
+from seqmodels.modules.carry import Carry, Place
 from seqmodels.modules.regressor import StreamRegressor, masked_mse
 from seqmodels.run import compose
 from tests.conftest import options
@@ -48,6 +50,12 @@ def window(b: int = 3, t: int = 7, **changes: Tensor) -> Window:
     return Window(**{**fields, **changes})
 
 
+def train(module: StreamRegressor, w: Window) -> Tensor:
+    """The predictions of one training step, without the optimiser's part."""
+    module.trainer = SimpleNamespace(log_every_n_steps=0, global_rank=0, global_step=0)
+    return module.training_step(w)["prediction"]
+
+
 @pytest.mark.parametrize("core", options("core"))
 @pytest.mark.parametrize("carry", [True, False])
 def test_training_is_the_loop_written_out(core: str, carry: bool) -> None:
@@ -71,16 +79,16 @@ def test_training_is_the_loop_written_out(core: str, carry: bool) -> None:
     for mine, theirs in zip(ours.parameters(), reference.parameters(), strict=True):
         torch.testing.assert_close(mine, theirs, atol=1e-10, rtol=1e-10)
     if carry:
-        for mine, theirs in zip(ours._states["train"], state, strict=True):
+        for mine, theirs in zip(ours.carried.place.state, state, strict=True):
             torch.testing.assert_close(mine, theirs, atol=1e-10, rtol=1e-10)
-    assert ours._loss_sum.item() / ours._windows == pytest.approx(sum(losses) / 12, rel=1e-10)
+    assert ours.carried.loss_sum.item() / ours.carried.windows == pytest.approx(sum(losses) / 12, rel=1e-10)
 
 
 @pytest.mark.parametrize("core", options("core"))
 def test_one_window_over_everything_is_full_bptt(core: str) -> None:
     module, w = regressor(core).double(), window(t=40)
     w = Window(w.x.double(), w.y.double(), w.reset, w.mask)
-    masked_mse(module._read("train", w), w).backward()
+    masked_mse(train(module, w), w).backward()
     y, _ = module.core(w.x, module.core.initial_state(3))
     parameters = [p for p in module.parameters() if p.requires_grad]
     gradients = torch.autograd.grad((module.head(y) - w.y).square().mean(), parameters)
@@ -90,8 +98,8 @@ def test_one_window_over_everything_is_full_bptt(core: str) -> None:
 
 def test_the_carried_state_is_cut_off() -> None:
     module = regressor()
-    module._read("train", window())
-    assert not any(tensor.requires_grad for tensor in module._states["train"])
+    train(module, window())
+    assert not any(tensor.requires_grad for tensor in module.carried.place.state)
 
 
 def test_stages_have_states_of_their_own() -> None:
@@ -99,7 +107,7 @@ def test_stages_have_states_of_their_own() -> None:
     undisturbed = regressor()
     fit(module, 20, data, val_check_interval=4, num_sanity_val_steps=2)
     fit(undisturbed, 20, SineStream(**STREAMS, val_windows=0), limit_val_batches=0)
-    for a, b in zip(module._states["train"], undisturbed._states["train"], strict=True):
+    for a, b in zip(module.carried.place.state, undisturbed.carried.place.state, strict=True):
         assert torch.equal(a, b)
     for a, b in zip(module.parameters(), undisturbed.parameters(), strict=True):
         assert torch.equal(a, b)
@@ -110,7 +118,9 @@ def test_stages_have_states_of_their_own() -> None:
     trainer.test(module, datamodule=data, verbose=False)
     assert trainer.callback_metrics["test/loss"].item() == once
     assert all(torch.equal(a, b) for a, b in zip(first, trainer.predict(module, datamodule=data), strict=True))
-    assert all(torch.equal(a, b) for a, b in zip(module._states["train"], undisturbed._states["train"], strict=True))
+    assert all(
+        torch.equal(a, b) for a, b in zip(module.carried.place.state, undisturbed.carried.place.state, strict=True)
+    )
 
 
 def test_validation_measures_from_the_streams_beginning() -> None:
@@ -129,12 +139,12 @@ def test_validation_measures_from_the_streams_beginning() -> None:
 def test_flagged_rows_start_anew_and_the_others_do_not_notice() -> None:
     flagged, plain = regressor(), regressor()
     for module in (flagged, plain):
-        module._read("train", window())
-    before = flagged._states["train"]
-    flagged._states["train"] = tuple(t.index_fill(0, torch.tensor([1]), float("nan")) for t in before)
+        train(module, window())
+    spoilt = tuple(t.index_fill(0, torch.tensor([1]), float("nan")) for t in flagged.carried.place.state)
+    flagged.carried = Carry(Place(spoilt))
     reset = torch.tensor([False, True, False])
-    mine = flagged._read("train", window(reset=reset))
-    theirs = plain._read("train", window())
+    mine = train(flagged, window(reset=reset))
+    theirs = train(plain, window())
     assert torch.equal(mine[~reset], theirs[~reset])
     torch.testing.assert_close(mine[1:2], plain(window().x[1:2])[0])
 
@@ -154,7 +164,7 @@ def test_masked_steps_do_not_count() -> None:
 
 def test_another_number_of_rows_is_an_error() -> None:
     module = regressor()
-    module._read("train", window(3))
+    train(module, window(3))
     with pytest.raises(ValueError, match="a window of 2 streams followed windows of 3"):
-        module._read("train", window(2))
+        train(module, window(2))
     assert isinstance(module.core, LSTM)

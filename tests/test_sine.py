@@ -116,6 +116,61 @@ def test_overfit_windows_come_again() -> None:
     assert all(equal(a, b) for a, b in zip(one, two, strict=True))
 
 
+def joined(windows: list[Window]) -> tuple[torch.Tensor, torch.Tensor]:
+    """x and y of neighbouring windows as one piece, (B, steps)."""
+    x, y = (torch.cat([getattr(window, name) for window in windows], 1)[..., 0] for name in "xy")
+    return x, y
+
+
+def test_moved_borders_cut_the_same_signal() -> None:
+    """Noise included: with the borders where they were, the same steps hold the same bits."""
+    windows = first(SineStream(**MANY, random_window=3), 200)
+    lengths = [window.x.shape[1] for window in windows]
+    assert set(lengths) >= set(range(4, 13))  # 8 - 2 * 3 = 2 and 8 + 2 * 3 = 14 are rare
+    assert min(lengths) >= 1
+    assert all(window.mask.shape == window.x.shape[:2] and window.mask.all() for window in windows)
+    assert [bool(window.reset.any()) for window in windows] == [True] + [False] * 199
+    for moved, plain in zip(joined(windows), joined(first(SineStream(**MANY), 202)), strict=True):
+        assert abs(moved.shape[1] - 200 * 8) <= 3
+        assert torch.equal(moved, plain[:, : moved.shape[1]])
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_moved_borders_are_functions_of_seed_and_index(workers: int) -> None:
+    windows = first(SineStream(**MANY, random_window=3, num_workers=workers), 20)
+    alone = SineStream(**MANY, random_window=3)
+    assert all(equal(window, alone.make_window("train", i)) for i, window in enumerate(windows))
+    other = SineStream(**MANY, random_window=3, seed=2)
+    assert [w.x.shape for w in windows] != [other.make_window("train", i).x.shape for i in range(20)]
+
+
+def test_only_training_borders_move() -> None:
+    data, plain = SineStream(**MANY, random_window=3), SineStream(**MANY)
+    for moved, usual in zip(data.val_dataloader()[0], plain.val_dataloader()[0], strict=True):
+        assert equal(moved, usual)
+
+
+@pytest.mark.filterwarnings("ignore:This DataLoader will create 3 worker processes")
+@pytest.mark.parametrize("workers", [0, 2, 3])
+@pytest.mark.parametrize("random_window", [0, 3])
+def test_a_stream_goes_on_at_any_window(workers: int, random_window: int) -> None:
+    whole = first(SineStream(**MANY, random_window=random_window), 12)
+    data = SineStream(**MANY, random_window=random_window, num_workers=workers)
+    data.start_from(0, 7)
+    assert all(equal(a, b) for a, b in zip(first(data, 5), whole[7:], strict=True))
+    assert equal(first(data, 1)[0], whole[0])  # the loader after the next one knows nothing of it
+
+
+@pytest.mark.filterwarnings("ignore:This DataLoader will create 3 worker processes")
+@pytest.mark.parametrize("workers", [0, 2, 3])
+def test_only_the_resumed_epoch_begins_in_the_middle(workers: int) -> None:
+    data = SineStream(**MANY, overfit_batches=5, num_workers=workers)
+    data.start_from(4, 3)
+    loader, whole = data.train_dataloader(), [data.make_window("train", i) for i in range(5)]
+    for expected in (whole[3:], whole, whole):
+        assert all(equal(a, b) for a, b in zip(list(loader), expected, strict=True))
+
+
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
@@ -128,8 +183,13 @@ def test_overfit_windows_come_again() -> None:
         ({"window": 1, "endpoint": True}, "endpoint=True needs window of at least 2"),
         ({"frequency": [2.0, 1.0]}, r"frequency=\[2.0, 1.0\] is not a range"),
         ({"noise_std": -1.0}, "noise_std=-1.0 is negative"),
+        ({"random_window": -1}, "random_window=-1 is too small"),
+        ({"random_window": 4}, "random_window=4 could leave a window of 8 steps without any; give at most 3"),
+        ({"random_window": 1, "endpoint": True}, "random_window=1 needs endpoint=false"),
     ],
 )
 def test_wrong_arguments_are_named(wrong: dict, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         SineStream(**{**MANY, **wrong})
+    with pytest.raises(ValueError, match=r"^batch=-1 is too small"):
+        SineStream(**MANY).start_from(0, -1)

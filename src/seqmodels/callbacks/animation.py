@@ -85,8 +85,9 @@ def draw_frame(axes: matplotlib.axes.Axes, pieces: list[Piece], end: int, visibl
     """The frame after window `end`."""
     start = max(0, end - visible)
     axes.clear()
-    plot_pieces(axes, pieces[start:end], start)
+    first_step, seen = (sum(len(piece.x) for piece in pieces[:window]) for window in (start, end))
+    plot_pieces(axes, pieces[start:end], first_step)
     steps = len(pieces[0].x)
-    axes.set_xlim(start * steps - 0.5, (start + visible) * steps - 0.5)
+    axes.set_xlim(first_step - 0.5, max(first_step + visible * steps, seen) - 0.5)
     axes.set_ylim(-1.6, 1.6)
     axes.set_title(f"{name}: training, window {end}")

@@ -13,7 +13,9 @@ from seqmodels.callbacks.stream_plot import Piece, piece, plot_pieces
 
 
 class StreamFigure(pl.Callback):
-    """Listens to validation and test steps that return `prediction`; draws after the test, else after the fit.
+    """Listens to validation and test steps that return `prediction` and the `mask` of what counts.
+
+    It draws after the test, else after the fit.
 
     The lower panel tells whether the state is worth its name: where it is dropped at every window, the first steps of
     a window are guesses.
@@ -29,7 +31,7 @@ class StreamFigure(pl.Callback):
 
     def _reset(self) -> None:
         self._pieces: list[Piece] = []
-        self._read = 0
+        self._steps = 0
         self._error_sum: Tensor | float = 0.0
         self._count: Tensor | float = 0.0
 
@@ -56,13 +58,13 @@ class StreamFigure(pl.Callback):
         self._draw(trainer, "test")
 
     def _listen(self, outputs: Any, batch: Any) -> None:
-        if "prediction" not in outputs:
+        if not {"prediction", "mask"} <= outputs.keys():
             return
-        prediction = outputs["prediction"].float()
-        error = torch.where(batch.mask, (prediction - batch.y).square().mean(-1), 0)
+        prediction, mask = outputs["prediction"].float(), outputs["mask"]
+        error = torch.where(mask, (prediction - batch.y).square().mean(-1), 0)
         self._error_sum = self._error_sum + error.sum(0)
-        self._count = self._count + batch.mask.sum(0)
-        self._read += 1
+        self._count = self._count + mask.sum(0)
+        self._steps += mask.shape[1]
         self._pieces = [*self._pieces, piece(batch, prediction)][-self.windows :]
 
     def _draw(self, trainer: pl.Trainer, stage: str) -> None:
@@ -72,10 +74,10 @@ class StreamFigure(pl.Callback):
         above, below = figure.subplots(2, height_ratios=[3, 2])
         name = trainer.datamodule.name  # type: ignore[attr-defined]
         above.set_title(f"{name}, {stage}: the first stream, windows of {len(self._pieces[0].x)} steps")
-        plot_pieces(above, self._pieces, self._read - len(self._pieces))
+        plot_pieces(above, self._pieces, self._steps - sum(len(part.x) for part in self._pieces))
         error = (self._error_sum / self._count).cpu()  # type: ignore[union-attr]
         below.plot(range(1, len(error) + 1), error, marker="o", markersize=3, color="tab:blue")
-        below.set_ylim(0, 1.1 * float(error.max()))
+        below.set_ylim(0, 1.1 * float(error.nan_to_num().max()))  # NaN: a position that burn-in always takes
         below.xaxis.set_major_locator(MaxNLocator(integer=True))
         below.set_xlabel("step in the window")
         below.set_ylabel("mean squared error")

@@ -21,16 +21,21 @@ def piece(batch: Any, prediction: Tensor, row: int = 0) -> Piece:
     return Piece(*move_data_to_device((batch.x[row], batch.y[row], prediction[row].detach().float()), "cpu"))
 
 
-def plot_pieces(axes: Axes, pieces: list[Piece], first_window: int = 0) -> None:
-    """Neighbouring windows of one stream; the first input and the first target are drawn."""
+def plot_pieces(axes: Axes, pieces: list[Piece], first_step: int = 0) -> None:
+    """Neighbouring windows of one stream, of any length; the first input and the first target are drawn.
+
+    Args:
+        axes: where.
+        pieces: the windows.
+        first_step: the number of their first step.
+    """
     x, y, prediction = (np.concatenate([part[:, 0] for part in parts]) for parts in zip(*pieces, strict=True))
-    steps = len(pieces[0].x)
-    time = first_window * steps + np.arange(len(x))
+    time = first_step + np.arange(len(x))
     axes.plot(time, x, color="0.6", linewidth=1, label="input")
     axes.plot(time, y, color="tab:red", linewidth=1.5, label="target")
     axes.plot(time, prediction, color="tab:blue", linewidth=1.5, label="prediction")
-    for window in range(first_window, first_window + len(pieces) + 1):
-        axes.axvline(window * steps - 0.5, color="0.85", linewidth=0.8, zorder=0)
+    for border in first_step + np.cumsum([0, *(len(piece.x) for piece in pieces)]):
+        axes.axvline(border - 0.5, color="0.85", linewidth=0.8, zorder=0)
     axes.set_xlim(time[0] - 0.5, time[-1] + 0.5)
     axes.set_xlabel("step")
     axes.legend(loc="upper right", ncols=3, fontsize=8)

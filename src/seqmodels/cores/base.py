@@ -54,10 +54,11 @@ class Core(nn.Module, ABC):
             state: the state of B streams.
             rows: (B,) bool, True where the stream starts anew. Whatever stood there, NaN included, is gone.
         """
-        first = state[0]
-        fresh = self.initial_state(first.shape[0], first.device, first.dtype)
+        dtype = next((tensor.dtype for tensor in state if tensor.is_floating_point()), None)
+        fresh = self.initial_state(batch_size(state), state[0].device, dtype)
         return tuple(
-            torch.where(rows.view(-1, *[1] * (old.dim() - 1)), new, old) for old, new in zip(state, fresh, strict=True)
+            torch.where(rows.view(-1, *[1] * (old.dim() - 1)), new.to(old.dtype), old)
+            for old, new in zip(state, fresh, strict=True)
         )
 
 

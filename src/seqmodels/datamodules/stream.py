@@ -37,29 +37,37 @@ class Window(NamedTuple):
 
 
 class Windows(IterableDataset[Window]):
-    """Window 0, 1, 2, ... of a source, shared among the workers: worker w of W makes w, w + W, w + 2 W, ..."""
+    """The windows of a source from `start` on, shared among W workers: worker w makes start + w, start + w + W, ..."""
 
-    def __init__(self, window: Callable[[int], Window], stop: int | None, rows: slice) -> None:
+    def __init__(self, window: Callable[[int], Window], stop: int | None, rows: slice, start: int = 0) -> None:
         """
         Args:
             window: makes window i of all streams.
             stop: how many windows there are; None means endless.
             rows: the streams that this process owns.
+            start: the window to begin with.
         """
-        self.window, self.stop, self.rows = window, stop, rows
+        self.window, self.stop, self.rows, self.start = window, stop, rows, start
 
     def __iter__(self) -> Iterator[Window]:
         worker = get_worker_info()
-        first, stride = (worker.id, worker.num_workers) if worker else (0, 1)
-        for i in count(first, stride):
-            if self.stop is not None and i >= self.stop:
-                return
-            yield Window(*(tensor[self.rows] for tensor in self.window(i)))
+        first, stride = (self.start + worker.id, worker.num_workers) if worker else (self.start, 1)
+        indices = count(first, stride) if self.stop is None else range(first, self.stop, stride)
+        return (Window(*(tensor[self.rows] for tensor in self.window(i))) for i in indices)
+
+
+class WindowLoader(DataLoader[Window]):
+    """Begins its first pass over `Windows` at their `start`, where a resumed epoch goes on, and later ones at 0."""
+
+    def __iter__(self) -> Any:
+        windows = super().__iter__()  # workers have their copies of the dataset now
+        self.dataset.start = 0  # type: ignore[attr-defined]
+        return windows
 
 
 def window_loader(windows: Windows, num_workers: int) -> DataLoader[Window]:
     """A DataLoader whose batches are the windows themselves, in order."""
-    return DataLoader(
+    return WindowLoader(
         windows, batch_size=None, collate_fn=_as_it_is, num_workers=num_workers, generator=torch.Generator()
     )
 

@@ -6,12 +6,14 @@ from typing import Any, Literal, get_args
 import lightning.pytorch as pl
 import torch
 from torch import Tensor, nn
-from torch.optim import Optimizer
+from torch.optim import LBFGS, Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from seqmodels.cores.base import Core
+from seqmodels.cores.learned import LearnedInitialState
 
 HeadInit = Literal["torch", "glorot"]
+InitialState = Literal["zeros", "learned"]
 
 
 class SequenceModule(pl.LightningModule):
@@ -30,6 +32,8 @@ class SequenceModule(pl.LightningModule):
         output_size: int,
         input_stats: tuple[float, float] | None,
         head_init: HeadInit,
+        initial_state: InitialState,
+        compile: bool,
     ) -> None:
         """
         Args:
@@ -41,11 +45,23 @@ class SequenceModule(pl.LightningModule):
             output_size: of the head.
             input_stats: mean and standard deviation that normalise the input; None leaves it.
             head_init: `torch`, or `glorot` with a zero bias (TensorFlow 1's dense layer).
+            initial_state: `zeros`, the core's own, or `learned` with the weights.
+            compile: let torch.compile make kernels of the core, in place. It pays for cores that are written in torch;
+                RNN, LSTM and GRU call torch's own kernels, which the compiler cannot look into, and gain nothing.
+
+        Raises:
+            ValueError: an argument is not among its choices.
         """
         super().__init__()
         if head_init not in get_args(HeadInit):
             raise ValueError(f"head_init={head_init!r} is not known; choose {' or '.join(get_args(HeadInit))}")
+        if initial_state not in get_args(InitialState):
+            raise ValueError(
+                f"initial_state={initial_state!r} is not known; choose {' or '.join(get_args(InitialState))}"
+            )
         self.core = core(input_size=input_size)
+        if initial_state == "learned":
+            self.core = LearnedInitialState(self.core)
         self.head = nn.Linear(self.core.output_size, output_size)
         if head_init == "glorot":
             nn.init.xavier_uniform_(self.head.weight)
@@ -54,6 +70,9 @@ class SequenceModule(pl.LightningModule):
         self.register_buffer("input_mean", torch.tensor(mean))
         self.register_buffer("input_std", torch.tensor(std))
         self._normalizes = input_stats is not None
+        self.register_load_state_dict_post_hook(_take_statistics)
+        if compile:
+            self.core.compile()
         self._make_optimizer = optimizer
         self._make_scheduler = scheduler
 
@@ -71,6 +90,11 @@ class SequenceModule(pl.LightningModule):
 
     def configure_optimizers(self) -> Any:
         optimizer = self._make_optimizer([p for p in self.parameters() if p.requires_grad])
+        if isinstance(optimizer, LBFGS):
+            raise ValueError(
+                "optimizer=LBFGS calls the training step many times a batch, which would read every window many times; "
+                "choose adam, adamw or sgd"
+            )
         if self._make_scheduler is None:
             return optimizer
         steps = self.trainer.estimated_stepping_batches
@@ -91,3 +115,8 @@ class SequenceModule(pl.LightningModule):
     def learning_rate(self) -> float:
         """Of the first parameter group."""
         return self.trainer.optimizers[0].param_groups[0]["lr"]
+
+
+def _take_statistics(module: SequenceModule, incompatible_keys: Any) -> None:
+    """Weights bring the statistics of their own data, or none."""
+    module._normalizes = bool((module.input_mean != 0).any() or (module.input_std != 1).any())

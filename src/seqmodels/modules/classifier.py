@@ -12,7 +12,7 @@ from torchmetrics import MeanMetric
 from torchmetrics.classification import MulticlassAccuracy
 
 from seqmodels.cores.base import Core, State
-from seqmodels.modules.base import HeadInit, SequenceModule
+from seqmodels.modules.base import HeadInit, InitialState, SequenceModule
 
 Readout = Literal["last", "mean"]
 Batch = tuple[Tensor, Tensor] | tuple[Tensor, Tensor, Tensor]
@@ -40,16 +40,21 @@ class SequenceClassifier(SequenceModule):
         dropout: float = 0.0,
         label_smoothing: float = 0.0,
         head_init: HeadInit = "torch",
+        initial_state: InitialState = "zeros",
+        compile: bool = False,
     ) -> None:
         """
         Args:
-            core, optimizer, scheduler, input_size, input_stats, head_init: as in `SequenceModule`.
+            core, optimizer, scheduler, input_size, input_stats, head_init, initial_state, compile: as in
+                `SequenceModule`.
             output_size: number of classes.
             readout: what the head reads: the output at the last valid step, or its mean over the valid steps.
             dropout: probability of dropping an input of the head, in [0, 1).
             label_smoothing: of the cross entropy, in [0, 1] (Szegedy et al. 2016).
         """
-        super().__init__(core, optimizer, scheduler, input_size, output_size, input_stats, head_init)
+        super().__init__(
+            core, optimizer, scheduler, input_size, output_size, input_stats, head_init, initial_state, compile
+        )
         if readout not in get_args(Readout):
             raise ValueError(f"readout={readout!r} is not known; choose {' or '.join(get_args(Readout))}")
         if not 0 <= dropout < 1:

@@ -1,10 +1,4 @@
-"""Truncated back-propagation through time over streams that never end (Williams & Peng 1990).
-
-window 0        window 1        window 2
-[ o o o o ] --> [ o o o o ] --> [ o o o o ] --> ...     forward: the state is carried on
-[ <- <- < ]     [ <- <- < ]     [ <- <- < ]             backward: stops at the window's start
-  update          update          update
-"""
+"""A target at every step of a stream, by truncated back-propagation through time (Williams & Peng 1990)."""
 
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -16,15 +10,16 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 from torchmetrics import MeanAbsoluteError, MeanSquaredError, MetricCollection, R2Score
 
-from seqmodels.cores.base import Core, State, batch_size, detach
+from seqmodels.cores.base import Core, State
 from seqmodels.datamodules.stream import Window
-from seqmodels.modules.base import HeadInit, SequenceModule
+from seqmodels.modules import burn_in as burning
+from seqmodels.modules.base import HeadInit, InitialState
+from seqmodels.modules.inputs import without_nan
+from seqmodels.modules.stream import NanInput, StateDtype, StreamModule
 
 
-class StreamRegressor(SequenceModule):
+class StreamRegressor(StreamModule):
     """Predicts a target at every step of a stream; one window is one optimiser step.
-
-    Training, validation, test and prediction each carry a state of their own.
 
     Example:
         y, state = module(x)               # x (B, T, D), y (B, T, Y)
@@ -42,20 +37,51 @@ class StreamRegressor(SequenceModule):
         scheduler: Callable[[Optimizer, int], LRScheduler] | None = None,
         input_stats: tuple[float, float] | None = None,
         carry: bool = True,
+        backprop_windows: int = 1,
+        burn_in: int = 0,
+        nan_input: NanInput = "error",
+        initial_state: InitialState = "zeros",
+        state_dtype: StateDtype | None = None,
+        compile: bool = False,
         head_init: HeadInit = "torch",
     ) -> None:
         """
         Args:
-            core, optimizer, scheduler, input_size, input_stats, head_init: as in `SequenceModule`.
+            core, optimizer, scheduler, input_size, input_stats, initial_state, compile, head_init: as in
+                `SequenceModule`.
             output_size: Y, targets per step.
             carry: False drops the state at every window: the control that shows what the state is worth.
+            backprop_windows: m; every window updates the weights by its own loss, whose gradient goes back through
+                the last m windows, or as many as there were: TBPTT(k1, k2) with k1 the window and k2 = m k1.
+            burn_in: steps at the start of a fresh stream that are read without loss, metrics and gradient; with
+                carry=False at the start of every window. A window of nothing else is still a step of the optimiser,
+                with a gradient of zero, and enters train/loss_mean as 0.
+            nan_input: what an input that is NaN or infinite means: `error`, or `mask`, which reads the mean instead and
+                leaves the step out of loss and metrics. While training on a GPU the error comes at the next logging
+                step, since each look makes the GPU wait.
+            state_dtype: in which the floating part of the state is carried and saved; None means that of the weights,
+                float32 under mixed precision. The core reads it in the dtype of the weights.
+
+        Raises:
+            ValueError: an argument is outside its range, or two contradict each other.
         """
-        super().__init__(core, optimizer, scheduler, input_size, output_size, input_stats, head_init)
-        self.carry = carry
+        super().__init__(
+            core,
+            optimizer,
+            scheduler,
+            input_size,
+            output_size,
+            input_stats,
+            head_init,
+            initial_state,
+            compile,
+            carry,
+            backprop_windows,
+            burn_in,
+            nan_input,
+            state_dtype,
+        )
         self.metrics = nn.ModuleDict({stage: _metrics(stage) for stage in ("val", "test")})
-        self._states: dict[str, State] = {}
-        self._loss_sum: Tensor | float = 0.0
-        self._windows = 0
 
     def forward(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State]:
         """
@@ -70,58 +96,78 @@ class StreamRegressor(SequenceModule):
         return self.head(y), state
 
     def training_step(self, window: Window) -> dict[str, Tensor]:
-        prediction = self._read("train", window)
-        loss = masked_mse(prediction, window)
-        self._loss_sum = self._loss_sum + loss.detach()
-        self._windows += 1
-        if self.logs_this_step:
+        logs = self.logs_this_step
+        window = self._finite(window, self.carried.windows, look=logs)
+        past = self._reached(window)
+        y, place, young = self._read_back(past)
+        prediction = self.head(y)
+        loss = masked_mse(prediction, burning.without(window, young))
+        carried = self._carry_on(past, place, loss)
+        if logs:
             self.log("train/loss", loss.detach(), prog_bar=True)
-            self.log_dict({"train/loss_mean": self._loss_sum / self._windows, "lr": self.learning_rate})
+            self.log_dict({"train/loss_mean": carried.loss_sum / carried.windows, "lr": self.learning_rate})
+        self.carried = carried
         return {"loss": loss, "prediction": prediction}
 
     def on_validation_start(self) -> None:
-        self._states.pop("val", None)
+        self._places.pop("val", None)
 
-    def validation_step(self, window: Window) -> dict[str, Tensor]:
-        return self._evaluate("val", window)
+    def validation_step(self, window: Window, batch_idx: int) -> dict[str, Tensor]:
+        return self._evaluate("val", window, batch_idx)
+
+    def on_validation_epoch_end(self) -> None:
+        self._check_measured("val")
 
     def on_test_start(self) -> None:
-        self._states.pop("test", None)
+        self._places.pop("test", None)
 
-    def test_step(self, window: Window) -> dict[str, Tensor]:
-        return self._evaluate("test", window)
+    def test_step(self, window: Window, batch_idx: int) -> dict[str, Tensor]:
+        return self._evaluate("test", window, batch_idx)
+
+    def on_test_epoch_end(self) -> None:
+        self._check_measured("test")
 
     def on_predict_start(self) -> None:
-        self._states.pop("predict", None)
+        self._places.pop("predict", None)
 
-    def predict_step(self, window: Window) -> Tensor:
+    def predict_step(self, window: Window, batch_idx: int) -> Tensor:
         """(B, T, Y) predictions."""
-        return self._read("predict", window)
+        return self.head(self._read_for("predict", window, batch_idx)[0])
 
-    def _evaluate(self, stage: str, window: Window) -> dict[str, Tensor]:
-        prediction = self._read(stage, window)
+    def gradient_by_lag(self, window: Window) -> Tensor:
+        """How much the error at a window's last step depends on the inputs before, as far as training's gradient goes.
+
+        Call it before the window is trained on. It changes only what the core itself changes when it reads.
+
+        Returns:
+            (S,) norms of d(squared error at the last step) / d(input), mean over the streams whose last step counts.
+            Entry 0 belongs to the last step, entry s to the step s before; S = T with backprop_windows=1.
+        """
+        if self.nan_input == "mask":
+            window = without_nan(window, self.input_mean)
+        past = tuple(one._replace(x=one.x.detach().requires_grad_()) for one in self._reached(window))
+        y, _, young = self._read_back(past)
+        mask = burning.without(window, young).mask[:, -1]
+        error = torch.where(mask, (self.head(y[:, -1]) - window.y[:, -1]).square().mean(-1), 0)
+        gradients = torch.autograd.grad(error.sum(), [one.x for one in past])
+        norms = torch.cat([gradient.norm(dim=-1) for gradient in gradients], 1).flip(1)
+        return norms.sum(0) / mask.sum().clamp(min=1)
+
+    def _evaluate(self, stage: str, window: Window, batch_idx: int) -> dict[str, Tensor]:
+        y, window = self._read_for(stage, window, batch_idx)
+        prediction, mask = self.head(y), window.mask
         metrics: Any = self.metrics[stage]
-        metrics.update(prediction[window.mask].flatten(), window.y[window.mask].flatten())
+        metrics.update(prediction[mask].flatten(), window.y[mask].flatten())
         self.log_dict(metrics, batch_size=len(window.x))
-        return {"prediction": prediction}
+        return {"prediction": prediction, "mask": mask}
 
-    def _read(self, stage: str, window: Window) -> Tensor:
-        """Predictions of one window; the state goes on from the stage's last window and is carried on, detached."""
-        prediction, state = self(window.x, self._state_before(stage, window))
-        if self.carry:
-            self._states[stage] = detach(state)
-        return prediction
-
-    def _state_before(self, stage: str, window: Window) -> State | None:
-        state = self._states.get(stage)
-        if state is None:
-            return None
-        if batch_size(state) != len(window.x):
+    def _check_measured(self, stage: str) -> None:
+        metrics: Any = self.metrics[stage]
+        if metrics[f"{stage}/r2"].total < 2:
             raise ValueError(
-                f"a window of {len(window.x)} streams followed windows of {batch_size(state)}; row b of every batch "
-                f"must be the same stream, so the number of rows cannot change (drop or pad the odd batch)"
+                f"burn_in={self.burn_in} and the mask of the data leave fewer than 2 steps to measure {stage}/r2; "
+                f"give more {stage}_windows"
             )
-        return self.core.reset_rows(state, window.reset)
 
 
 def masked_mse(prediction: Tensor, window: Window) -> Tensor:
