@@ -27,6 +27,7 @@ from seqmodels.announce import farewell, greeting, hyperparameters, results_of
 from seqmodels.callbacks.checkpoint import AtomicCheckpointIO
 from seqmodels.callbacks.interrupt import Interrupted
 from seqmodels.checks import check_config, key_of
+from seqmodels.distributed import part, register, together
 from seqmodels.folder import is_first_process, new_folder
 from seqmodels.intervals import intervals
 from seqmodels.paths import conf_dir
@@ -90,7 +91,8 @@ def train(cfg: DictConfig, folder: str | Path | None = None, overrides: Sequence
     status = "failed"
     try:
         parts = build(cfg, folder)
-        _fit_and_test(cfg, folder, parts, metrics)
+        with together(parts.trainer, folder):
+            _fit_and_test(cfg, folder, parts, metrics)
         status = "completed"
     except (Interrupted, KeyboardInterrupt):
         status = "interrupted"
@@ -105,6 +107,7 @@ def train(cfg: DictConfig, folder: str | Path | None = None, overrides: Sequence
     finally:
         if parts is not None:
             metrics |= _measured(parts.trainer)
+            part(parts.trainer)
         if is_first_process():
             seconds = time.monotonic() - started
             write_results(folder, results_of(cfg, parts, status, metrics, list(overrides), seconds))
@@ -115,6 +118,7 @@ def train(cfg: DictConfig, folder: str | Path | None = None, overrides: Sequence
 
 def build(cfg: DictConfig, folder: Path) -> Parts:
     """Turn config into objects; sizes flow from the data to the module."""
+    register()
     _quieten_lightning()
     with _explained(cfg, "datamodule"):
         datamodule = instantiate(cfg.datamodule, seed=cfg.seed)
