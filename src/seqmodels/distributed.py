@@ -176,7 +176,7 @@ def together(trainer: pl.Trainer, folder: Path) -> Iterator[None]:
         raise
     except BaseException as error:
         lost = launcher.blame(error)
-        launcher.end(patience=0 if lost else 2, failed=True)
+        launcher.end(patience=0 if isinstance(error, RuntimeError) else 2, failed=True)
         if lost is None:
             raise
         if lost.code in STOPPED:
