@@ -36,6 +36,8 @@ class Trouble(pl.Callback):
         if trainer.global_step == 30 and self.rank in (trainer.global_rank, -1):
             if self.error == "hang":
                 time.sleep(1000)
+            if self.error == "ValueError" and trainer.global_rank == 0:
+                time.sleep(2)  # so that a child that fails at this step too is dead by then
             raise {"ValueError": ValueError, "RuntimeError": RuntimeError}[self.error](f"by rank {trainer.global_rank}")
 """
 

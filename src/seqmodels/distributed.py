@@ -73,6 +73,7 @@ class Launcher(_SubprocessScriptLauncher):
         self._before = {name: os.environ.get(name) for name in ENVIRONMENT}
         self._leaving = threading.Event()
         self._watching = False
+        self._lost: Lost | None = None
 
     def launch(self, function: Callable, *args: Any, trainer: pl.Trainer | None = None, **kwargs: Any) -> Any:
         self.cluster_environment.validate_settings(num_devices=self.num_processes, num_nodes=self.num_nodes)
@@ -87,10 +88,13 @@ class Launcher(_SubprocessScriptLauncher):
         return function(*args, **kwargs)
 
     def lost(self) -> Lost | None:
-        """The child that died, if any; one that was killed comes before those that failed because of it."""
+        """The child that died first, if any; of two at once, one that was killed rather than one that failed."""
+        if self._lost:
+            return self._lost
         first = self.cluster_environment.node_rank() * self.num_processes + 1
         dead = [Lost(rank, child.pid, child.returncode) for rank, child in enumerate(self.procs, first) if child.poll()]
-        return min(dead, key=lambda child: child.code > 0, default=None)
+        self._lost = min(dead, key=lambda child: child.code > 0, default=None)
+        return self._lost
 
     def blame(self, error: BaseException) -> Lost | None:
         """The dead child behind an error in rank 0. Both gloo and nccl raise RuntimeError, not always after the end."""
@@ -129,10 +133,11 @@ class Launcher(_SubprocessScriptLauncher):
             lost = self.lost()
             if lost is None:
                 continue
-            if not self._leaving.wait(GRACE):  # the main thread hangs, and nothing can call it back
+            if not self._leaving.wait(GRACE / 2):
+                self._kill_children()  # with three ranks, rank 0 may wait for one that lives and will not answer
+            if not self._leaving.wait(GRACE / 2):  # the main thread hangs, and nothing can call it back
                 stopped = lost.code in STOPPED
                 print("stopped" if stopped else f"error: {lost.message(self.folder)}", file=sys.stderr, flush=True)
-                self._kill_children()
                 os._exit(130 if stopped else 1)
             return
 
