@@ -29,6 +29,7 @@ from seqmodels.callbacks.checkpoint import AtomicCheckpointIO
 from seqmodels.callbacks.interrupt import Interrupted
 from seqmodels.checkpoints import Saved, load_weights, newest
 from seqmodels.checks import check_config, key_of
+from seqmodels.distributed import part, register, together
 from seqmodels.folder import is_first_process, locked, new_folder, remove_unfinished
 from seqmodels.intervals import intervals
 from seqmodels.loggers import Rewindable
@@ -182,11 +183,12 @@ def _check_extension(cfg: DictConfig, folder: Path, checkpoint: Saved) -> None:
 def _attempt(cfg: DictConfig, folder: Path, overrides: Sequence[str], checkpoint: Saved | None) -> Result:
     started = time.monotonic()
     parts: Parts | None = None
-    metrics: dict[str, float] = {}
+    metrics: dict[str, float] = dict(checkpoint.contents["metrics"]) if checkpoint else {}
     status = "failed"
     try:
         parts = build(cfg, folder)
-        _fit_and_test(cfg, folder, parts, metrics, checkpoint)
+        with together(parts.trainer, folder):
+            _fit_and_test(cfg, folder, parts, metrics, checkpoint)
         status = "completed"
     except Interrupted as interrupted:
         status = "interrupted"
@@ -204,6 +206,7 @@ def _attempt(cfg: DictConfig, folder: Path, overrides: Sequence[str], checkpoint
     finally:
         if parts is not None:
             metrics |= _measured(parts.trainer)
+            part(parts.trainer)
         if is_first_process():
             seconds = time.monotonic() - started
             write_results(folder, results_of(cfg, parts, status, metrics, list(overrides), seconds))
@@ -214,6 +217,7 @@ def _attempt(cfg: DictConfig, folder: Path, overrides: Sequence[str], checkpoint
 
 def build(cfg: DictConfig, folder: Path) -> Parts:
     """Turn config into objects; sizes flow from the data to the module."""
+    register()
     _quieten_lightning()
     with _explained(cfg, "datamodule"):
         datamodule = instantiate(cfg.datamodule, seed=cfg.seed)

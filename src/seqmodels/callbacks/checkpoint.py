@@ -148,6 +148,7 @@ class LastCheckpoint(Checkpoint):
             torch.distributed.all_gather_object(ranks, ranks[0])
         checkpoint["position"] = position_of(trainer, self._validate)._asdict()
         checkpoint["rng"] = ranks
+        checkpoint["metrics"] = {name: float(value) for name, value in trainer.callback_metrics.items()}
 
     def on_load_checkpoint(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
@@ -161,7 +162,10 @@ class LastCheckpoint(Checkpoint):
                 f"start_from(epoch, batch) that is heeded by train_dataloader"
             )
         position = Position(**checkpoint["position"])
-        loops_at(position, checkpoint["loops"])
+        if 0 < trainer.max_steps <= position.step:
+            loops_at(position._replace(epoch=position.epoch + (position.batch > 0), batch=0), checkpoint["loops"])
+        else:
+            loops_at(position, checkpoint["loops"])
         datamodule.start_from(position.epoch, position.batch)
         ranks = checkpoint["rng"]
         self._resumed = position, ranks[trainer.global_rank] if trainer.global_rank < len(ranks) else None

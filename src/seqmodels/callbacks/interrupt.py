@@ -20,7 +20,7 @@ class Interrupted(BaseException):
 
     Attributes:
         signum: which one.
-        after_step: the last optimiser step is complete, so that the state of training can be saved.
+        after_step: an optimiser step has just been completed and is to be saved.
     """
 
     def __init__(self, signum: int, after_step: bool) -> None:
@@ -51,7 +51,7 @@ class StopOnSignal(pl.Callback):
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         stop = self._stop or (self._asked if trainer.world_size == 1 else None)
         if stop:
-            raise Interrupted(stop, after_step=True)  # it came during the last step; the test waits for the resume
+            raise Interrupted(stop, after_step=False)  # came with the last step, which is saved; a resume will test
         self._forget()
 
     def on_test_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
