@@ -1,28 +1,17 @@
 """Wrong input: one message with the remedy, an exit code, no traceback, nothing lost."""
 
 import json
-import logging
 import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
 
 Command = Callable[..., int]
-
-
-@pytest.fixture(autouse=True)
-def _loggers_as_before() -> Iterator[None]:
-    handlers = logging.root.handlers[:]
-    yield
-    for handler in logging.root.handlers:
-        if handler not in handlers:
-            handler.close()
-    logging.root.handlers[:] = handlers
 
 
 def only_run() -> Path:

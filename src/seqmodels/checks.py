@@ -38,6 +38,9 @@ def check_config(cfg: DictConfig) -> None:
         ValueError: names the key, what it holds and what it may hold.
     """
     root: Any = OmegaConf.to_container(cfg, resolve=True)
+    missing = [key for key in ROOT_KEYS if key not in root]
+    if missing:
+        raise ValueError(f"the config is not complete: it lacks {', '.join(missing)}")
     for key, value in root.items():
         if key not in ROOT_KEYS:
             raise ValueError(f"{key} is not a key of a run; its keys are {', '.join(sorted(ROOT_KEYS))}")

@@ -13,6 +13,7 @@ from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, QuotedString
+from hydra.errors import HydraException
 from omegaconf import DictConfig, ListConfig, OmegaConf
 from yaml import YAMLError
 
@@ -61,7 +62,7 @@ def last_run_of(overrides: Sequence[str]) -> Path | None:
     Args:
         overrides: the command's words; `hydra.run.dir` among them names the only folder in question.
     """
-    chosen = [word.partition("=")[2] for word in overrides if word.startswith("hydra.run.dir=")]
+    chosen = [value_of(word) for word in overrides if word.startswith("hydra.run.dir=")]
     places = [Path(chosen[-1])] if chosen else Path("outputs").glob("*/*")
     words = sorted(word for word in overrides if not word.startswith("hydra."))
     runs = [place for place in places if is_run(place) and sorted(_words(place / OVERRIDES)) == words]
@@ -98,10 +99,11 @@ def words_beside(folder: Path, words: Sequence[str]) -> list[str]:
         if key in KEYS:
             OmegaConf.update(before, key, value)
     new = []
-    for override in OverridesParser.create().parse_overrides(list(words)):
+    last = {override.key_or_group: override for override in OverridesParser.create().parse_overrides(list(words))}
+    for override in last.values():
         key, word = override.key_or_group, str(override.input_line)
         if key in KEYS and not override.is_sweep_override() and not override.is_delete():
-            if key == "trust" or OmegaConf.select(before, key) != _plain(override):
+            if key != "trust" and OmegaConf.select(before, key) != _plain(override):
                 new.append(word)
         elif word in own:
             continue
@@ -135,6 +137,14 @@ def remember_words(folder: Path, words: list[str]) -> None:
         unfinished = path.with_name(".resumed.yaml")
         OmegaConf.save(OmegaConf.create([*lists, list(words)]), unfinished)
         unfinished.replace(path)
+
+
+def value_of(word: str) -> str:
+    """What stands behind the `=` of a word, without Hydra's quotes."""
+    try:
+        return str(parsed([word])[0][1])
+    except HydraException:
+        return word.partition("=")[2]
 
 
 def parsed(words: Sequence[str]) -> list[tuple[str, Any]]:

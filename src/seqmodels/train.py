@@ -16,6 +16,7 @@ from seqmodels.command import MISTAKES, job, leave, message_of, run_command
 from seqmodels.naming import register_resolvers
 from seqmodels.paths import conf_dir
 from seqmodels.resuming import go_on, quoted, run_to_resume, take
+from seqmodels.saved import value_of
 
 register_resolvers()
 
@@ -66,8 +67,11 @@ def refuse_used_folder(words: list[str]) -> None:
     if "LOCAL_RANK" in os.environ:  # a further process of a distributed run shares the folder
         return
     for word in words:
-        key, _, folder = word.partition("=")
-        if key in ("hydra.run.dir", "hydra.sweep.dir") and any(Path(folder).glob("*")):
+        key, _, _ = word.partition("=")
+        if key not in ("hydra.run.dir", "hydra.sweep.dir"):
+            continue
+        folder = value_of(word)
+        if any(Path(folder).glob("*")):
             raise FileExistsError(f"{folder} holds a run already and will not be overwritten; choose another {key}")
 
 
