@@ -1,9 +1,13 @@
 """On a GPU: the same numbers as on the CPU, up to rounding. Skipped where there is none."""
 
+import csv
+from pathlib import Path
+
 import pytest
 import torch
 
 from seqmodels.run import compose, train
+from tests.attempts import DIGITS, SINE, checkpoint, cut_and_resumed, same, whole
 
 pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")]
 
@@ -35,3 +39,36 @@ def test_mixed_precision_trains() -> None:
 def test_workers_and_gpu_go_together() -> None:
     words = ["+experiment=sine_stream", "trainer=gpu", "datamodule.num_workers=2", "trainer.max_steps=20"]
     assert train(compose([*words, "trainer.val_check_interval=20"])).metrics["train/loss"] > 0
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        SINE,
+        [*SINE, "module.backprop_windows=3", "module.burn_in=7", "module.core.num_layers=2", "module.core.dropout=0.4"],
+        [*SINE, "trainer.precision=bf16-mixed", "trainer.gradient_clip_val=0.1"],
+        [*SINE, "module.initial_state=learned", "trainer.accumulate_grad_batches=2"],
+        DIGITS,
+        [*DIGITS, "trainer.precision=16-mixed", "module.optimizer.fused=false", "trainer.gradient_clip_val=0.1"],
+    ],
+    ids=["sine", "sine, TBPTT(5, 15)", "sine, bf16", "sine, learned", "digits", "digits, 16-mixed"],
+)
+def test_a_run_cut_off_twice_goes_on(words: list[str]) -> None:
+    """The generators to the last bit; the losses up to what CUDA's sums leave open."""
+    words = [*words, "trainer=gpu"]
+    resumed, undisturbed = cut_and_resumed(words, [7, 13]), whole(words)
+    ours, theirs = checkpoint(resumed), checkpoint(undisturbed)
+    assert len(ours["rng"][0]["cuda"]) == torch.cuda.device_count()
+    for key in ("rng", "position", "global_step"):
+        assert same(ours[key], theirs[key]), key
+    assert losses(resumed) == pytest.approx(losses(undisturbed), rel=1e-3)
+
+
+def test_a_run_moves_from_the_gpu_to_the_cpu() -> None:
+    resumed = cut_and_resumed([*SINE, "trainer=gpu"], [11], ["trainer=cpu"])
+    assert losses(resumed) == pytest.approx(losses(whole([*SINE, "trainer=cpu"])), rel=1e-3)
+
+
+def losses(folder: Path) -> list[float]:
+    with (folder / "metrics.csv").open() as file:
+        return [float(row["train/loss"]) for row in csv.DictReader(file) if row["train/loss"]]

@@ -1,0 +1,110 @@
+"""Exact resume of runs of several processes: kills, signals, and another number of ranks."""
+
+import csv
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from tests.attempts import DIGITS, SINE, assert_same_run, checkpoint, same
+from tests.killing import rows
+from tests.test_ranks import ended, psutil, status, until
+
+pytestmark = pytest.mark.slow
+
+TRAIN = [sys.executable, "-m", "seqmodels.train"]
+WITHOUT_TEST = ["test=false", "scheduler=none"]
+KINDS = {
+    "sine": [*SINE, "trainer.max_steps=400", "trainer.val_check_interval=30", "module.backprop_windows=2"],
+    "digits": [*DIGITS, "trainer.max_epochs=30", "datamodule.val_size=181"],  # 1,256 images, an even number
+}
+
+
+def run(*words: str) -> str:
+    done = subprocess.run([*TRAIN, *words], capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def killed(words: list[str], folder: str, at: int) -> None:
+    """Rank 0 is killed; the others end by themselves."""
+    process = subprocess.Popen([*TRAIN, *words], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    until(lambda: rows(folder) >= at or process.poll() is not None)
+    children = psutil.Process(process.pid).children(recursive=True)
+    process.kill()
+    ended(process, children)
+    assert process.returncode == -signal.SIGKILL
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_killed_twice_with_two_ranks(kind: str) -> None:
+    words = [*KINDS[kind], "trainer=ddp_cpu"]
+    run(*words, "hydra.run.dir=whole")
+    killed([*words, "hydra.run.dir=run"], "run", 60)
+    killed(["resume=run"], "run", 140)
+    run("resume=run")
+    assert_same_run(Path("run"), Path("whole"))
+    assert len(checkpoint(Path("run"))["rng"]) == 2
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(("before", "after"), [("ddp_cpu", "cpu"), ("cpu", "ddp_cpu")], ids=["2 to 1", "1 to 2"])
+def test_another_number_of_ranks(kind: str, before: str, after: str) -> None:
+    """At the switch nothing changes; then the losses drift apart by rounding only."""
+    words = [*KINDS[kind], *WITHOUT_TEST, "module.dropout=0.0"] if kind == "digits" else [*KINDS[kind], *WITHOUT_TEST]
+    words += ["datamodule.shift=0"] if kind == "digits" else []
+    run(*words, f"trainer={before}", "trainer.max_steps=43", "hydra.run.dir=run")
+    at_the_switch = checkpoint(Path("run"))
+    run(*words, f"trainer={before}", "trainer.max_steps=63", "hydra.run.dir=whole")
+    run("resume=run", f"trainer={after}", "trainer.max_steps=63")
+    ours, theirs = losses("run"), losses("whole")
+    assert ours[:43] == theirs[:43]
+    assert len(ours) == len(theirs) == 63
+    assert ours[43:] == pytest.approx(theirs[43:], rel=1e-5)
+    assert at_the_switch["position"] == checkpoint(Path("run"), "previous")["position"]
+    assert checkpoint(Path("run"))["position"] == checkpoint(Path("whole"))["position"]
+    for name, weight in checkpoint(Path("whole"))["state_dict"].items():
+        torch.testing.assert_close(checkpoint(Path("run"))["state_dict"][name], weight, rtol=1e-3, atol=1e-4)
+
+
+def losses(folder: str) -> list[float]:
+    with Path(folder, "metrics.csv").open() as file:
+        return [float(row["train/loss"]) for row in csv.DictReader(file) if row["train/loss"]]
+
+
+def test_sigterm_to_one_rank_stops_all_at_the_same_step() -> None:
+    words = [*KINDS["sine"], "trainer=ddp_cpu", "trainer.max_steps=100000", "checkpoint.every_n_steps=null"]
+    words += ["trainer.val_check_interval=1000"]
+    process = subprocess.Popen(
+        [*TRAIN, *words, "hydra.run.dir=run"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    until(lambda: rows("run") >= 40 or process.poll() is not None)
+    children = psutil.Process(process.pid).children(recursive=True)
+    process.send_signal(signal.SIGTERM)
+    said = ended(process, children)
+    assert process.returncode == 143, said
+    assert "stopped by SIGTERM" in said
+    assert "Traceback" not in said
+    assert status() == "interrupted"
+    assert checkpoint(Path("run"))["position"]["step"] == rows("run")
+
+
+def test_a_lost_rank_and_the_run_goes_on() -> None:
+    words = [*KINDS["digits"], "trainer=ddp_cpu"]
+    run(*words, "hydra.run.dir=whole")
+    process = subprocess.Popen(
+        [*TRAIN, *words, "hydra.run.dir=run"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    until(lambda: rows("run") >= 50 or process.poll() is not None)
+    children = psutil.Process(process.pid).children(recursive=True)
+    children[0].kill()
+    said = ended(process, children)
+    assert process.returncode == 1, said
+    assert "rank 1" in said
+    assert "SIGKILL" in said
+    run("resume=run")
+    assert_same_run(Path("run"), Path("whole"))
+    assert same(checkpoint(Path("run"), "best")["state_dict"], checkpoint(Path("whole"), "best")["state_dict"])
