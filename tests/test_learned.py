@@ -42,10 +42,10 @@ def test_it_begins_where_the_core_begins() -> None:
 
 def test_integers_are_reset_too() -> None:
     core = LearnedInitialState(Counter())
-    core.initial_1.data.fill_(9.0)
+    core.initial_1.data.fill_(9.5)
     _, state = core(torch.zeros(3, 4, 1, dtype=torch.float64))
     n, h = core.reset_rows(state, torch.tensor([False, True, False]))
-    assert (n.tolist(), h.flatten().tolist()) == ([9, 5, 9], [9.0, 9.0, 9.0])
+    assert (n.tolist(), h.flatten().tolist()) == ([9, 5, 9], [9.5, 9.5, 9.5])
     assert (n.dtype, h.dtype) == (torch.int64, torch.float64)
 
 
