@@ -18,6 +18,7 @@ def test_compiling_keeps_the_names_of_the_weights(make: type[SequenceModule]) ->
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor that is not a leaf")  # Dynamo looks at it
 @pytest.mark.parametrize("initial_state", ["zeros", "learned"])
 def test_compiled_training_is_the_same_training(initial_state: str) -> None:
     modules = [regressor(compile=compile, initial_state=initial_state) for compile in (False, True)]
