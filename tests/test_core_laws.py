@@ -9,12 +9,13 @@ from hydra.utils import instantiate
 from torch import Tensor
 
 from seqmodels.cores.base import Core, State, batch_size, detach
+from seqmodels.cores.learned import LearnedInitialState
 from seqmodels.run import compose
 from tests.conftest import options
 
 D = 3
 TOLERANCE = {torch.float64: 1e-10, torch.float32: 1e-5}
-CORES = options("core")
+CORES = [*options("core"), "learned gru", "learned lstm"]  # "learned": wrapped, with an initial state of its own
 SELECTION = [(1, 1, 1), (1, 7, 2), (2, 7, 1), (5, 7, 2), (64, 7, 1), (2, 300, 2), (64, 300, 1)]
 SIZES = [  # B, T, layers: each value here in the default run, all combinations with -m slow
     pytest.param(*size, marks=[] if size in SELECTION else pytest.mark.slow)
@@ -26,10 +27,15 @@ pytestmark = pytest.mark.parametrize("name", CORES)
 
 def make_core(name: str, layers: int = 1, dtype: torch.dtype = torch.float64) -> Core:
     torch.manual_seed(3)
-    cfg = compose([f"core={name}", "module.core.hidden_size=8"])
+    cfg = compose([f"core={name.removeprefix('learned ')}", "module.core.hidden_size=8"])
     if "num_layers" in cfg.module.core:
         cfg.module.core.num_layers = layers
-    return instantiate(cfg.module.core)(input_size=D).to(dtype).eval()
+    core = instantiate(cfg.module.core)(input_size=D)
+    if name.startswith("learned "):
+        core = LearnedInitialState(core)
+        for parameter in core.parameters(recurse=False):
+            torch.nn.init.uniform_(parameter, -1, 1)
+    return core.to(dtype).eval()
 
 
 def signal(b: int, t: int, dtype: torch.dtype = torch.float64) -> Tensor:

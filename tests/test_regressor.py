@@ -1,6 +1,7 @@
 """Truncated BPTT: what is carried, what is cut, and that it equals the loop written out."""
 
 from functools import partial
+from pathlib import Path
 from types import SimpleNamespace
 
 import lightning.pytorch as pl
@@ -27,7 +28,13 @@ def regressor(core: str = "lstm", **arguments: object) -> StreamRegressor:
     return StreamRegressor(make, partial(torch.optim.SGD, lr=0.1), input_size=1, output_size=1, **arguments)
 
 
-def fit(module: StreamRegressor, steps: int, data: SineStream | None = None, **options: object) -> pl.Trainer:
+def fit(
+    module: StreamRegressor,
+    steps: int,
+    data: SineStream | None = None,
+    ckpt_path: Path | None = None,
+    **options: object,
+) -> pl.Trainer:
     quiet = {
         "logger": False,
         "enable_checkpointing": False,
@@ -39,7 +46,7 @@ def fit(module: StreamRegressor, steps: int, data: SineStream | None = None, **o
         max_steps=steps,
         **{"check_val_every_n_epoch": None, "val_check_interval": 100, **quiet, **options},
     )
-    trainer.fit(module, datamodule=data or SineStream(**STREAMS))
+    trainer.fit(module, datamodule=data or SineStream(**STREAMS), ckpt_path=ckpt_path)
     return trainer
 
 

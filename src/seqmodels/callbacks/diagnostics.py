@@ -52,7 +52,8 @@ class StreamDiagnostics(Callback):
         self._looked = step
         with trainer.precision_plugin.train_step_context(), untouched(pl_module.core, pl_module.device):
             gradient = pl_module.gradient_by_lag(batch).float().cpu()
-        self._snapshots.append(Snapshot(step, state_norms(pl_module.carried.place.state), gradient, int(self._resets)))
+        norms = state_norms(pl_module.carried.place.state)
+        self._snapshots.append(Snapshot(step, norms, gradient, int(self._resets), batch.x.shape[1]))
         self._resets = 0
         self._log(pl_module, self._snapshots[-1])
 

@@ -21,12 +21,14 @@ class Snapshot(NamedTuple):
         norms: (B,) norms of the state of each stream before the step; None before the first window.
         gradient: (S,) gradient norms by lag, newest step first.
         resets: streams that started anew since the last look.
+        window: steps of the newest window.
     """
 
     step: int
     norms: Tensor | None
     gradient: Tensor
     resets: int
+    window: int
 
 
 def diagnostics_figure(snapshots: list[Snapshot], name: str) -> Figure:
@@ -46,11 +48,17 @@ def _plot_gradients(axes: Axes, snapshots: list[Snapshot]) -> None:
     chosen = np.unique(np.linspace(0, len(snapshots) - 1, CURVES).round().astype(int))
     colours = matplotlib.colormaps["viridis"](np.linspace(0.9, 0, len(chosen)))
     for which, colour in zip(chosen, colours, strict=True):
-        gradient = np.array(snapshots[which].gradient, dtype=float)
-        gradient[gradient == 0] = np.nan  # has no place on a log axis: reset, masked or underflowed
+        gradient = snapshots[which].gradient.numpy()
+        gradient = np.where(gradient > 0, gradient, np.nan)  # zero, from a reset or a mask, has no place on a log axis
         axes.plot(gradient, color=colour, linewidth=1.5, marker=".", label=f"step {snapshots[which].step}")
     if any((snapshot.gradient > 0).any() for snapshot in snapshots):
         axes.set_yscale("log")
+    newest = snapshots[-1].window
+    if len(snapshots[-1].gradient) > newest:
+        axes.axvline(newest - 0.5, color="0.4", linestyle="--", linewidth=1)
+        foot = axes.get_xaxis_transform()  # x in steps, y from 0 to 1
+        axes.text(newest - 1, 0.03, "newest window", ha="right", fontsize=8, color="0.4", transform=foot)
+        axes.text(newest, 0.03, "windows before", ha="left", fontsize=8, color="0.4", transform=foot)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.grid(which="major", color="0.9")
     axes.set_xlabel("lag (steps before the last one of the newest window)")
@@ -59,7 +67,7 @@ def _plot_gradients(axes: Axes, snapshots: list[Snapshot]) -> None:
 
 
 def _plot_norms(axes: Axes, snapshots: list[Snapshot]) -> None:
-    known = [(snapshot.step, np.asarray(snapshot.norms)) for snapshot in snapshots if snapshot.norms is not None]
+    known = [(snapshot.step, snapshot.norms.numpy()) for snapshot in snapshots if snapshot.norms is not None]
     if known:
         steps, norms = zip(*known, strict=True)
         low, mean, high = (np.array([f(each) for each in norms]) for f in (np.min, np.mean, np.max))
