@@ -56,6 +56,17 @@ class Signalled(pl.Callback):
             self._send(trainer)
 
 
+class AtStep(pl.Callback):
+    """Saves a checkpoint named after the number of ranks, before the step that follows `step`."""
+
+    def __init__(self, step: int) -> None:
+        self.step = step
+
+    def on_train_batch_start(self, trainer: pl.Trainer, *args: Any) -> None:
+        if trainer.global_step == self.step:
+            trainer.save_checkpoint(Path(trainer.default_root_dir) / "checkpoints" / f"with{trainer.world_size}.ckpt")
+
+
 def callback(kind: str, /, **arguments: Any) -> list[str]:
     """The words that add one of the callbacks above."""
     words = {"_target_": f"tests.attempts.{kind}", **arguments}

@@ -1,32 +1,38 @@
 """Exact resume of runs of several processes: kills, signals, and another number of ranks."""
 
 import csv
+import os
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-import torch
 
-from tests.attempts import DIGITS, SINE, assert_same_run, checkpoint, same
+from tests.attempts import DIGITS, SINE, assert_same_run, callback, checkpoint, same
 from tests.killing import rows
 from tests.test_ranks import ended, psutil, status, until
 
 pytestmark = pytest.mark.slow
 
 TRAIN = [sys.executable, "-m", "seqmodels.train"]
-WITHOUT_TEST = ["test=false", "scheduler=none"]
 KINDS = {
-    "sine": [*SINE, "trainer.max_steps=400", "trainer.val_check_interval=30", "module.backprop_windows=2"],
-    "digits": [*DIGITS, "trainer.max_epochs=30", "datamodule.val_size=181"],  # 1,256 images, an even number
+    "sine": [*SINE, "trainer.max_steps=150", "trainer.val_check_interval=30", "module.backprop_windows=2"],
+    "digits": [*DIGITS, "trainer.max_epochs=15", "datamodule.val_size=181"],  # 1,256 images, an even number
 }
+ROOT = str(Path(__file__).parents[1])
 
 
-def run(*words: str) -> str:
-    done = subprocess.run([*TRAIN, *words], capture_output=True, text=True, timeout=300, check=False)
+def run(*words: str) -> None:
+    done = subprocess.run(
+        [*TRAIN, *words],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+        env={**os.environ, "PYTHONPATH": ROOT},
+    )
     assert done.returncode == 0, done.stderr
-    return done.stdout
 
 
 def killed(words: list[str], folder: str, at: int) -> None:
@@ -43,8 +49,8 @@ def killed(words: list[str], folder: str, at: int) -> None:
 def test_killed_twice_with_two_ranks(kind: str) -> None:
     words = [*KINDS[kind], "trainer=ddp_cpu"]
     run(*words, "hydra.run.dir=whole")
-    killed([*words, "hydra.run.dir=run"], "run", 60)
-    killed(["resume=run"], "run", 140)
+    killed([*words, "hydra.run.dir=run"], "run", 40)
+    killed(["resume=run"], "run", 90)
     run("resume=run")
     assert_same_run(Path("run"), Path("whole"))
     assert len(checkpoint(Path("run"))["rng"]) == 2
@@ -54,20 +60,24 @@ def test_killed_twice_with_two_ranks(kind: str) -> None:
 @pytest.mark.parametrize(("before", "after"), [("ddp_cpu", "cpu"), ("cpu", "ddp_cpu")], ids=["2 to 1", "1 to 2"])
 def test_another_number_of_ranks(kind: str, before: str, after: str) -> None:
     """At the switch nothing changes; then the losses drift apart by rounding only."""
-    words = [*KINDS[kind], *WITHOUT_TEST, "module.dropout=0.0"] if kind == "digits" else [*KINDS[kind], *WITHOUT_TEST]
-    words += ["datamodule.shift=0"] if kind == "digits" else []
-    run(*words, f"trainer={before}", "trainer.max_steps=43", "hydra.run.dir=run")
-    at_the_switch = checkpoint(Path("run"))
-    run(*words, f"trainer={before}", "trainer.max_steps=63", "hydra.run.dir=whole")
-    run("resume=run", f"trainer={after}", "trainer.max_steps=63")
+    words = [*KINDS[kind], "test=false", "scheduler=none", f"trainer={before}", *callback("AtStep", step=43)]
+    words += {"digits": ["module.dropout=0.0", "datamodule.shift=0"], "sine": []}[kind]  # each rank draws its own
+    run(*words, "trainer.max_steps=43", "hydra.run.dir=run")
+    run(*words, "trainer.max_steps=63", "hydra.run.dir=whole")
+    run("resume=run", f"trainer={after}", "trainer.max_steps=63", "trust=[tests]")
+    one, two = {"cpu": ("with1", "with2"), "ddp_cpu": ("with2", "with1")}[before]
+    left, taken_up = checkpoint(Path("whole"), one), checkpoint(Path("run"), two)
+    assert taken_up["position"]["step"] == 43
+    for key in ("state_dict", "optimizer_states", "position"):
+        assert same(left[key], taken_up[key]), key
+    if kind == "sine":
+        for key in ("state", "history", "windows"):
+            assert same(left["carry"][key], taken_up["carry"][key]), key
     ours, theirs = losses("run"), losses("whole")
     assert ours[:43] == theirs[:43]
     assert len(ours) == len(theirs) == 63
     assert ours[43:] == pytest.approx(theirs[43:], rel=1e-5)
-    assert at_the_switch["position"] == checkpoint(Path("run"), "previous")["position"]
-    assert checkpoint(Path("run"))["position"] == checkpoint(Path("whole"))["position"]
-    for name, weight in checkpoint(Path("whole"))["state_dict"].items():
-        torch.testing.assert_close(checkpoint(Path("run"))["state_dict"][name], weight, rtol=1e-3, atol=1e-4)
+    print("largest relative difference", max(abs(a / b - 1) for a, b in zip(ours[43:], theirs[43:], strict=True)))
 
 
 def losses(folder: str) -> list[float]:

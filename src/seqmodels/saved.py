@@ -94,18 +94,18 @@ def words_beside(folder: Path, words: Sequence[str]) -> list[str]:
     Raises:
         ValueError: a word would change the experiment.
     """
-    own, before = _words(folder / OVERRIDES), saved_config(folder)
+    before = saved_config(folder)
     for key, value in parsed(earlier_words(folder)):
         if key in KEYS:
             OmegaConf.update(before, key, value)
+    own = _last_of_each_key([*words_of(folder), *earlier_words(folder)])
     new = []
-    last = {override.key_or_group: override for override in OverridesParser.create().parse_overrides(list(words))}
-    for override in last.values():
-        key, word = override.key_or_group, str(override.input_line)
+    for key, override in _last_of_each_key(words).items():
+        word = str(override.input_line)
         if key in KEYS and not override.is_sweep_override() and not override.is_delete():
             if key != "trust" and OmegaConf.select(before, key) != _plain(override):
                 new.append(word)
-        elif word in own:
+        elif key in own and own[key].input_line == word:
             continue
         elif key in ("trainer", "logger") or key.startswith("logger."):
             new.append(word)
@@ -116,6 +116,10 @@ def words_beside(folder: Path, words: Sequence[str]) -> list[str]:
                 f"use init_from={folder}"
             )
     return new
+
+
+def _last_of_each_key(words: Sequence[str]) -> dict[str, Override]:
+    return {override.key_or_group: override for override in OverridesParser.create().parse_overrides(list(words))}
 
 
 def words_of(folder: Path) -> list[str]:

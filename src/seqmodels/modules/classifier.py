@@ -86,8 +86,9 @@ class SequenceClassifier(SequenceModule):
         loss = F.cross_entropy(logits, target, label_smoothing=self.label_smoothing)
         if self.logs_this_step:
             accuracy = (logits.argmax(-1) == target).float().mean()
-            self.log("train/loss", loss.detach(), prog_bar=True)
-            self.log_dict({"train/acc": accuracy, "lr": self.learning_rate})
+            self.log("train/loss", loss.detach(), prog_bar=True, sync_dist=True)
+            self.log("train/acc", accuracy, sync_dist=True)
+            self.log("lr", self.learning_rate)
         return loss
 
     def validation_step(self, batch: Batch) -> dict[str, Tensor]:

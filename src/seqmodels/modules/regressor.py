@@ -104,8 +104,9 @@ class StreamRegressor(StreamModule):
         loss = masked_mse(prediction, burning.without(window, young))
         carried = self._carry_on(past, place, loss)
         if logs:
-            self.log("train/loss", loss.detach(), prog_bar=True)
-            self.log_dict({"train/loss_mean": carried.loss_sum / carried.windows, "lr": self.learning_rate})
+            self.log("train/loss", loss.detach(), prog_bar=True, sync_dist=True)
+            self.log("train/loss_mean", carried.loss_sum / carried.windows, sync_dist=True)
+            self.log("lr", self.learning_rate)
         self.carried = carried
         return {"loss": loss, "prediction": prediction}
 
