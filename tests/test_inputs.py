@@ -3,11 +3,12 @@
 import pytest
 import torch
 
+from seqmodels.datamodules.sine import SineStream
 from seqmodels.datamodules.stream import Window
 from seqmodels.modules.carry import Place
-from seqmodels.modules.inputs import FiniteInputs
+from seqmodels.modules.inputs import NOTED, FiniteInputs
 from seqmodels.modules.regressor import StreamRegressor
-from tests.test_regressor import fit, regressor, train, window
+from tests.test_regressor import STREAMS, fit, regressor, train
 from tests.test_tbptt import sgd, step, stream
 
 CORES = ["rnn", "lstm", "gru"]
@@ -42,33 +43,42 @@ def test_a_state_that_is_nan_ends_with_its_stream(core: str, m: int, burn_in: in
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
-def test_an_input_that_is_no_number_is_an_error_that_names_it(value: float) -> None:
-    module, w = regressor(), window()
-    train(module, w)
-    x = w.x.clone()
-    x[1, 4:] = x[2, 0] = value
+@pytest.mark.parametrize("log_every", [1, 4])
+def test_an_input_that_is_no_number_is_an_error_that_names_it(value: float, log_every: int) -> None:
+    """At the next logging step; outside training at once."""
+
+    class Spoilt(SineStream):
+        def make_window(self, stage: str, i: int) -> Window:
+            window = super().make_window(stage, i)
+            if stage == "train" and i == 1:
+                window.x[1, 4:] = window.x[2, 0] = value
+            return window
+
+    module, data = regressor(), Spoilt(**STREAMS)
     message = (
         r"^nan_input='error': the input is NaN or infinite at row 1 step 4 of window 1, row 1 step 5 of window 1, "
         r"row 1 step 6 of window 1, row 2 step 0 of window 1; clean the data, or use nan_input=mask"
     )
-    before = module.carried
     with pytest.raises(ValueError, match=message):
-        train(module, w._replace(x=x))
-    assert module.carried is before
+        fit(module, 20, data, log_every_n_steps=log_every, limit_val_batches=0)
+    assert module.carried.windows == max(log_every, 2) - 1
     with pytest.raises(ValueError, match=r"row 1 step 4 of window 9"):
-        module.predict_step(w._replace(x=x), 9)
+        module.predict_step(data.make_window("train", 1), 9)
 
 
-def test_a_gpu_is_asked_at_logging_steps_only() -> None:
-    """Played on a device that is not the CPU: what was noted is looked at together, rows counted over processes."""
-    inputs, x = FiniteInputs(), torch.zeros(2, 3, 1, device="meta")
-    inputs.note(x, 0, look=False, rank=0)
-    assert [window for window, _ in inputs._noted] == [0]
-    bad = torch.tensor([[0.0, float("nan"), 0.0], [0.0, 0.0, 0.0]])
-    inputs._noted = [(4, torch.zeros(2, 3)), (5, bad), (6, bad)]
+def test_what_is_noted_is_looked_at_together_and_never_grows_large() -> None:
+    """Rows are counted over processes."""
+    inputs, good = FiniteInputs(), torch.zeros(2, 3, 1)
+    bad = good.clone()
+    bad[0, 1] = torch.nan
+    for window, x in ((4, good), (5, bad), (6, bad)):
+        inputs.note(x, window, look=False, rank=3)
     with pytest.raises(ValueError, match="at row 6 step 1 of window 5, row 6 step 1 of window 6; clean"):
         inputs.look(rank=3)
     inputs.look(rank=3)
+    large = torch.full((2, NOTED // 2 + 1, 1), torch.nan)
+    with pytest.raises(ValueError, match="at row 0 step 0 of window 7, .* more; clean"):
+        inputs.note(large, 7, look=False, rank=0)
 
 
 @pytest.mark.parametrize("core", CORES)

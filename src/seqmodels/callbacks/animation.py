@@ -35,6 +35,12 @@ class FitAnimation(pl.Callback):
         if len(self._pieces) < self.windows and trainer.is_global_zero:
             self._pieces.append(piece(batch, outputs["prediction"]))
 
+    def state_dict(self) -> dict[str, Any]:
+        return {"pieces": [tuple(piece) for piece in self._pieces]}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self._pieces = [Piece(*piece) for piece in state_dict["pieces"]]
+
     def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         if not self._pieces:
             return

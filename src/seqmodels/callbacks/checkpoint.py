@@ -86,6 +86,11 @@ class LastCheckpoint(Checkpoint):
         self._validate = False
         self._resumed: tuple[Position, dict[str, Any] | None] | None = None
 
+    def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        callbacks: list[pl.Callback] = trainer.callbacks  # type: ignore[attr-defined]
+        if not any(isinstance(callback, _BeforeBatch) for callback in callbacks):
+            trainer.callbacks = [_BeforeBatch(self), *callbacks]  # type: ignore[attr-defined]
+
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         self._agreement = Agreement()
         self._saved_step = trainer.global_step
@@ -111,9 +116,8 @@ class LastCheckpoint(Checkpoint):
         if self._due:
             self._rng = rng_state()
 
-    def on_train_batch_start(
-        self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
-    ) -> None:
+    def save_if_due(self, trainer: pl.Trainer) -> None:
+        """The last step, its validation and its rows are complete, and the next batch has not begun."""
         if self._due and self._rng is not None:
             self._save(trainer)
 
@@ -177,6 +181,18 @@ class LastCheckpoint(Checkpoint):
         self._validate = False
         self._saved_step, self._saved_time = trainer.global_step, time.monotonic()
         self._due, self._rng = False, None
+
+
+class _BeforeBatch(pl.Callback):
+    """The first of all callbacks: the others may change at the start of a batch, which is after the checkpoint."""
+
+    def __init__(self, last: LastCheckpoint) -> None:
+        self.last = last
+
+    def on_train_batch_start(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
+    ) -> None:
+        self.last.save_if_due(trainer)
 
 
 class BestCheckpoint(Checkpoint):

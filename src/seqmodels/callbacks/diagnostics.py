@@ -57,6 +57,14 @@ class StreamDiagnostics(Callback):
         self._resets = 0
         self._log(pl_module, self._snapshots[-1])
 
+    def state_dict(self) -> dict[str, Any]:
+        return {"snapshots": [tuple(snapshot) for snapshot in self._snapshots], "resets": int(self._resets)}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self._snapshots = [Snapshot(*snapshot) for snapshot in state_dict["snapshots"]]
+        self._resets = state_dict["resets"]
+        self._looked = self._snapshots[-1].step if self._snapshots else -1
+
     def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         if self._snapshots:
             publish(trainer, "diagnostics", diagnostics_figure(self._snapshots, trainer.datamodule.name))  # type: ignore[attr-defined]

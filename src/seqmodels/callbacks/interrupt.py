@@ -9,6 +9,7 @@ from types import FrameType
 from typing import Any
 
 import lightning.pytorch as pl
+from lightning.pytorch.callbacks import Checkpoint
 
 from seqmodels.callbacks.agreement import Agreement
 
@@ -29,9 +30,10 @@ class Interrupted(BaseException):
         self.after_step = after_step
 
 
-class StopOnSignal(pl.Callback):
+class StopOnSignal(Checkpoint):
     """The first signal lets the optimiser step finish and then raises `Interrupted`; a second Ctrl-C acts at once.
 
+    A `Checkpoint` only because Lightning calls those last: all other callbacks have seen the step before it is left.
     With several processes it is enough that one of them is asked: they agree on the step within about a second.
     """
 

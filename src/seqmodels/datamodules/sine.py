@@ -131,6 +131,7 @@ class SineStream(pl.LightningDataModule):
         self.noise_std = noise_std
         self.horizon = horizon
         self.target_shift = target_shift
+        self.overfit_batches = overfit_batches
         self.stops = {"train": overfit_batches or None, "val": val_windows, "test": test_windows}
         self.endless = not overfit_batches
         self.num_workers = num_workers

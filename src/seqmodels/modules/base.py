@@ -5,6 +5,7 @@ from typing import Any, Literal, get_args
 
 import lightning.pytorch as pl
 import torch
+from lightning.pytorch.plugins import MixedPrecision
 from torch import Tensor, nn
 from torch.optim import LBFGS, Optimizer
 from torch.optim.lr_scheduler import LRScheduler
@@ -89,7 +90,11 @@ class SequenceModule(pl.LightningModule):
         return (x - self.input_mean) / self.input_std if self._normalizes else x
 
     def configure_optimizers(self) -> Any:
-        optimizer = self._make_optimizer([p for p in self.parameters() if p.requires_grad])
+        parameters = [p for p in self.parameters() if p.requires_grad]
+        optimizer = self._make_optimizer(parameters)
+        if self._clips_scaled_gradients() and optimizer.defaults.get("fused"):
+            # Fused kernels take scaled gradients, so there is nothing to clip before them, and Lightning refuses.
+            optimizer = self._make_optimizer(parameters, fused=False)  # type: ignore[call-arg]
         if isinstance(optimizer, LBFGS):
             raise ValueError(
                 "optimizer=LBFGS calls the training step many times a batch, which would read every window many times; "
@@ -104,6 +109,14 @@ class SequenceModule(pl.LightningModule):
             "optimizer": optimizer,
             "lr_scheduler": {"scheduler": self._make_scheduler(optimizer, int(steps)), "interval": "step"},
         }
+
+    def _clips_scaled_gradients(self) -> bool:
+        trainer = self._trainer
+        return (
+            trainer is not None
+            and bool(trainer.gradient_clip_val)
+            and isinstance(trainer.precision_plugin, MixedPrecision)
+        )
 
     @property
     def logs_this_step(self) -> bool:

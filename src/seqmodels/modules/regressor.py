@@ -57,8 +57,7 @@ class StreamRegressor(StreamModule):
                 carry=False at the start of every window. A window of nothing else is still a step of the optimiser,
                 with a gradient of zero, and enters train/loss_mean as 0.
             nan_input: what an input that is NaN or infinite means: `error`, or `mask`, which reads the mean instead and
-                leaves the step out of loss and metrics. While training on a GPU the error comes at the next logging
-                step, since each look makes the GPU wait.
+                leaves the step out of loss and metrics. In training the error comes at the next logging step.
             state_dtype: in which the floating part of the state is carried and saved; None means that of the weights,
                 float32 under mixed precision. The core reads it in the dtype of the weights.
 
