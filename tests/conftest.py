@@ -4,10 +4,12 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
 import torch
+from omegaconf import DictConfig
 
 from seqmodels.paths import conf_dir
 
@@ -56,3 +58,11 @@ def command(monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
 def options(group: str) -> list[str]:
     """The YAMLs of a config group, by name."""
     return sorted(path.stem for path in (conf_dir() / group).glob("*.yaml"))
+
+
+@cache  # composing takes longer than most of what is tested with it
+def core_config(name: str) -> DictConfig:
+    """The config of a small core."""
+    from seqmodels.run import compose
+
+    return compose([f"core={name}", "module.core.hidden_size=8"]).module.core

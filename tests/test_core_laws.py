@@ -10,8 +10,7 @@ from torch import Tensor
 
 from seqmodels.cores.base import Core, State, batch_size, detach
 from seqmodels.cores.learned import LearnedInitialState
-from seqmodels.run import compose
-from tests.conftest import options
+from tests.conftest import core_config, options
 
 D = 3
 TOLERANCE = {torch.float64: 1e-10, torch.float32: 1e-5}
@@ -27,10 +26,9 @@ pytestmark = pytest.mark.parametrize("name", CORES)
 
 def make_core(name: str, layers: int = 1, dtype: torch.dtype = torch.float64) -> Core:
     torch.manual_seed(3)
-    cfg = compose([f"core={name.removeprefix('learned ')}", "module.core.hidden_size=8"])
-    if "num_layers" in cfg.module.core:
-        cfg.module.core.num_layers = layers
-    core = instantiate(cfg.module.core)(input_size=D)
+    config = core_config(name.removeprefix("learned "))
+    sizes = {"num_layers": layers} if "num_layers" in config else {}
+    core = instantiate(config, **sizes)(input_size=D)
     if name.startswith("learned "):
         core = LearnedInitialState(core)
         for parameter in core.parameters(recurse=False):

@@ -77,7 +77,7 @@ def test_what_is_noted_is_looked_at_together_and_never_grows_large() -> None:
         inputs.look(rank=3)
     inputs.look(rank=3)
     large = torch.full((2, NOTED // 2 + 1, 1), torch.nan)
-    with pytest.raises(ValueError, match="at row 0 step 0 of window 7, .* more; clean"):
+    with pytest.raises(ValueError, match=r"at row 0 step 0 of window 7, .* more; clean"):
         inputs.note(large, 7, look=False, rank=0)
 
 

@@ -16,15 +16,14 @@ from seqmodels.datamodules.sine import SineStream
 from seqmodels.datamodules.stream import Window
 from seqmodels.modules.carry import Carry, Place
 from seqmodels.modules.regressor import StreamRegressor, masked_mse
-from seqmodels.run import compose
-from tests.conftest import options
+from tests.conftest import core_config, options
 
 STREAMS = {"num_streams": 3, "window": 7, "dt": 0.3, "frequency": [0.5, 2.0], "phase": [0.0, 6.0]}
 
 
 def regressor(core: str = "lstm", **arguments: object) -> StreamRegressor:
     torch.manual_seed(0)
-    make = instantiate(compose([f"core={core}", "module.core.hidden_size=8"]).module.core)
+    make = instantiate(core_config(core))
     return StreamRegressor(make, partial(torch.optim.SGD, lr=0.1), input_size=1, output_size=1, **arguments)
 
 

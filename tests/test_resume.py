@@ -105,11 +105,27 @@ EPOCHS = [*DIGITS, "trainer.val_check_interval=1.0"]
         pytest.param(SINE, "SIGUSR1", 5, "step", id="sine, a validation is due"),
         pytest.param(SINE, "SIGTERM", 12, "validation", id="sine, in a validation"),
         pytest.param(SINE, "SIGTERM", 24, "validation", id="sine, in the last validation"),
-        pytest.param([*SINE, "callbacks=diagnostics"], "SIGTERM", 9, "step", id="sine, callbacks that remember"),
-        pytest.param(EPOCHS, "SIGTERM", 10, "validation", id="digits, in the validation of an epoch"),
+        pytest.param(
+            [*SINE, "callbacks=diagnostics"],
+            "SIGTERM",
+            9,
+            "step",
+            id="sine, callbacks that remember",
+            marks=pytest.mark.slow,
+        ),
+        pytest.param(
+            EPOCHS, "SIGTERM", 10, "validation", id="digits, in the validation of an epoch", marks=pytest.mark.slow
+        ),
         pytest.param(EPOCHS, "SIGINT", 9, "step", id="digits, in the last step of an epoch"),
-        pytest.param(DIGITS, "SIGTERM", 17, "step", id="digits"),
-        pytest.param([*DIGITS, "trainer.accumulate_grad_batches=2"], "SIGUSR1", 7, "step", id="digits, accumulating"),
+        pytest.param(DIGITS, "SIGTERM", 17, "step", id="digits", marks=pytest.mark.slow),
+        pytest.param(
+            [*DIGITS, "trainer.accumulate_grad_batches=2"],
+            "SIGUSR1",
+            7,
+            "step",
+            id="digits, accumulating",
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 def test_a_signal_saves_the_step_and_the_run_goes_on(words: list[str], name: str, step: int, during: str) -> None:
@@ -156,6 +172,7 @@ def test_without_a_readable_checkpoint_nothing_is_trained_nor_lost() -> None:
     assert after == before
 
 
+@pytest.mark.slow
 def test_a_folder_may_move() -> None:
     train(compose([*DIGITS, *callback("Cut", step=15, to="cut")]), "first", DIGITS)
     Path("elsewhere").mkdir()
