@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from seqmodels.datamodules.digits import DigitsSequence
-from seqmodels.datamodules.loading import OrderedBatches, ShuffledBatches
+from seqmodels.datamodules.loading import OrderedBatches, ShuffledBatches, TensorRows, batch_loader
 from seqmodels.datamodules.mnist import MNISTSequence
 from seqmodels.datamodules.views import as_images, as_sequence, pixel_order, random_shift
 
@@ -130,6 +130,28 @@ def test_evaluation_reads_every_row_once(rows: int, batch: int, ranks: int) -> N
     assert len({len(share) for share in shares}) == 1
     assert all(0 < len(part) <= batch for share in shares for part in share)
     assert sorted(torch.cat([torch.cat(share) for share in shares]).tolist()) == list(range(rows))
+
+
+@pytest.mark.parametrize("ranks", [1, 2, 3])
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_resumed_epoch_holds_the_rows_that_were_left(ranks: int, workers: int) -> None:
+    """And the epoch after it all rows again, whoever asks how often for an iterator."""
+    rows, batch, epoch = 60, 12, 4
+    data = TensorRows(torch.arange(rows), torch.arange(rows))
+    seen = []
+    for rank in range(ranks):
+        now = [epoch]
+        sampler = ShuffledBatches(rows, batch, 3, rank, ranks, epoch=lambda now=now: now[0], start=(epoch, 2))
+        loader = batch_loader(data, sampler, workers)
+        iter(loader)
+        rest = [x for x, _ in loader]
+        now[0] += 1
+        seen.append((torch.cat(rest), torch.cat([x for x, _ in loader])))
+        assert len(loader) == 5
+    started = torch.cat([*ShuffledBatches(rows, batch, 3, epoch=lambda: epoch)][:2])
+    rest, following = (torch.cat(parts) for parts in zip(*seen, strict=True))
+    assert torch.equal(torch.cat([started, rest]).sort().values, torch.arange(rows))
+    assert torch.equal(following.sort().values, torch.arange(rows))
 
 
 def test_order_depends_on_seed_and_epoch() -> None:

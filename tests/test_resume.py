@@ -66,6 +66,23 @@ def test_cut_off_twice_in_every_way(name: str) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.mnist
+def test_mnist_cut_off_twice(mnist_root: Path) -> None:
+    words = ["+experiment=mnist_lstm", f"datamodule.root={mnist_root}", "trainer=cpu", "threads=1"]
+    words += ["trainer.log_every_n_steps=1", "trainer.limit_train_batches=90", "trainer.max_epochs=2"]
+    words += ["checkpoint.every_n_steps=20", "trainer.limit_val_batches=1"]
+    assert_same_run(cut_and_resumed(words, [33, 128]), whole(words))
+
+
+@pytest.mark.slow
+def test_checkpoints_by_the_clock() -> None:
+    words = [*SINE, "checkpoint.every_n_steps=null", "checkpoint.every_n_minutes=0.00001"]
+    resumed = cut_and_resumed(words, [9])
+    assert checkpoint(Path("cut0"), "previous")["position"]["step"] > 10
+    assert_same_run(resumed, whole(words))
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("words", [SINE, DIGITS], ids=["sine", "digits"])
 def test_another_number_of_workers(words: list[str]) -> None:
     resumed = cut_and_resumed(words, [5, 11], ["datamodule.num_workers=2"])
