@@ -58,10 +58,14 @@ def test_a_run_in_a_folder_of_ones_own_goes_on(command: Command) -> None:
     assert command("resume=it's, mine=1") == 0
 
 
-def test_a_finished_run_is_extended_on_demand(command: Command) -> None:
+def test_a_finished_run_is_extended_on_demand(command: Command, capfd: pytest.CaptureFixture[str]) -> None:
     assert command(*QUICK, "hydra.run.dir=run") == 0
-    assert command("resume=run", "trainer.max_steps=12", "logger=csv", "trainer=cpu", "threads=1") == 0
+    assert command("resume=run", "test=last") == 0
+    assert "is finished, there is nothing to resume" in capfd.readouterr().out
+    assert command("resume=run", "trainer.max_steps=12", "logger=csv", "checkpoint.every_n_steps=4") == 0
     assert results("run")["steps"] == 12
+    config = torch.load("run/checkpoints/previous.ckpt", weights_only=True)["config"]
+    assert config["callbacks"]["last"]["every_n_steps"] == 4
     (Path("run") / "results.json").unlink()
     assert command("resume=run") == 0  # the extension is remembered
     assert results("run")["steps"] == 12
@@ -101,6 +105,18 @@ def test_what_may_not_stand_beside_resume(
     after = files("run")
     after[Path("run/train.log")] = before[Path("run/train.log")]
     assert after == before
+
+
+def test_a_resume_that_fails_at_once_changes_nothing(command: Command, capfd: pytest.CaptureFixture[str]) -> None:
+    assert command(*DIGITS, "trainer.max_epochs=1", "hydra.run.dir=run") == 0
+    before = files("run")
+    assert command("resume=run", "trainer.max_epochs=2", "threads=0") == 1
+    assert "threads=0 is not a number of threads" in capfd.readouterr().err
+    after = files("run")
+    assert {path: after[path] for path in before if path.name != "train.log"} == {
+        path: before[path] for path in before if path.name != "train.log"
+    }
+    assert "test/acc" in results("run")["metrics"]
 
 
 def test_a_schedule_cannot_be_extended(command: Command, capfd: pytest.CaptureFixture[str]) -> None:

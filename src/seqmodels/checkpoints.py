@@ -9,6 +9,8 @@ from typing import Any
 import torch
 from torch import nn
 
+from seqmodels.folder import is_first_process
+
 log = logging.getLogger(__name__)
 
 
@@ -36,7 +38,7 @@ def newest(folder: Path) -> Saved | None:
         except ValueError as error:
             reasons.append(str(error))
             continue
-        for reason in reasons:
+        for reason in reasons if is_first_process() else []:
             log.warning("%s; going on from %s, step %s", reason, path, saved.contents.get("global_step"))
         return saved
     if reasons:

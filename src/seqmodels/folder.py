@@ -63,10 +63,3 @@ def locked(folder: Path) -> Iterator[None]:
         yield
     finally:
         lock.release()
-
-
-def remove_unfinished(folder: Path) -> None:
-    """What a killed process was writing when it died."""
-    for name in ("checkpoints/.*.ckpt.*", f".{FILE}.*", "metrics.csv.new"):
-        for path in folder.glob(name):
-            path.unlink()

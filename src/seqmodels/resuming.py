@@ -61,18 +61,20 @@ def go_on(folder: Path, words: list[str]) -> None:
     """
     overrides = [word for word in overrides_in(words) if not word.startswith("hydra.")]
     sys.argv[1:] = [f"resume={folder}", *overrides]  # what further processes of a distributed run are started with
-    if words_beside(folder, overrides) == [] and is_finished(folder):
+    done = is_finished(folder) and not words_beside(folder, overrides)
+    if not done:
+        _log_to(folder)
+        from seqmodels.run import resume  # here, so that a mistake does not wait for torch
+
+        trust = [value for key, value in parsed(overrides) if key == "trust"]
+        with job():
+            trusted = [name for names in trust for name in ([names] if isinstance(names, str) else names)]
+            done = resume(folder, overrides, trusted) is None
+    if done:
         print(
             f"{folder} is finished, there is nothing to resume; trainer.max_epochs=... or trainer.max_steps=... would "
             f"extend it"
         )
-        return
-    trust = [value for key, value in parsed(overrides) if key == "trust"]
-    _log_to(folder)
-    from seqmodels.run import resume  # here, so that a mistake does not wait for torch
-
-    with job():
-        resume(folder, overrides, [name for names in trust for name in ([names] if isinstance(names, str) else names)])
 
 
 def _log_to(folder: Path) -> None:

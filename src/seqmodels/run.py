@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import hydra
 import lightning.pytorch as pl
 import torch
 from hydra.core.hydra_config import HydraConfig
@@ -27,21 +26,19 @@ from omegaconf import DictConfig, OmegaConf
 from seqmodels.announce import farewell, greeting, hyperparameters, results_of
 from seqmodels.callbacks.checkpoint import AtomicCheckpointIO
 from seqmodels.callbacks.interrupt import Interrupted
-from seqmodels.checkpoints import Saved, load_weights, newest
+from seqmodels.checkpoints import Saved, load_weights, newest, read
 from seqmodels.checks import check_config, key_of
+from seqmodels.composing import compose
 from seqmodels.distributed import part, register, together
-from seqmodels.folder import is_first_process, locked, new_folder, remove_unfinished
+from seqmodels.extension import apply_words, check_extension
+from seqmodels.folder import is_first_process, locked, new_folder
 from seqmodels.intervals import intervals
 from seqmodels.loggers import Rewindable
-from seqmodels.paths import conf_dir
 from seqmodels.results import write_results
 from seqmodels.saved import (
-    DEVICES,
     LIMITS,
     earlier_words,
     is_finished,
-    parsed,
-    remember_words,
     reopen,
     saved_config,
     words_beside,
@@ -51,6 +48,7 @@ from seqmodels.stopped import Stopped
 from seqmodels.threads import set_threads
 from seqmodels.trusted import check_targets
 
+__all__ = ["Parts", "Result", "build", "compose", "resume", "train"]
 log = logging.getLogger(__name__)
 
 
@@ -78,16 +76,6 @@ class Parts:
     trainer: pl.Trainer
 
 
-def compose(overrides: Sequence[str] = ()) -> DictConfig:
-    """The config that `python -m seqmodels.train OVERRIDES` would use.
-
-    Raises:
-        hydra.errors.HydraException: an override names what does not exist.
-    """
-    with hydra.initialize_config_dir(str(conf_dir()), version_base="1.3"):
-        return hydra.compose("train", list(overrides))
-
-
 def train(cfg: DictConfig, folder: str | Path | None = None, overrides: Sequence[str] = ()) -> Result:
     """Train, test, and leave everything about it in one folder.
 
@@ -105,7 +93,7 @@ def train(cfg: DictConfig, folder: str | Path | None = None, overrides: Sequence
         raise ValueError(f"resume={cfg.resume} is for the command; from Python call seqmodels.run.resume(folder)")
     folder = new_folder(cfg, folder)
     with locked(folder):
-        return _attempt(cfg, folder, overrides, None)
+        return _attempt(cfg, folder, overrides)
 
 
 def resume(folder: str | Path, overrides: Sequence[str] = (), trust: Sequence[str] = ()) -> Result | None:
@@ -126,8 +114,8 @@ def resume(folder: str | Path, overrides: Sequence[str] = (), trust: Sequence[st
     folder = Path(folder).absolute()
     cfg = saved_config(folder)
     new = words_beside(folder, overrides)
-    for key, value in parsed([*earlier_words(folder), *new]):
-        _apply(cfg, key, value)
+    apply_words(cfg, [*earlier_words(folder), *new])
+    OmegaConf.resolve(cfg)  # what is looked at is what is used
     check_targets(OmegaConf.to_container(cfg), trust, f"the config of {folder}")
     check_config(cfg)
     extends = any(word.startswith(LIMITS) for word in new)
@@ -136,57 +124,24 @@ def resume(folder: str | Path, overrides: Sequence[str] = (), trust: Sequence[st
     with locked(folder):
         checkpoint = newest(folder)
         if extends and checkpoint:
-            _check_extension(cfg, folder, checkpoint)
-        if is_first_process():
-            remember_words(folder, new)
-            reopen(folder)
-            remove_unfinished(folder)
-            if checkpoint is None:
-                log.warning("%s holds no checkpoint yet, so the run starts at step 0", folder)
-        return _attempt(cfg, folder, [*words_of(folder), *new], checkpoint)
+            check_extension(cfg, folder, checkpoint)
+        if checkpoint is None and is_first_process():
+            log.warning("%s holds no checkpoint yet, so the run starts at step 0", folder)
+        return _attempt(cfg, folder, words_of(folder), checkpoint, new)
 
 
-def _apply(cfg: DictConfig, key: str, value: Any) -> None:
-    """One word beside `resume=`; of `trainer=...` only what concerns the devices."""
-    if key == "trainer":
-        choice = compose([f"trainer={value}"]).trainer
-        for device_key in DEVICES:
-            cfg.trainer[device_key] = choice[device_key]
-    elif key == "logger":
-        cfg.logger = compose([f"logger={value}"]).logger
-    elif key != "trust":
-        OmegaConf.update(cfg, key, value)
-
-
-def _check_extension(cfg: DictConfig, folder: Path, checkpoint: Saved) -> None:
-    """
-    Raises:
-        ValueError: the new end lies before the checkpoint, or the learning-rate schedule ends where the old one was.
-    """
-    if cfg.module.scheduler is not None and is_finished(folder):
-        raise ValueError(
-            f"the learning-rate schedule of {folder} ({cfg.module.scheduler._target_}) was laid out for the training "
-            f"that is finished and cannot be extended; init_from={folder} begins a new run with its weights"
-        )
-    reached = {
-        "max_steps": checkpoint.contents["position"]["step"],
-        "max_epochs": checkpoint.contents["position"]["epoch"],
-    }
-    for limit, done in reached.items():
-        if cfg.trainer[limit] not in (None, -1) and cfg.trainer[limit] <= done:
-            raise ValueError(
-                f"trainer.{limit}={cfg.trainer[limit]} does not extend {folder}, which has reached {done}; "
-                f"give more than that"
-            )
-
-
-def _attempt(cfg: DictConfig, folder: Path, overrides: Sequence[str], checkpoint: Saved | None) -> Result:
+def _attempt(
+    cfg: DictConfig, folder: Path, overrides: Sequence[str], checkpoint: Saved | None = None, beside: Sequence[str] = ()
+) -> Result:
+    """Build, train and test; `checkpoint` is where a resumed run goes on, `beside` what was said to it."""
     started = time.monotonic()
     parts: Parts | None = None
     metrics: dict[str, float] = dict(checkpoint.contents["metrics"]) if checkpoint else {}
     status = "failed"
     try:
         parts = build(cfg, folder)
+        if is_first_process():
+            reopen(folder, beside)
         with together(parts.trainer, folder):
             _fit_and_test(cfg, folder, parts, metrics, checkpoint)
         status = "completed"
@@ -207,9 +162,9 @@ def _attempt(cfg: DictConfig, folder: Path, overrides: Sequence[str], checkpoint
         if parts is not None:
             metrics |= _measured(parts.trainer)
             part(parts.trainer)
-        if is_first_process():
+        if is_first_process() and (parts is not None or checkpoint is None):
             seconds = time.monotonic() - started
-            write_results(folder, results_of(cfg, parts, status, metrics, list(overrides), seconds))
+            write_results(folder, results_of(cfg, parts, status, metrics, [*overrides, *beside], seconds))
     if parts.trainer.is_global_zero:
         farewell(parts.datamodule, metrics, folder)
     return Result(folder, metrics, metrics.get(cfg.monitor))
@@ -299,7 +254,9 @@ def _fit_and_test(
     trainer.fit(module, datamodule=datamodule, ckpt_path=checkpoint.path if checkpoint else None, weights_only=True)
     metrics |= _measured(trainer)
     if cfg.test:
-        _choose_weights(cfg.test, folder, module)
+        best = folder / "checkpoints" / "best.ckpt"
+        if cfg.test == "best" and best.exists():
+            module.load_state_dict(read(best)["state_dict"])
         trainer.test(module, datamodule=datamodule, verbose=False)
         metrics |= _measured(trainer)
     if cfg.monitor not in metrics:
@@ -320,12 +277,6 @@ def _begin(cfg: DictConfig, parts: Parts, checkpoint: Saved | None) -> str | Non
     if cfg.get("init_from"):
         return f"the weights of {load_weights(parts.module, cfg.init_from)}"
     return None
-
-
-def _choose_weights(test: str, folder: Path, module: pl.LightningModule) -> None:
-    best = folder / "checkpoints" / "best.ckpt"
-    if test == "best" and best.exists():
-        module.load_state_dict(torch.load(best, map_location="cpu", weights_only=True)["state_dict"])
 
 
 @contextmanager

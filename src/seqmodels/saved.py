@@ -47,13 +47,27 @@ def is_finished(folder: Path) -> bool:
     return _results(folder).get("status") == "completed"
 
 
-def reopen(folder: Path) -> None:
-    """A finished run is to go on: until it ends again, it counts as interrupted."""
-    path = folder / "results.json"
+def reopen(folder: Path, words: Sequence[str]) -> None:
+    """A run is about to go on: until it ends again a finished one counts as interrupted.
+
+    What a killed process was writing is removed, and the words beside `resume=` are kept for the next time.
+    """
+    for name in ("checkpoints/.*.ckpt.*", ".results.json.*", "metrics.csv.new"):
+        for path in folder.glob(name):
+            path.unlink()
     if is_finished(folder):
-        unfinished = path.with_name(".results.json.reopened")
-        unfinished.write_text(json.dumps(_results(folder) | {"status": "interrupted"}, indent=2) + "\n")
-        unfinished.replace(path)
+        text = json.dumps(_results(folder) | {"status": "interrupted"}, indent=2) + "\n"
+        _replace(folder / "results.json", text)
+    if words:
+        path = folder / RESUMED
+        lists = _list(path) if path.exists() else []
+        _replace(path, OmegaConf.to_yaml(OmegaConf.create([*lists, list(words)])))
+
+
+def _replace(path: Path, text: str) -> None:
+    unfinished = path.with_name(f".{path.name}.new")
+    unfinished.write_text(text)
+    unfinished.replace(path)
 
 
 def last_run_of(overrides: Sequence[str]) -> Path | None:
@@ -70,7 +84,7 @@ def last_run_of(overrides: Sequence[str]) -> Path | None:
 
 
 def saved_config(folder: Path) -> DictConfig:
-    """The config that the run was made with, interpolations resolved.
+    """The config that the run was made with.
 
     Raises:
         FileNotFoundError: the folder holds no run.
@@ -80,12 +94,12 @@ def saved_config(folder: Path) -> DictConfig:
         raise FileNotFoundError(f"resume={folder} is not the folder of a run: there is no {folder / CONFIG}")
     try:
         cfg = OmegaConf.load(folder / CONFIG)
-        resolved = OmegaConf.to_container(cfg, resolve=True)
+        OmegaConf.resolve(cfg.copy())
     except (YAMLError, ValueError, UnicodeDecodeError) as error:
         raise ValueError(f"{folder / CONFIG} cannot be read: {str(error).splitlines()[0]}") from error
-    if not isinstance(resolved, dict):
+    if not isinstance(cfg, DictConfig):
         raise ValueError(f"{folder / CONFIG} is not a run's config: it holds no keys")
-    return OmegaConf.create(resolved)
+    return cfg
 
 
 def words_beside(folder: Path, words: Sequence[str]) -> list[str]:
@@ -131,16 +145,6 @@ def earlier_words(folder: Path) -> list[str]:
     """The words of all resumes before, in their order."""
     path = folder / RESUMED
     return [word for words in _list(path) for word in words] if path.exists() else []
-
-
-def remember_words(folder: Path, words: list[str]) -> None:
-    """Write down what was given beside `resume=`, so that the next resume goes on with it."""
-    if words:
-        path = folder / RESUMED
-        lists = _list(path) if path.exists() else []
-        unfinished = path.with_name(".resumed.yaml")
-        OmegaConf.save(OmegaConf.create([*lists, list(words)]), unfinished)
-        unfinished.replace(path)
 
 
 def value_of(word: str) -> str:
