@@ -26,14 +26,23 @@ EXACT = ("state_dict", "optimizer_states", "lr_schedulers", "carry", "rng", "pos
 
 
 class Cut(pl.Callback):
-    """Copies the run's folder in the middle of the step that follows `step`: what a SIGKILL would leave."""
+    """Copies the run's folder, as RUN_cut, in the middle of the step after steps[0]: what a SIGKILL would leave.
 
-    def __init__(self, step: int, to: str) -> None:
-        self.step, self.to = step, to
+    The copy, when it goes on, is copied to RUN_cut_cut after steps[1], and so on.
+    """
+
+    def __init__(self, steps: list[int]) -> None:
+        self.steps = steps
 
     def on_train_batch_end(self, trainer: pl.Trainer, *args: Any) -> None:
-        if trainer.global_step > self.step and not Path(self.to).exists():
-            shutil.copytree(trainer.default_root_dir, self.to)
+        folder = Path(trainer.default_root_dir)
+        times = folder.name.count("_cut")
+        if times < len(self.steps) and trainer.global_step == self.steps[times] + 1 and not _cut(folder).exists():
+            shutil.copytree(folder, _cut(folder))
+
+
+def _cut(folder: Path) -> Path:
+    return folder.with_name(f"{folder.name}_cut")
 
 
 class Signalled(pl.Callback):
@@ -78,20 +87,18 @@ def whole(words: list[str]) -> Path:
     return train(compose(words), "whole", words).folder
 
 
+def cut_off(words: list[str], *steps: int) -> Path:
+    """The folder of a run that was cut off after the first of `steps`; going on, it will be after the others."""
+    return _cut(train(compose([*words, *callback("Cut", steps=list(steps))]), "run", words).folder)
+
+
 def cut_and_resumed(words: list[str], steps: list[int], beside: list[str] | None = None) -> Path:
     """The same run, cut off within the step after each of `steps` and resumed with the words `beside`."""
-    first, *others = steps
-    cuts = [f"cut{i}" for i in range(len(steps))]
-    train(compose([*words, *callback("Cut", step=first, to=cuts[0])]), "first", words)
-    for cut, step, to in zip(cuts, [*others, -1], [*cuts[1:], None], strict=True):
-        config = Path(cut, ".hydra", "config.yaml")
-        config.write_text(
-            config.read_text().replace(f"to: {cut}", f"to: {to}").replace(f"step: {steps[0]}", f"step: {step}")
-        )
-        steps = [step]
-        result = resume(cut, beside or [], trust=["tests"])
-    assert result is not None
-    return result.folder
+    folder = cut_off(words, *steps)
+    for again in range(len(steps)):
+        folder = _cut(folder) if again else folder
+        assert resume(folder, beside or [], trust=["tests"]) is not None
+    return folder
 
 
 def random_steps(seed: int, last: int, times: int = 2) -> list[int]:
