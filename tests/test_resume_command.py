@@ -85,6 +85,7 @@ def test_a_finished_run_is_extended_on_demand(command: Command, capfd: pytest.Ca
         (["trainer.max_steps=many"], "trainer.max_steps='many' has the wrong type"),
         (["trainer.max_steps=8,9"], "would change the experiment"),
         (["-m"], "goes on with one run; give it without -m"),
+        (["--cfg", "job"], "--cfg shows nothing of a run"),
         (["trainer=nowhere"], "nowhere"),
         (["trainer.max_steps"], "trainer.max_steps"),
     ],

@@ -14,6 +14,9 @@ from seqmodels.command import job
 from seqmodels.paths import conf_dir
 from seqmodels.saved import is_finished, is_run, last_run_of, parsed, words_beside
 
+SHOWS = ("-h", "--help", "--hydra-help", "--version", "-c", "--cfg", "-i", "--info", "--resolve", "-sc")
+"""Hydra's flags that show something and run nothing."""
+
 
 def take(words: list[str], key: str) -> tuple[list[str], str | None]:
     """The words without `key=...`, and its value; a path may hold what Hydra's grammar does not allow."""
@@ -34,13 +37,16 @@ def run_to_resume(words: list[str], resume: str) -> Path | None:
     """The folder that `resume=` means; None when `auto` finds no run of this command.
 
     Raises:
-        ValueError: in a multirun.
+        ValueError: in a multirun, or with a flag that only shows something.
         FileNotFoundError: the folder holds no run.
     """
     if "-m" in words or "--multirun" in words:
         raise ValueError(f"resume={resume} goes on with one run; give it without -m")
+    shows = [word for word in words if word.partition("=")[0] in SHOWS]
     if resume == "auto":
-        return last_run_of(overrides_in(words))
+        return None if shows else last_run_of(overrides_in(words))
+    if shows:
+        raise ValueError(f"{shows[0]} shows nothing of a run; its config is {resume}/.hydra/config.yaml")
     folder = Path(resume).expanduser()
     if not is_run(folder):
         raise FileNotFoundError(f"resume={resume} is not the folder of a run: it holds no .hydra/config.yaml")
