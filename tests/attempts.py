@@ -22,7 +22,17 @@ DIGITS = [
     "trainer.log_every_n_steps=1", "datamodule.batch_size=128", "module.core.hidden_size=8", "module.dropout=0.3",
     "datamodule.shift=1", "checkpoint.every_n_steps=2",
 ]  # fmt: skip
-EXACT = ("state_dict", "optimizer_states", "lr_schedulers", "carry", "rng", "position", "callbacks", "global_step")
+EXACT = (
+    "state_dict",
+    "optimizer_states",
+    "lr_schedulers",
+    "carry",
+    "rng",
+    "position",
+    "callbacks",
+    "metrics",
+    "global_step",
+)
 
 
 class Cut(pl.Callback):

@@ -84,7 +84,7 @@ class LastCheckpoint(Checkpoint):
         self._due = False
         self._rng: dict[str, Any] | None = None  # as the last step left it
         self._validate = False
-        self._resumed: tuple[Position, dict[str, Any] | None] | None = None
+        self._resumed: dict[str, Any] | None = None
 
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
         callbacks: list[pl.Callback] = trainer.callbacks  # type: ignore[attr-defined]
@@ -97,11 +97,15 @@ class LastCheckpoint(Checkpoint):
         self._saved_time = time.monotonic()
         self._due, self._rng = False, None
         if self._resumed is not None:
-            position, rng = self._resumed
-            steer(trainer, position)
-            if rng is not None:
-                set_rng_state(rng)
+            self._take_up(trainer, self._resumed)
             self._resumed = None
+
+    def _take_up(self, trainer: pl.Trainer, resumed: dict[str, Any]) -> None:
+        steer(trainer, Position(**resumed["position"]))
+        known = {name: torch.tensor(value) for name, value in resumed["metrics"].items()}
+        trainer._logger_connector._callback_metrics.update(known)  # the last values, which others may look at
+        if trainer.global_rank < len(resumed["rng"]):
+            set_rng_state(resumed["rng"][trainer.global_rank])
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
@@ -171,8 +175,7 @@ class LastCheckpoint(Checkpoint):
         else:
             loops_at(position, checkpoint["loops"])
         datamodule.start_from(position.epoch, position.batch)
-        ranks = checkpoint["rng"]
-        self._resumed = position, ranks[trainer.global_rank] if trainer.global_rank < len(ranks) else None
+        self._resumed = {key: checkpoint[key] for key in ("position", "rng", "metrics")}
 
     def _save(self, trainer: pl.Trainer, validate: bool = False) -> None:
         self._validate = validate
@@ -213,17 +216,16 @@ class BestCheckpoint(Checkpoint):
         self.monitor = monitor
         self.sign = 1 if mode == "max" else -1
         self.best: float | None = None
-        self._judged_step = 0
 
     @property
     def state_key(self) -> str:
         return "BestCheckpoint"  # Lightning asks for it at every hook and would put it together from all settings
 
     def state_dict(self) -> dict[str, Any]:
-        return {"best": self.best, "judged_step": self._judged_step}
+        return {"best": self.best}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        self.best, self._judged_step = state_dict["best"], state_dict["judged_step"]
+        self.best = state_dict["best"]
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         if trainer.state.fn != "fit" or trainer.sanity_checking:
@@ -236,13 +238,12 @@ class BestCheckpoint(Checkpoint):
         self._judge(trainer)
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        if trainer.global_step != self._judged_step:  # no validation has just told
+        if not self.monitor.startswith("val/"):
             self._judge(trainer)
 
     def _judge(self, trainer: pl.Trainer) -> None:
         if self.monitor not in trainer.callback_metrics:
             return
-        self._judged_step = trainer.global_step
         value = float(trainer.strategy.broadcast(float(trainer.callback_metrics[self.monitor])))
         if math.isnan(value) or (self.best is not None and self.sign * value <= self.sign * self.best):
             return
