@@ -122,8 +122,10 @@ def test_a_resume_that_fails_at_once_changes_nothing(command: Command, capfd: py
 
 def test_a_schedule_cannot_be_extended(command: Command, capfd: pytest.CaptureFixture[str]) -> None:
     assert command(*QUICK, "scheduler=cosine", "hydra.run.dir=run") == 0
-    assert command("resume=run", "trainer.max_steps=12") == 1
-    assert "cannot be extended; init_from=" in capfd.readouterr().err
+    for _ in range(2):
+        assert command("resume=run", "trainer.max_steps=12") == 1
+        assert "cannot be extended; init_from=" in capfd.readouterr().err
+        Path("run/results.json").unlink(missing_ok=True)  # nor when it is not finished
 
 
 @pytest.mark.parametrize(
@@ -205,6 +207,17 @@ def test_weights_that_do_not_fit(
     shown = capfd.readouterr()
     assert message in shown.err
     assert "Traceback" not in shown.err
+
+
+def test_a_checkpoint_that_no_run_wrote(command: Command, capfd: pytest.CaptureFixture[str]) -> None:
+    assert command(*QUICK, "hydra.run.dir=run") == 0
+    Path("run/results.json").unlink()
+    for path in Path("run/checkpoints").iterdir():
+        torch.save({"state_dict": torch.load(path, weights_only=True)["state_dict"]}, path)
+    assert command("resume=run") == 1
+    shown = capfd.readouterr().err
+    assert "last.ckpt cannot be read: it lacks position, rng" in shown
+    assert "Traceback" not in shown
 
 
 def test_paths_with_what_hydra_does_not_like_are_quoted() -> None:

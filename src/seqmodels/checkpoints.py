@@ -13,6 +13,9 @@ from seqmodels.folder import is_first_process
 
 log = logging.getLogger(__name__)
 
+RESUMABLE = ("position", "rng", "metrics", "loops", "optimizer_states")
+"""What a run needs to go on, beside the weights."""
+
 
 @dataclass(frozen=True)
 class Saved:
@@ -35,6 +38,7 @@ def newest(folder: Path) -> Saved | None:
             continue
         try:
             saved = Saved(path, read(path))
+            _check_resumable(saved)
         except ValueError as error:
             reasons.append(str(error))
             continue
@@ -47,6 +51,12 @@ def newest(folder: Path) -> Saved | None:
             f"with the weights of its best.ckpt, if there is one"
         )
     return None
+
+
+def _check_resumable(saved: Saved) -> None:
+    missing = [key for key in RESUMABLE if key not in saved.contents]
+    if missing:
+        raise ValueError(f"{saved.path} cannot be read: it lacks {', '.join(missing)}, so no run of ours wrote it")
 
 
 def read(path: Path) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from seqmodels.checkpoints import Saved
 from seqmodels.composing import compose
-from seqmodels.saved import DEVICES, is_finished, parsed
+from seqmodels.saved import DEVICES, parsed
 
 
 def apply_words(cfg: DictConfig, words: Sequence[str]) -> None:
@@ -28,10 +28,10 @@ def check_extension(cfg: DictConfig, folder: Path, checkpoint: Saved) -> None:
     Raises:
         ValueError: the new end lies before the checkpoint, or the learning-rate schedule ends where the old one was.
     """
-    if OmegaConf.select(cfg, "module.scheduler") is not None and is_finished(folder):
+    if OmegaConf.select(cfg, "module.scheduler") is not None:
         raise ValueError(
-            f"the learning-rate schedule of {folder} ({cfg.module.scheduler._target_}) was laid out for the training "
-            f"that is finished and cannot be extended; init_from={folder} begins a new run with its weights"
+            f"the learning-rate schedule of {folder} ({cfg.module.scheduler._target_}) was laid out for the length "
+            f"that the run has and cannot be extended; init_from={folder} begins a new run with its weights"
         )
     reached = {
         "max_steps": checkpoint.contents["position"]["step"],
