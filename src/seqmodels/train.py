@@ -31,8 +31,9 @@ def _job(cfg: DictConfig) -> float | None:
     folder, words = Path(this.runtime.output_dir), list(this.overrides.task)
     from seqmodels.folder import save_hydra  # here, so that --help and a typo do not wait for torch
     from seqmodels.run import train
+    from seqmodels.submitted import submitted
 
-    with job():
+    with job(), submitted():
         save_hydra(folder, this)
         return _job_of_sweep(cfg, folder, words) if this.mode == RunMode.MULTIRUN else train(cfg, folder, words).monitor
 
