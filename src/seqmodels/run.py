@@ -277,6 +277,7 @@ def _begin(cfg: DictConfig, parts: Parts, checkpoint: Saved | None) -> str | Non
     for logger in parts.trainer.loggers:
         if isinstance(logger, Rewindable):
             logger.rewind(step)
+        logger.log_hyperparams(hyperparameters(cfg, parts.datamodule))
     if checkpoint:
         return f"step {step} ({checkpoint.path.name})"
     if cfg.get("init_from"):
