@@ -34,7 +34,11 @@ class MLflow(MLFlowLogger):
             ValueError: mlflow is not installed, or cannot open the database.
         """
         folder = Path(folder)
-        uri = tracking_uri or os.environ.get("MLFLOW_TRACKING_URI") or f"{SQLITE}{Path('outputs', 'mlflow.db')}"
+        uri = (
+            tracking_uri
+            or os.environ.get("MLFLOW_TRACKING_URI")
+            or f"{SQLITE}{Path('outputs', 'mlflow.db').absolute()}"
+        )
         try:
             with _alone(uri):
                 super().__init__(
@@ -94,7 +98,7 @@ class MLflow(MLFlowLogger):
 
 @contextmanager
 def _alone(uri: str) -> Iterator[None]:
-    """One process at a time makes the tables and the experiment of a local database; MLflow would fail in the others."""
+    """One process at a time makes the tables and experiments of a local database; MLflow would fail in the others."""
     if not (uri.startswith(SQLITE) and is_first_process()):
         yield
         return
