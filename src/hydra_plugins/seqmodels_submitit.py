@@ -1,10 +1,11 @@
 """Slurm, and the processes of this machine in its place: -m hydra/launcher=submitit_slurm, or submitit_local
 
 hydra-submitit-launcher makes a job of a config, submitit queues and runs it. Two things are added here: the sweep waits
-for all its jobs when one is lost, and says what to install when the plugin is missing.
+for all its jobs when one is lost, and it is said what to install when the plugin is missing.
 """
 
 from collections.abc import Sequence
+from shutil import which
 from typing import Any
 
 from hydra.core.singleton import Singleton
@@ -15,6 +16,8 @@ from omegaconf import DictConfig, OmegaConf
 
 SHARED = ("timeout_min", "cpus_per_task", "gpus_per_node", "tasks_per_node", "mem_gb", "nodes", "name")
 """What submitit calls the same everywhere; other names get the engine's in front."""
+MAKING = ("submitit_folder", "max_num_timeout")
+"""What submitit wants to know beforehand."""
 
 
 class Submitit(Launcher):
@@ -45,22 +48,31 @@ class Submitit(Launcher):
         self.plugin.setup(hydra_context=hydra_context, task_function=task_function, config=config)
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
-        """Queue the jobs and wait for all of them, also when one is lost."""
+        """Queue the jobs and wait for all of them, also when one is lost.
+
+        Raises:
+            ValueError: this machine knows no Slurm.
+        """
+        if self.engine == "slurm" and not (which("sbatch") and which("srun")):
+            raise ValueError(
+                "hydra/launcher=submitit_slurm: there is no sbatch here; start the sweep on a machine of the cluster, "
+                "or try it on this one with hydra/launcher=submitit_local"
+            )
         jobs = self._queue(job_overrides, initial_job_idx)
         print(f"{len(jobs)} jobs in the queue, their logs: {self.options['submitit_folder'].replace('%j', 'JOB')}")
         return [_returned(job) for job in jobs]
 
+    def parameters(self) -> dict[str, Any]:
+        """What the engine is asked for, under submitit's names."""
+        given = {name: value for name, value in self.options.items() if value is not None and name not in MAKING}
+        return {name if name in SHARED else f"{self.engine}_{name}": value for name, value in given.items()}
+
     def _queue(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[Any]:
         from submitit import AutoExecutor
 
-        options = dict(self.options)
-        executor = AutoExecutor(
-            options.pop("submitit_folder"),
-            cluster=self.engine,
-            **{f"{self.engine}_max_num_timeout": options.pop("max_num_timeout")},
-        )
-        names = {name: name if name in SHARED else f"{self.engine}_{name}" for name in options}
-        executor.update_parameters(**{names[name]: value for name, value in options.items() if value is not None})
+        restarts = {f"{self.engine}_max_num_timeout": self.options["max_num_timeout"]}
+        executor = AutoExecutor(self.options["submitit_folder"], cluster=self.engine, **restarts)
+        executor.update_parameters(**self.parameters())
         state = Singleton.get_state()
         jobs = [
             (list(overrides), "hydra.sweep.dir", number, str(number), state)
