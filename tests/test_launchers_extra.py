@@ -79,13 +79,13 @@ class TestSlurm:
         assert not [line for line in lines if "partition" in line or "gpus" in line or "--error" in line]
 
     def test_what_people_need(self) -> None:
-        said = ["partition=gpu", "account=lab", "qos=high", "gpus_per_node=4", "tasks_per_node=4", "nodes=2", "mem_gb=64"]
-        said += ["timeout_min=60", "signal_delay_s=300", "array_parallelism=3", "setup=[module load cuda]"]
+        said = ["partition=gpu", "account=lab", "qos=high", "gpus_per_node=4", "tasks_per_node=4", "nodes=2"]
+        said += ["mem_gb=64", "timeout_min=60", "signal_delay_s=300", "array_parallelism=3", "setup=[module load cuda]"]
         words = [f"hydra.launcher.{word}" for word in said] + ["+hydra.launcher.additional_parameters.mail-type=END"]
         lines = self.script(*words).splitlines()
-            "partition=gpu", "account=lab", "qos=high", "gpus-per-node=4", "ntasks-per-node=4", "nodes=2", "mem=64GB",
-            "time=60", "signal=USR2@300", "array=0-8%3", "mail-type=END", "requeue",
-        ):  # fmt: skip
+        asked = ["partition=gpu", "account=lab", "qos=high", "gpus-per-node=4", "ntasks-per-node=4", "nodes=2"]
+        asked += ["mem=64GB", "time=60", "signal=USR2@300", "array=0-8%3", "mail-type=END", "requeue"]
+        for option in asked:
             assert f"#SBATCH --{option}" in lines
         assert lines.index("module load cuda") < lines.index("export SUBMITIT_EXECUTOR=slurm")
 
