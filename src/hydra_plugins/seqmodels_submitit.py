@@ -60,7 +60,13 @@ class Submitit(Launcher):
             )
         jobs = self._queue(job_overrides, initial_job_idx)
         print(f"{len(jobs)} jobs in the queue, their logs: {self.options['submitit_folder'].replace('%j', 'JOB')}")
-        return [_returned(job) for job in jobs]
+        try:
+            return [_returned(job) for job in jobs]
+        except KeyboardInterrupt:
+            if self.engine == "slurm":
+                numbers = sorted({job.job_id.partition("_")[0] for job in jobs})
+                print(f"the jobs stay with Slurm; scancel {' '.join(numbers)} ends them")
+            raise
 
     def parameters(self) -> dict[str, Any]:
         """What the engine is asked for, under submitit's names."""

@@ -1,6 +1,7 @@
 """Metrics for MLflow, in one MLflow run however often the run is resumed: python -m seqmodels.train logger=mlflow
 
-What a lost attempt logged after its last checkpoint stays there, and the resumed one logs the same values again.
+What a lost attempt logged after its last checkpoint stays there, and the resumed one logs the same values again. Values
+are sent in the background; what a killed process had not sent yet is in metrics.csv alone.
 """
 
 import os
@@ -45,6 +46,7 @@ class MLflow(MLFlowLogger):
                     experiment_name=experiment_name,
                     run_name=str(Path(folder.parent.name, folder.name)),
                     tracking_uri=uri,
+                    synchronous=False,  # else a step that logs waits 25 ms for the disk, or for the server
                 )
         except ModuleNotFoundError:
             raise ValueError('logger=mlflow needs mlflow: pip install "seqmodels[mlflow]"') from None
