@@ -19,6 +19,7 @@ from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
 from hydra_plugins.seqmodels_submitit import Slurm
+from seqmodels.callbacks.interrupt import StopOnSignal
 from seqmodels.naming import register_resolvers
 from seqmodels.paths import conf_dir
 from seqmodels.run import resume, train
@@ -140,6 +141,15 @@ class TestInAJob:
         assert self.run_and_send("SIGTERM") == 143
         assert "stopped by SIGTERM; resume=" in capsys.readouterr().out
         assert torch.load("run/checkpoints/last.ckpt", weights_only=True)["global_step"] == 8
+
+    @pytest.mark.parametrize("order", [(signal.SIGTERM, signal.SIGUSR2), (signal.SIGUSR2, signal.SIGTERM)])
+    def test_of_both_signals_the_one_that_queues_again_counts(self, order: tuple[signal.Signals, ...]) -> None:
+        stop = StopOnSignal()
+        stop._listen()
+        for signum in order:
+            signal.raise_signal(signum)
+        stop._forget()
+        assert stop._asked == signal.SIGUSR2
 
     def test_ranks_and_tasks_are_as_many(self, job: Any, monkeypatch: pytest.MonkeyPatch) -> None:
         assert not isinstance(cluster_environment(), Tasks)  # one task starts its ranks itself
