@@ -16,7 +16,7 @@ from lightning.pytorch.utilities.rank_zero import rank_zero_only
 
 from seqmodels.folder import remembered
 
-REMEDY = "log in with the command wandb login, or keep everything on this machine with logger.wandb.offline=true"
+REMEDY = "or keep everything on this machine with logger.wandb.offline=true"
 
 
 class WandB(WandbLogger):
@@ -58,6 +58,7 @@ class WandB(WandbLogger):
             )
         except ModuleNotFoundError:
             raise ValueError('logger=wandb needs wandb: pip install "seqmodels[wandb]"') from None
+        self._wandb_init.pop("anonymous", None)  # W&B warns of what Lightning still says
         self._folder = folder
         self._finished = False
 
@@ -77,7 +78,7 @@ class WandB(WandbLogger):
         try:
             return super().experiment
         except wandb.Error as error:
-            raise ValueError(f"logger=wandb: {error}; {REMEDY}") from error
+            raise ValueError(f"logger=wandb: {str(error).rstrip('.')}, {REMEDY}") from error
 
     @rank_zero_only
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
