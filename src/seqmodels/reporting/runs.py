@@ -2,8 +2,6 @@
 
 import json
 import math
-import os
-from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,7 +11,6 @@ from seqmodels.results import FILE
 from seqmodels.saved import CONFIG
 
 STATUSES = ("completed", "interrupted", "failed", "pruned")
-NOT_ENTERED = ("checkpoints", "figures", "__pycache__")
 
 
 @dataclass(frozen=True)
@@ -57,47 +54,6 @@ class Run:
         return value if value is not None and math.isfinite(value) else None
 
 
-def runs_below(folders: Sequence[Path]) -> tuple[list[Run], list[str]]:
-    """All runs in and below the folders, each once, and notes on what could not be looked at.
-
-    Files among the folders are passed over: a shell's `sweep/*` names them too.
-
-    Raises:
-        OSError: a path does not exist, or none of them is a folder.
-        ValueError: no folder holds a run.
-    """
-    missing = [folder for folder in folders if not folder.exists()]
-    if missing:
-        raise FileNotFoundError(f"{missing[0]} does not exist; give folders of runs, such as outputs/NAME")
-    places = [folder for folder in folders if folder.is_dir()]
-    if not places:
-        raise NotADirectoryError(f"{folders[0]} is a file; give the folders of runs, or folders above them")
-    notes: list[str] = []
-    found: dict[Path, list[Path]] = {place: list(_run_folders(place, notes)) for place in places}
-    if not any(found.values()):
-        raise ValueError(
-            f"no runs in {', '.join(map(str, places))}: a run's folder holds .hydra/config.yaml, and {FILE} at its end"
-        )
-    notes += [f"no runs in {place}" for place, folders in found.items() if not folders]
-    return [read_run(folder) for folder in dict.fromkeys(f for folders in found.values() for f in folders)], notes
-
-
-def _run_folders(top: Path, notes: list[str]) -> Iterator[Path]:
-    """The folder above a sweep or a study may have a config of its own, but it is no unfinished run."""
-    unfinished: list[Path] = []
-    finished: list[Path] = []
-    problem: Callable[[OSError], None] = lambda error: notes.append(f"cannot look into {error.filename}: {error.strerror}")
-    for place, folders, files in os.walk(top.resolve(), onerror=problem):
-        folder = Path(place)
-        if FILE in files:
-            finished.append(folder)
-        elif ".hydra" in folders and (folder / CONFIG).is_file():
-            unfinished.append(folder)
-        folders[:] = sorted(name for name in folders if name not in NOT_ENTERED and not name.startswith("."))
-    above = {parent for folder in (*finished, *unfinished) for parent in folder.parents}
-    yield from sorted([*finished, *(folder for folder in unfinished if folder not in above)])
-
-
 def read_run(folder: Path) -> Run:
     """The run in a folder; what is wrong with it becomes its `error`, never an exception."""
     config: dict[str, Any] = {}
@@ -134,7 +90,11 @@ def read_run(folder: Path) -> Run:
         seed=_typed(known, "seed", int),
         settings=settings,
         words=words,
-        metrics={str(name): float(value) for name, value in (_typed(results, "metrics", dict) or {}).items() if _is_number(value)},
+        metrics={
+            str(name): float(value)
+            for name, value in (_typed(results, "metrics", dict) or {}).items()
+            if _is_number(value)
+        },
         parameters=_number(results, "parameters"),
         steps=_number(results, "steps"),
         seconds=_number(results, "seconds"),
@@ -185,7 +145,7 @@ def _is_number(value: Any) -> bool:
 
 def _number(values: dict[str, Any], key: str) -> float | None:
     value = values.get(key)
-    return value if _is_number(value) and math.isfinite(value) else None
+    return value if value is not None and _is_number(value) and math.isfinite(value) else None
 
 
 def _extras(results: dict[str, Any]) -> dict[str, str]:

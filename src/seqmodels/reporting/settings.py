@@ -1,4 +1,4 @@
-"""What a run was made with, as flat text: `module.core.hidden_size: 64`. Runs with equal settings are the same experiment."""
+"""What a run was made with, as flat text: `module.core.hidden_size: 64`."""
 
 import math
 from collections.abc import Iterator
@@ -97,7 +97,7 @@ def _leaves(node: dict[str, Any], path: str = "") -> Iterator[tuple[str, str]]:
 
 
 def _size(node: Any, known: dict[int, float]) -> float:
-    """The number of values in a tree whose branches may be aliases of each other; infinite for one that holds itself."""
+    """The number of values in a tree whose branches may be one another; infinite for one that holds itself."""
     if not isinstance(node, dict | list):
         return 1
     if id(node) not in known:

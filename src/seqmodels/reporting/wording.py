@@ -37,9 +37,7 @@ def spread(value: Summary | None) -> str:
         return "-"
     if value.sd is None:
         return number(value.mean)
-    return (
-        f"{number(value.mean, value.sd)} ± {number(value.sd, value.sd)} {interval(value.low, value.high, value.sd)}"
-    )
+    return f"{number(value.mean, value.sd)} ± {number(value.sd, value.sd)} {interval(value.low, value.high, value.sd)}"
 
 
 def count(value: float | None) -> str:

@@ -1,0 +1,87 @@
+"""The columns of a table of groups, the same for the terminal, Markdown and the page."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from seqmodels.reporting.groups import Group, Table
+from seqmodels.reporting.runs import Run
+from seqmodels.reporting.wording import clean, count, duration, interval, number, plural, spread
+
+Column = tuple[str, Callable[[Group], str]]
+BEST = 200
+"""How many groups the terminal and Markdown list; the page and report.csv have all."""
+
+
+def columns(table: Table, brief: bool = False) -> list[Column]:
+    """Headings, and what stands below them for a group; brief ones fit into a terminal."""
+    counterpart = f"test/{table.monitor.partition('/')[2]}"
+    tests = [name for name in table.test_metrics if not brief or name == counterpart]
+    result: list[Column] = [
+        ("group", lambda group: group.label),
+        ("n", runs_counted),
+        (clean(table.monitor), lambda group: number(group.value.mean, group.value.sd) if group.value else "-"),
+        ("sd", lambda group: number(group.value.sd, group.value.sd) if group.value else "-"),
+        (
+            "95 % interval",
+            lambda group: interval(group.value.low, group.value.high, group.value.sd) if group.value else "-",
+        ),
+        *((clean(name), lambda group, name=name: spread(group.over_runs(name))) for name in tests),
+        ("parameters", lambda group: count(mean(run.parameters for run in group.runs))),
+        ("run time", lambda group: duration(mean(run.seconds for run in group.runs))),
+        (
+            "device",
+            lambda group: "; ".join(dict.fromkeys(clean(run.device) for run in group.runs if run.device)) or "-",
+        ),
+    ]
+    return [column for column in result if not brief or column[0] not in ("parameters", "device")]
+
+
+def runs_counted(group: Group) -> str:
+    """`3`, or `3 of 4` where runs were left out."""
+    runs = len(group.runs)
+    return f"{runs} of {runs + len(group.left_out)}" if group.left_out else str(runs)
+
+
+def left_out(table: Table) -> list[tuple[Group, Run, str]]:
+    """The runs that count nowhere, with the reason, each kind together; pruned ones last."""
+    rows = [(group, run, reason) for group in table.groups for run, reason in group.left_out]
+    return sorted(rows, key=lambda row: (row[1].status == "pruned", row[1].status, str(row[1].folder)))
+
+
+def direction(table: Table) -> str:
+    """`val/acc, higher is better`."""
+    return f"{clean(table.monitor)}, {'higher' if table.mode == 'max' else 'lower'} is better"
+
+
+def tally(runs: Iterable[Run]) -> str:
+    """`12 runs: 9 completed, 2 failed, 1 pruned`."""
+    statuses = [run.status for run in runs]
+    kinds = sorted(set(statuses), key=lambda status: (status != "completed", status))
+    return f"{plural(len(statuses), 'run')}: {', '.join(f'{statuses.count(kind)} {kind}' for kind in kinds)}"
+
+
+def mixed(table: Table) -> str | None:
+    """A word of warning where the runs of a table were not made by the same code."""
+    runs = [run for group in table.groups for run in group.runs]
+    found = []
+    for key, thing in (("git.commit", "commit"), ("versions.torch", "torch version")):
+        values = {run.extras[key] for run in runs if key in run.extras}
+        if len(values) > 1:
+            found.append(plural(len(values), thing))
+    changed = sum(run.extras.get("git.dirty") == "true" for run in runs)
+    if changed:
+        found.append(f"{plural(changed, 'run')} of code with changes that were not committed")
+    return f"These runs come from {' and '.join(found)}." if found else None
+
+
+def mean(values: Iterable[Any]) -> float | None:
+    """Of those that are there."""
+    there = [value for value in values if value is not None]
+    return sum(there) / len(there) if there else None
+
+
+LEGEND = (
+    "n: runs that count, one for each seed. sd: sample standard deviation over seeds. 95 % interval: Student's t "
+    "interval of the mean, for each group by itself, not corrected for the number of groups; a single run has none. "
+    "The monitor's value is the last one that the run measured. Run time is that of the last attempt."
+)
