@@ -12,28 +12,36 @@ BEST = 200
 """How many groups the terminal and Markdown list; the page and report.csv have all."""
 
 
-def columns(table: Table, brief: bool = False) -> list[Column]:
-    """Headings, and what stands below them for a group; brief ones fit into a terminal."""
+def columns(table: Table, brief: bool = False, joined: bool = False) -> list[Column]:
+    """Headings, and what stands below them for a group.
+
+    Args:
+        brief: as much as fits into a terminal.
+        joined: the monitor as one column, `mean ± sd [interval]`, like the test metrics.
+    """
+    monitor = clean(table.monitor)
     counterpart = f"test/{table.monitor.partition('/')[2]}"
     tests = [name for name in table.test_metrics if not brief or name == counterpart]
-    result: list[Column] = [
-        ("group", lambda group: group.label),
-        ("n", runs_counted),
-        (clean(table.monitor), lambda group: number(group.value.mean, group.value.sd) if group.value else "-"),
+    apart: list[Column] = [
+        (monitor, lambda group: number(group.value.mean, group.value.sd) if group.value else "-"),
         ("sd", lambda group: number(group.value.sd, group.value.sd) if group.value else "-"),
-        (
-            "95 % interval",
-            lambda group: interval(group.value.low, group.value.high, group.value.sd) if group.value else "-",
-        ),
-        *((clean(name), lambda group, name=name: spread(group.over_runs(name))) for name in tests),
+        ("95 % interval", lambda group: interval(group.value) if group.value else "-"),
+    ]
+    costs: list[Column] = [
         ("parameters", lambda group: count(mean(run.parameters for run in group.runs))),
-        ("run time", lambda group: duration(mean(run.seconds for run in group.runs))),
         (
             "device",
             lambda group: "; ".join(dict.fromkeys(clean(run.device) for run in group.runs if run.device)) or "-",
         ),
     ]
-    return [column for column in result if not brief or column[0] not in ("parameters", "device")]
+    return [
+        ("group", lambda group: group.label),
+        ("n", runs_counted),
+        *([(monitor, lambda group: spread(group.value))] if joined else apart),
+        *((clean(name), lambda group, name=name: spread(group.over_runs(name))) for name in tests),
+        ("run time", lambda group: duration(mean(run.seconds for run in group.runs))),
+        *([] if brief else costs),
+    ]
 
 
 def runs_counted(group: Group) -> str:
@@ -81,7 +89,8 @@ def mean(values: Iterable[Any]) -> float | None:
 
 
 LEGEND = (
-    "n: runs that count, one for each seed. sd: sample standard deviation over seeds. 95 % interval: Student's t "
-    "interval of the mean, for each group by itself, not corrected for the number of groups; a single run has none. "
-    "The monitor's value is the last one that the run measured. Run time is that of the last attempt."
+    "n: runs that count, one for each seed. sd, behind ±: sample standard deviation over seeds. 95 % interval, in "
+    "brackets: Student's t interval of the mean, for each group by itself, not corrected for the number of groups; a "
+    "single run has none. The monitor's value is the last one that the run measured. Run time is that of the last "
+    "attempt, parameters are those that learn; both are means over the runs."
 )

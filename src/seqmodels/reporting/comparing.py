@@ -66,7 +66,7 @@ def rows(comparison: Comparison) -> list[list[str]]:
         like = (one.high - one.low) / 4 if one.high is not None and one.low is not None else None
         size = str(one.a.n) if one.method != "Welch" else f"{one.a.n} and {one.b.n}"
         means = [number(value.mean, like) for value in (one.a, one.b)]
-        table.append([clean(name), *means, number(one.mean, like), interval(one.low, one.high, like), size, one.method])
+        table.append([clean(name), *means, number(one.mean, like), interval(one), size, one.method])
     return table
 
 

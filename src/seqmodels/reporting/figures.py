@@ -44,7 +44,7 @@ def _one_row(axes: Any, row: int, group: Group, colour: str) -> None:
     value = group.value
     assert value is not None
     points = [run.value for run in group.runs]
-    axes.scatter(points, [row + 0.2] * len(points), s=16, color=colour, alpha=0.6, linewidths=0, zorder=2)
+    axes.scatter(points, [row + 0.2] * len(points), s=16, color=colour, alpha=0.75, linewidths=0, zorder=2)
     if value.low is not None and value.high is not None and np.isfinite([value.low, value.high]).all():
         axes.plot(
             [value.low, value.high], [row - 0.12] * 2, color=colour, linewidth=2.2, solid_capstyle="butt", zorder=3
@@ -68,7 +68,9 @@ def learning_curves(table: Table) -> str:
         return ""
     shown = sorted({index for of in curves.values() for index, _ in of})
     with mpl.rc_context(STYLE):
-        rows = -(-len(shown) // 2)
+        names = [f"{short(groups[index].label, 60)} (n={len(groups[index].runs)})" for index in shown]
+        abreast = max(1, min(len(names), 150 // max(map(len, names))))
+        rows = -(-len(shown) // abreast)
         figure = Figure(figsize=(WIDTH, 3.4 + 0.22 * rows), layout="constrained")
         panels = figure.subplots(1, len(curves), squeeze=False)[0]
         lines: dict[int, Any] = {}
@@ -76,10 +78,7 @@ def learning_curves(table: Table) -> str:
             for index, curve in curves[metric]:
                 lines[index] = _draw(axes, curve, COLOURS[index])
             _finish(axes, metric, curves[metric])
-        names = [f"{short(groups[index].label, 60)} (n={len(groups[index].runs)})" for index in shown]
-        figure.legend(
-            [lines[index] for index in shown], names, loc="outside lower left", ncols=2 if len(shown) > 1 else 1
-        )
+        figure.legend([lines[index] for index in shown], names, loc="outside lower left", ncols=abreast)
         return svg(figure, f"{table.title}: learning curves")
 
 

@@ -87,7 +87,7 @@ def _figures(table: Table) -> list[str]:
 
 
 def _groups(table: Table, folder: Path) -> str:
-    shown = columns(table)
+    shown = columns(table, joined=True)
     lines = []
     for rank, group in enumerate(table.groups):
         mark = f' style="--mark:{figures.COLOURS[rank]}"' if rank < figures.DRAWN and group.runs else ""

@@ -8,7 +8,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-WIDTH = 10.5  # inches: the page's 1,008 pixels
+WIDTH = 11.5  # inches: the page's 1,104 pixels
 INK, PAPER = "#010203", "#fdfcfb"  # stand-ins for the page's colours, exchanged in `_svg`
 
 STYLE: dict[Any, Any] = {

@@ -2,7 +2,7 @@
 
 import math
 
-from seqmodels.reporting.statistics import Summary
+from seqmodels.reporting.statistics import Difference, Summary
 
 LONGEST = 300
 
@@ -26,9 +26,12 @@ def number(value: float | None, like: float | None = None) -> str:
     return f"{value:.{max(0, places)}f}"
 
 
-def interval(low: float | None, high: float | None, like: float | None) -> str:
+def interval(value: Summary | Difference) -> str:
     """Both ends, or "-"."""
-    return "-" if low is None or high is None else f"[{number(low, like)}, {number(high, like)}]"
+    if value.low is None or value.high is None:
+        return "-"
+    like = (value.high - value.low) / 4 if isinstance(value, Difference) else value.sd
+    return f"[{number(value.low, like)}, {number(value.high, like)}]"
 
 
 def spread(value: Summary | None) -> str:
@@ -37,7 +40,7 @@ def spread(value: Summary | None) -> str:
         return "-"
     if value.sd is None:
         return number(value.mean)
-    return f"{number(value.mean, value.sd)} ± {number(value.sd, value.sd)} {interval(value.low, value.high, value.sd)}"
+    return f"{number(value.mean, value.sd)} ± {number(value.sd, value.sd)} {interval(value)}"
 
 
 def count(value: float | None) -> str:
