@@ -51,8 +51,10 @@ def make(folder: Path, runs: int) -> None:
         (run / "checkpoints").mkdir()
         OmegaConf.save(cfg, run / ".hydra" / "config.yaml")
         OmegaConf.save(OmegaConf.create(overrides), run / ".hydra" / "overrides.yaml")
-        chosen = {"hydra": {"runtime": {"choices": {"core": core, "optimizer": "adam", "scheduler": "cosine"}}}}
-        OmegaConf.save(OmegaConf.create(chosen), run / ".hydra" / "hydra.yaml")
+        chosen = {"core": core, "optimizer": "adam", "scheduler": "cosine"}
+        filling = {f"key_{i}": [f"value {i}"] * 3 for i in range(60)}  # Hydra's own record is as long as this
+        record = OmegaConf.create({"hydra": {"help": filling, "runtime": {"choices": chosen}}})
+        OmegaConf.save(record, run / ".hydra" / "hydra.yaml")
         _finish(run, overrides, cfg, number)
 
 

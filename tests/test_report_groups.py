@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
+from seqmodels.reporting.columns import left_out
 from seqmodels.reporting.finding import runs_below
 from seqmodels.reporting.groups import Table, tables_of
 from tests.report_runs import ABSENT, make_run, unfinished
@@ -288,3 +289,29 @@ def test_results_without_a_config_are_grouped_by_their_words() -> None:
         run = make_run(HERE / f"{number}", 0.8 + number / 10, words=(f"module.optimizer.lr={rate}",))
         (run / ".hydra" / "config.yaml").unlink()
     assert labels() == ["lr=0.2", "lr=0.1"]
+
+
+def test_trials_that_a_search_stopped_are_listed_apart() -> None:
+    make_run(HERE / "a", 0.9, module__optimizer__lr=0.0013248910472)
+    make_run(HERE / "b", 0.8, module__optimizer__lr=0.0200000001)
+    make_run(HERE / "c", 0.1, results={"status": "pruned"}, module__optimizer__lr=0.3)
+    (table,) = tables()
+    assert [group.label for group in table.listed] == ["lr=0.001325", "lr=0.02"]
+    assert [(heading, len(rest)) for heading, rest in left_out(table)] == [("Stopped early by the search", 1)]
+
+
+def test_numbers_keep_the_digits_that_tell_them_apart() -> None:
+    make_run(HERE / "a", 0.9, module__optimizer__lr=0.00132489104)
+    make_run(HERE / "b", 0.8, module__optimizer__lr=0.00132489105)
+    assert labels() == ["lr=0.00132489104", "lr=0.00132489105"]
+
+
+def test_of_two_data_a_run_without_a_name_joins_that_of_its_datamodule() -> None:
+    digits = {"datamodule___target_": "seqmodels.datamodules.digits.DigitsSequence"}
+    make_run(HERE / "a")
+    make_run(HERE / "b", results={"datamodule": "digits"}, **digits)
+    unfinished(HERE / "c", seed=2, **digits)
+    assert [(table.data, len(table.runs)) for table in tables()] == [("digits", 2), ("mnist", 1)]
+    make_run(HERE / "d", seed=3, results={"datamodule": "digits"})  # MNIST could not be had
+    unfinished(HERE / "e", seed=4)
+    assert [(table.data, len(table.runs)) for table in tables()] == [("digits", 3), ("mnist", 1), ("unknown", 1)]

@@ -50,10 +50,15 @@ def runs_counted(group: Group) -> str:
     return f"{runs} of {runs + len(group.left_out)}" if group.left_out else str(runs)
 
 
-def left_out(table: Table) -> list[tuple[Group, Run, str]]:
-    """The runs that count nowhere, with the reason, each kind together; pruned ones last."""
+def left_out(table: Table) -> list[tuple[str, list[tuple[Group, Run, str]]]]:
+    """The runs that count nowhere, with the reason, under a heading; those that a search stopped early apart."""
     rows = [(group, run, reason) for group in table.groups for run, reason in group.left_out]
-    return sorted(rows, key=lambda row: (row[1].status == "pruned", row[1].status, str(row[1].folder)))
+    rows.sort(key=lambda row: (row[1].status, str(row[1].folder)))
+    kinds = {
+        "Not in the means": [row for row in rows if row[1].status != "pruned"],
+        "Stopped early by the search": [row for row in rows if row[1].status == "pruned"],
+    }
+    return [(heading, kind) for heading, kind in kinds.items() if kind]
 
 
 def direction(table: Table) -> str:

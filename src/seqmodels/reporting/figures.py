@@ -20,9 +20,9 @@ COMPARED = 30
 
 
 def comparison(table: Table) -> str:
-    """Every run as a point, the mean and its interval for each group, the best group on top; "" without values."""
+    """Every run as a point, mean and interval for each group, the best group on top; "" for less than two runs."""
     groups = [group for group in table.groups if group.value and np.isfinite(group.value.mean)][:COMPARED]
-    if not groups:
+    if sum(len(group.runs) for group in groups) < 2:
         return ""
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(WIDTH, 0.8 + 0.42 * len(groups)), layout="constrained")

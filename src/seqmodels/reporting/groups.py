@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from seqmodels.reporting.labels import name_parts, varied
-from seqmodels.reporting.runs import Run, choices
+from seqmodels.reporting.runs import Run, choice
 from seqmodels.reporting.statistics import Summary, summary
 from seqmodels.reporting.wording import clean
 
@@ -54,6 +54,13 @@ class Table:
         return [run for group in self.groups for run in (*group.runs, *(run for run, _ in group.left_out))]
 
     @property
+    def listed(self) -> list[Group]:
+        """The groups but those that a search stopped early, which are listed apart."""
+        return [
+            group for group in self.groups if group.runs or any(run.status != "pruned" for run, _ in group.left_out)
+        ]
+
+    @property
     def title(self) -> str:
         return f"{clean(self.name)} on {clean(self.data)}"
 
@@ -71,14 +78,21 @@ def tables_of(runs: Iterable[Run]) -> list[Table]:
         kinds.setdefault((run.name, run.monitor, run.mode), {}).setdefault(run.data, []).append(run)
     tables = []
     for (name, monitor, mode), of_data in kinds.items():
-        nameless = of_data.pop(None, [])  # failed or was cut off before it had data
-        if len(of_data) == 1:
-            next(iter(of_data.values())).extend(nameless)
-        elif nameless:
-            of_data["unknown"] = [*of_data.get("unknown", []), *nameless]
+        for run in of_data.pop(None, []):  # failed or was cut off before it had data
+            of_data.setdefault(_likely_data(run, of_data), []).append(run)
         for data, members in of_data.items():
             tables.append(_table(name, str(data), monitor, mode, members))
     return sorted(tables, key=lambda table: (table.name, table.data, table.monitor))
+
+
+def _likely_data(run: Run, of_data: dict[str | None, list[Run]]) -> str:
+    """What the other runs with its datamodule had, where that is one thing: MNIST may have been replaced by digits."""
+    key = "datamodule._target_"
+    same = [
+        data for data, runs in of_data.items() if any(one.settings.get(key) == run.settings.get(key) for one in runs)
+    ]
+    found = [data for data in (same or of_data) if data is not None]
+    return found[0] if len(found) == 1 else "unknown"
 
 
 def _table(name: str, data: str, monitor: str, mode: str, runs: list[Run]) -> Table:
@@ -128,7 +142,7 @@ def _named(name: str, groups: Sequence[tuple[list[Run], list[tuple[Run, str]]]])
     first = [used[0] if used else left_out[0][0] for used, left_out in groups]
     members = [[*used, *(run for run, _ in left_out)] for used, left_out in groups]
     words = [[word for run in runs for word in run.words] for runs in members]
-    named = name_parts([run.settings for run in first], words, lambda i: choices(first[i]))
+    named = name_parts([run.settings for run in first], words, lambda i, kind: choice(first[i], kind))
     result = []
     for (used, left_out), parts in zip(groups, named, strict=True):
         parts = {clean(key): clean(value) for key, value in parts.items()}

@@ -1,6 +1,8 @@
 """Names of groups: what tells them apart, said as one would on the command line: `core=gru, lr=0.01`."""
 
+from collections import Counter
 from collections.abc import Callable, Sequence
+from functools import partial
 
 Settings = dict[str, str]
 
@@ -12,7 +14,7 @@ def varied(settings: Sequence[Settings]) -> list[str]:
 
 
 def name_parts(
-    settings: Sequence[Settings], words: Sequence[Sequence[str]], choices: Callable[[int], dict[str, str]]
+    settings: Sequence[Settings], words: Sequence[Sequence[str]], choice: Callable[[int, str], str | None]
 ) -> list[dict[str, str]]:
     """For each group the parts of its name, `{"core": "gru", "lr": "0.01"}`.
 
@@ -22,36 +24,44 @@ def name_parts(
     Args:
         settings: of each group.
         words: of the commands behind each group.
-        choices: of the i-th group, `core: gru`; asked only where it is needed.
+        choice: of the i-th group in a config group, `choice(0, "core")`, if known; asked only where it is needed.
     """
     keys = varied(settings)
     explicit = {word.lstrip("+~").partition("=")[0] for group in words for word in group}
-    blocks = sorted(
-        {key.removesuffix("._target_") for one in settings for key in one if key.endswith("._target_")} - {"trainer"},
-        key=len,
-        reverse=True,
-    )  # the innermost first; `trainer=gpu` says where a run ran, not what it was
     parts: list[Settings] = [{} for _ in settings]
-    chosen: dict[str, list[str]] = {}
-    for key in keys:
-        block = next((block for block in blocks if f"{key}.".startswith(f"{block}.")), None)
-        if block is not None and block not in chosen:
-            chosen[block] = [_choice(block, one, lambda i=i: choices(i)) for i, one in enumerate(settings)]  # type: ignore[misc]
-            if len(set(chosen[block])) > 1:
-                for part, name in zip(parts, chosen[block], strict=True):
+    for block, members in _blocks(settings, keys).items():
+        names = [""] * len(settings)
+        if block and not explicit.issuperset(members):
+            names = [_choice(block, one, partial(choice, i)) for i, one in enumerate(settings)]
+            if len(set(names)) > 1:
+                for part, name in zip(parts, names, strict=True):
                     part[block] = name
-        brought = block is not None and key not in explicit and _follows(key, settings, chosen[block])
-        for part, one in zip(parts, settings, strict=True):
-            if key in one and key != block and not brought:
-                part[key] = one[key]
-    return _distinct(_shortened(parts), settings, keys)
+        for key in members:
+            brought = key not in explicit and len(set(names)) > 1 and _follows(key, settings, names)
+            for part, one in zip(parts, settings, strict=True):
+                if key in one and key != block and not brought:
+                    part[key] = one[key]
+    return _distinct(_rounded(_shortened(parts)), settings, keys)
 
 
-def _choice(block: str, settings: Settings, choices: Callable[[], dict[str, str]]) -> str:
+def _blocks(settings: Sequence[Settings], keys: Sequence[str]) -> dict[str, list[str]]:
+    """The keys by the innermost part of the config with a `_target_` that they belong to; "" for none.
+
+    The trainer is no such part: `trainer=gpu` says where a run ran, not what it was.
+    """
+    targets = {key.removesuffix("._target_") for one in settings for key in one if key.endswith("._target_")}
+    innermost = sorted(targets - {"trainer"}, key=len, reverse=True)
+    blocks: dict[str, list[str]] = {}
+    for key in keys:
+        blocks.setdefault(next((name for name in innermost if f"{key}.".startswith(f"{name}.")), ""), []).append(key)
+    return blocks
+
+
+def _choice(block: str, settings: Settings, choice: Callable[[str], str | None]) -> str:
     target = settings.get(f"{block}._target_")
     if target is None:
         return "none"
-    return choices().get(block.rpartition(".")[2]) or target.rpartition(".")[2].lower()
+    return choice(block.rpartition(".")[2]) or target.rpartition(".")[2].lower()
 
 
 def _follows(key: str, settings: Sequence[Settings], names: Sequence[str]) -> bool:
@@ -72,10 +82,29 @@ def _shortened(parts: Sequence[Settings]) -> list[dict[str, str]]:
     return [{short[key]: value for key, value in part.items()} for part in parts]
 
 
+def _rounded(parts: list[dict[str, str]]) -> list[dict[str, str]]:
+    """A search draws `lr=0.0013248910472`; four digits say as much, where they still tell the groups apart."""
+    for key in dict.fromkeys(key for part in parts for key in part):
+        values = {part[key] for part in parts if key in part}
+        brief = {value: _four_digits(value) for value in values}
+        if len(set(brief.values())) == len(values):
+            parts = [{**part, key: brief[part[key]]} if key in part else part for part in parts]
+    return parts
+
+
+def _four_digits(value: str) -> str:
+    try:
+        number = float(value)
+    except ValueError:
+        return value
+    return f"{number:.4g}" if len(value) > 8 and not number.is_integer() else value
+
+
 def _distinct(parts: list[dict[str, str]], settings: Sequence[Settings], keys: Sequence[str]) -> list[dict[str, str]]:
     """Groups that got the same name by their choices are told apart by everything that differs."""
     names = [tuple(part.items()) for part in parts]
+    often = Counter(names)
     return [
-        part if names.count(name) == 1 else {key: one.get(key, "-") for key in keys}
+        part if often[name] == 1 else {key: one.get(key, "-") for key in keys}
         for part, name, one in zip(parts, names, settings, strict=True)
     ]

@@ -16,24 +16,23 @@ def markdown(tables: Sequence[Table], comparison: Comparison | None, notes: Sequ
     parts = [MARK, "# Report"]
     if comparison:
         parts += [f"## {_code(comparison.a)} (A) − {_code(comparison.b)} (B)", _table(*_split(rows(comparison)))]
-        parts += [verdict(comparison), *(f"- {_text(sentence)}" for sentence in comparison.left_out)]
+        parts += [_text(verdict(comparison)), "\n".join(f"- {_text(sentence)}" for sentence in comparison.left_out)]
     for table in tables:
         parts += [f"## {_text(table.title)}", f"{_text(direction(table))}; {tally(table.runs)}."]
         shown = columns(table)
-        lines = [[_code(group.label), *(_text(cell(group)) for _, cell in shown[1:])] for group in table.groups[:BEST]]
+        lines = [[_code(group.label), *(_text(cell(group)) for _, cell in shown[1:])] for group in table.listed[:BEST]]
         parts.append(_table([_text(name) for name, _ in shown], lines))
-        if len(table.groups) > BEST:
-            parts.append(f"{plural(len(table.groups) - BEST, 'further group')} in report.html and report.csv.")
+        if len(table.listed) > BEST:
+            parts.append(f"{plural(len(table.listed) - BEST, 'further group')} in report.html and report.csv.")
         if warning := mixed(table):
             parts.append(warning)
-        rest = left_out(table)
-        if rest:
+        for heading, rest in left_out(table):
             lines = [
                 [_code(group.label), _code(_near(run.folder, folder)), _text(reason)] for group, run, reason in rest
             ]
-            parts += [f"Not in the means: {plural(len(rest), 'run')}.", _table(["group", "folder", "why"], lines)]
+            parts += [f"{heading}: {plural(len(rest), 'run')}.", _table(["group", "folder", "why"], lines)]
     parts += [*(f"Note: {_text(clean(note))}." for note in notes), LEGEND]
-    return "\n\n".join(parts) + "\n"
+    return "\n\n".join(filter(None, parts)) + "\n"
 
 
 def _near(run: Path, folder: Path) -> str:

@@ -89,7 +89,7 @@ def _figures(table: Table) -> list[str]:
 def _groups(table: Table, folder: Path) -> str:
     shown = columns(table, joined=True)
     lines = []
-    for rank, group in enumerate(table.groups):
+    for rank, group in enumerate(table.listed):
         mark = f' style="--mark:{figures.COLOURS[rank]}"' if rank < figures.DRAWN and group.runs else ""
         name = f'<td><span class="mark"{mark}></span>{escape(group.label)}</td>'
         cells = "".join(f"<td>{_cell(cell(group))}</td>" for _, cell in shown[1:])
@@ -109,15 +109,16 @@ def _seeds(group: Group, folder: Path) -> str:
 
 
 def _left_out(table: Table, folder: Path) -> str:
-    rest = left_out(table)
-    if not rest:
-        return ""
+    return "".join(_listed_apart(heading, rest, folder) for heading, rest in left_out(table))
+
+
+def _listed_apart(heading: str, rest: Sequence[tuple[Group, Run, str]], folder: Path) -> str:
     lines = [
         f'<tr><td>{_link(run, folder, clean(run.folder.name))}</td><td class="wide">{escape(reason)}</td>'
         f'<td class="wide">{escape(group.label)}</td></tr>'
         for group, run, reason in rest
     ]
-    return f"<h3>Not in the means: {plural(len(rest), 'run')}</h3>" + _grid(["run", "why", "group"], lines, left=True)
+    return f"<h3>{heading}: {plural(len(rest), 'run')}</h3>" + _grid(["run", "why", "group"], lines, left=True)
 
 
 def _all_runs(table: Table, folder: Path) -> str:
@@ -134,7 +135,7 @@ def _all_runs(table: Table, folder: Path) -> str:
     if not lines:
         return ""
     grid = _grid(["run", "seed", clean(table.monitor), "run time", "group"], lines)
-    return f"<details><summary>All {plural(len(lines), 'run')} that count</summary>{grid}</details>"
+    return f"<details><summary>Every run that counts ({len(lines):,})</summary>{grid}</details>"
 
 
 def _comparison(comparison: Comparison) -> str:

@@ -3,6 +3,7 @@
 import json
 import math
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -105,20 +106,26 @@ def read_run(folder: Path) -> Run:
     )
 
 
-def choices(run: Run) -> dict[str, str]:
-    """Which YAML was chosen in each config group, `core: gru`, as far as the folder knows."""
-    path = run.folder / CONFIG.with_name("hydra.yaml")
-    node: Any = None
-    if path.is_file():
-        try:
-            node = load(path)
-            for key in ("hydra", "runtime", "choices"):
-                node = node.get(key) if isinstance(node, dict) else None
-        except (OSError, ValueError):
-            node = None
-    named = node if isinstance(node, dict) else {}
-    words = dict(word.lstrip("+").split("=", 1) for word in run.words if "=" in word)
-    return {key: value for key, value in (named | words).items() if isinstance(value, str)}
+def choice(run: Run, group: str) -> str | None:
+    """Which YAML was chosen in a config group, "gru" for "core", as far as the command or Hydra's record tells."""
+    for word in reversed(run.words):
+        key, _, value = word.lstrip("+").partition("=")
+        if key == group:
+            return value
+    recorded = _recorded(run.folder / CONFIG.with_name("hydra.yaml")).get(group)
+    return recorded if isinstance(recorded, str) else None
+
+
+@lru_cache(maxsize=4096)
+def _recorded(path: Path) -> dict[str, Any]:
+    """Hydra's own list of choices; empty for a run that was started from Python."""
+    try:
+        node: Any = load(path)
+    except (OSError, ValueError):
+        return {}
+    for key in ("hydra", "runtime", "choices"):
+        node = node.get(key) if isinstance(node, dict) else None
+    return node if isinstance(node, dict) else {}
 
 
 def _results(path: Path) -> dict[str, Any]:

@@ -24,8 +24,8 @@ def show(tables: Sequence[Table], comparison: Comparison | None, notes: Sequence
     for table in tables:
         console.print(Text(f"\n{table.title}", style="bold"), Text(f"({direction(table)}; {tally(table.runs)})"))
         _grid(console, *_cells(table))
-        if len(table.groups) > BEST:
-            console.print(Text(f"{plural(len(table.groups) - BEST, 'further group')} in report.html"))
+        if len(table.listed) > BEST:
+            console.print(Text(f"{plural(len(table.listed) - BEST, 'further group')} in report.html"))
         if warning := mixed(table):
             console.print(Text(warning, style="yellow"))
         _left_out(console, table)
@@ -41,7 +41,7 @@ def show(tables: Sequence[Table], comparison: Comparison | None, notes: Sequence
 
 def _cells(table: Table) -> tuple[list[str], list[list[str]]]:
     shown = columns(table, brief=True)
-    return [name for name, _ in shown], [[cell(group) for _, cell in shown] for group in table.groups[:BEST]]
+    return [name for name, _ in shown], [[cell(group) for _, cell in shown] for group in table.listed[:BEST]]
 
 
 def _grid(console: Console, heading: Sequence[str], lines: Sequence[Sequence[str]]) -> None:
@@ -54,11 +54,9 @@ def _grid(console: Console, heading: Sequence[str], lines: Sequence[Sequence[str
 
 
 def _left_out(console: Console, table: Table) -> None:
-    rest = left_out(table)
-    if not rest:
-        return
-    console.print(Text(f"{plural(len(rest), 'run')} not in the means:"))
-    for _, run, reason in rest[:LISTED]:
-        console.print(Text(f"  {clean(run.folder.name)}  {reason}"), soft_wrap=True)
-    if len(rest) > LISTED:
-        console.print(Text(f"  and {len(rest) - LISTED} more, in report.md"))
+    for heading, rest in left_out(table):
+        console.print(Text(f"{heading}: {plural(len(rest), 'run')}"))
+        for _, run, reason in rest[:LISTED]:
+            console.print(Text(f"  {clean(run.folder.name)}  {reason}"), soft_wrap=True)
+        if len(rest) > LISTED:
+            console.print(Text(f"  and {len(rest) - LISTED} more, in report.md"))
