@@ -315,3 +315,19 @@ def test_of_two_data_a_run_without_a_name_joins_that_of_its_datamodule() -> None
     make_run(HERE / "d", seed=3, results={"datamodule": "digits"})  # MNIST could not be had
     unfinished(HERE / "e", seed=4)
     assert [(table.data, len(table.runs)) for table in tables()] == [("digits", 3), ("mnist", 1), ("unknown", 1)]
+
+
+def test_what_was_swept_together_with_a_core_is_named_too() -> None:
+    """The size follows the core here, but only because the commands said so."""
+    make_run(HERE / "a", 0.9, words=("core=lstm", "module.core.hidden_size=64"))
+    make_run(HERE / "b", 0.8, words=("core=gru", "module.core.hidden_size=32"), module__core__hidden_size=32, **GRU)
+    assert labels() == ["core=lstm, hidden_size=64", "core=gru, hidden_size=32"]
+
+
+def test_a_config_without_a_key_and_one_with_null_do_not_share_a_name() -> None:
+    make_run(HERE / "a", 0.9)
+    make_run(HERE / "b", 0.8, module__scheduler=ABSENT)
+    make_run(HERE / "c", 0.7, module__scheduler={"_target_": "seqmodels.modules.schedules.cosine"})
+    first, second, third = labels()
+    assert first != second
+    assert third == "scheduler=cosine"

@@ -43,7 +43,7 @@ def comparison(table: Table) -> str:
 def _one_row(axes: Any, row: int, group: Group, colour: str) -> None:
     value = group.value
     assert value is not None
-    points = [run.value for run in group.runs]
+    points = [run.value for run in group.runs] if value.n > 1 else []
     axes.scatter(points, [row + 0.2] * len(points), s=16, color=colour, alpha=0.75, linewidths=0, zorder=2)
     if value.low is not None and value.high is not None and np.isfinite([value.low, value.high]).all():
         axes.plot(

@@ -39,13 +39,24 @@ def check_free(place: Path) -> None:
 
 
 def write(place: Path, files: Mapping[str, str]) -> None:
-    """All of the files, each in one step."""
+    """All of the files, each in one step.
+
+    Raises:
+        OSError: the place cannot be written to.
+    """
     check_free(place)
-    place.mkdir(parents=True, exist_ok=True)
-    for name, content in files.items():
-        unfinished = place / f".{name}.{os.getpid()}"
-        try:
-            unfinished.write_text(content, encoding="utf-8")
-            unfinished.replace(place / name)
-        finally:
-            unfinished.unlink(missing_ok=True)
+    try:
+        place.mkdir(parents=True, exist_ok=True)
+        for name, content in files.items():
+            _replace(place / name, content)
+    except OSError as error:
+        raise OSError(f"the report cannot be written into {place}: {error.strerror}; use --out FOLDER") from error
+
+
+def _replace(path: Path, content: str) -> None:
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        unfinished.write_text(content, encoding="utf-8")
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)

@@ -83,21 +83,23 @@ def _shortened(parts: Sequence[Settings]) -> list[dict[str, str]]:
 
 
 def _rounded(parts: list[dict[str, str]]) -> list[dict[str, str]]:
-    """A search draws `lr=0.0013248910472`; four digits say as much, where they still tell the groups apart."""
+    """A search draws `lr=0.0013248910472`; the first digits that tell the groups apart, four at least, say as much."""
     for key in dict.fromkeys(key for part in parts for key in part):
         values = {part[key] for part in parts if key in part}
-        brief = {value: _four_digits(value) for value in values}
-        if len(set(brief.values())) == len(values):
-            parts = [{**part, key: brief[part[key]]} if key in part else part for part in parts]
+        for digits in range(4, 10):
+            brief = {value: _in_digits(value, digits) for value in values}
+            if len(set(brief.values())) == len(values):
+                parts = [{**part, key: brief[part[key]]} if key in part else part for part in parts]
+                break
     return parts
 
 
-def _four_digits(value: str) -> str:
+def _in_digits(value: str, digits: int) -> str:
     try:
         number = float(value)
     except ValueError:
         return value
-    return f"{number:.4g}" if len(value) > 8 and not number.is_integer() else value
+    return f"{number:.{digits}g}" if len(value) > 8 and not number.is_integer() else value
 
 
 def _distinct(parts: list[dict[str, str]], settings: Sequence[Settings], keys: Sequence[str]) -> list[dict[str, str]]:
