@@ -94,7 +94,8 @@ def _groups(table: Table, folder: Path) -> str:
         name = f'<td><span class="mark"{mark}></span>{escape(group.label)}</td>'
         cells = "".join(f"<td>{_cell(cell(group))}</td>" for _, cell in shown[1:])
         lines.append(f'<tr>{name}<td class="runs">{_seeds(group, folder)}</td>{cells}</tr>')
-    return _grid(["group", "runs by seed", *(name for name, _ in shown[1:])], lines)
+    grid = _grid(["group", "runs by seed", *(name for name, _ in shown[1:])], lines)
+    return f'<div class="groups">{grid}</div>'
 
 
 def _cell(words: str) -> str:
