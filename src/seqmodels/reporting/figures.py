@@ -69,7 +69,7 @@ def learning_curves(table: Table) -> str:
     shown = sorted({index for of in curves.values() for index, _ in of})
     with mpl.rc_context(STYLE):
         names = [f"{short(groups[index].label, 60)} (n={len(groups[index].runs)})" for index in shown]
-        abreast = max(1, min(len(names), 150 // max(map(len, names))))
+        abreast = max(1, min(len(names), 150 // (max(map(len, names)) + 6)))
         rows = -(-len(shown) // abreast)
         figure = Figure(figsize=(WIDTH, 3.4 + 0.22 * rows), layout="constrained")
         panels = figure.subplots(1, len(curves), squeeze=False)[0]

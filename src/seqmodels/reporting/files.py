@@ -4,6 +4,7 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from seqmodels.files import replace
 from seqmodels.reporting.markdown import MARK
 from seqmodels.reporting.runs_csv import FIRST
 
@@ -48,15 +49,6 @@ def write(place: Path, files: Mapping[str, str]) -> None:
     try:
         place.mkdir(parents=True, exist_ok=True)
         for name, content in files.items():
-            _replace(place / name, content)
+            replace(place / name, content)
     except OSError as error:
         raise OSError(f"the report cannot be written into {place}: {error.strerror}; use --out FOLDER") from error
-
-
-def _replace(path: Path, content: str) -> None:
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        unfinished.write_text(content, encoding="utf-8")
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)

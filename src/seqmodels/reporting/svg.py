@@ -8,7 +8,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-WIDTH = 11.5  # inches: the page's 1,104 pixels
+WIDTH = 12.5  # inches: the page's 1,200 pixels
 INK, PAPER = "#010203", "#fdfcfb"  # stand-ins for the page's colours, exchanged in `_svg`
 
 STYLE: dict[Any, Any] = {
