@@ -252,6 +252,16 @@ def test_the_csv_has_everything_that_is_known(report: Report) -> None:
     assert (b["seed"], b["metrics.seed"], b["permutation.hash"]) == ("1", "5.0", "")
 
 
+def test_a_test_metric_that_some_runs_lack_or_that_is_nan_is_not_passed_off_as_complete(report: Report) -> None:
+    for seed in (1, 2, 3):
+        make_run(HERE / f"a{seed}", 0.5 + seed / 10, seed)
+    make_run(HERE / "b", 0.9, 4, results={"metrics": {"val/acc": 0.9, "test/f1": float("nan")}})
+    assert report("outputs") == 0
+    markdown = Path("outputs/report.md").read_text().replace("\\", "")
+    assert re.search(r"0.69 ± 0.10 [[]0.44, 0.94[]] [(]n=3[)]", markdown)
+    assert "| nan (n=1) |" in markdown
+
+
 def test_code_that_changed_between_runs_is_mentioned(report: Report, capsys: pytest.CaptureFixture[str]) -> None:
     make_run(HERE / "a")
     make_run(HERE / "b", seed=2, results={"git": {"commit": "def", "dirty": True}, "versions": {"torch": "2.6.0"}})

@@ -1,6 +1,7 @@
 """The columns of a table of groups, the same for the terminal, Markdown and the page."""
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 from seqmodels.reporting.groups import Group, Table
@@ -38,10 +39,17 @@ def columns(table: Table, brief: bool = False, joined: bool = False) -> list[Col
         ("group", lambda group: group.label),
         ("n", runs_counted),
         *([(monitor, lambda group: spread(group.value))] if joined else apart),
-        *((clean(name), lambda group, name=name: spread(group.over_runs(name))) for name in tests),
+        *((clean(name), partial(_tested, name)) for name in tests),
         ("run time", lambda group: duration(mean(run.seconds for run in group.runs))),
         *([] if brief else costs),
     ]
+
+
+def _tested(metric: str, group: Group) -> str:
+    """A test metric, with its own n where not all of the runs that count were tested."""
+    value = group.over_runs(metric)
+    fewer = f" (n={value.n})" if value and value.n < len(group.runs) else ""
+    return spread(value) + fewer
 
 
 def runs_counted(group: Group) -> str:
