@@ -81,10 +81,11 @@ def _main() -> None:
         return
     try:
         _job()
-    except Stopped as stopped:
+    except KeyboardInterrupt as stop:
+        stopped = stop if isinstance(stop, Stopped) else Stopped()
         if Sweep.folder:
             stopped.folder = str(Sweep.folder)
-        raise
+        raise stopped from None
     except Exception as error:
         report = failures(Sweep.folder) if Sweep.folder else None
         if report is None:
