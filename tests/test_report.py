@@ -266,7 +266,9 @@ def test_code_that_changed_between_runs_is_mentioned(report: Report, capsys: pyt
     make_run(HERE / "a")
     make_run(HERE / "b", seed=2, results={"git": {"commit": "def", "dirty": True}, "versions": {"torch": "2.6.0"}})
     assert report("outputs") == 0
-    expected = "These runs come from 2 commits and 2 torch versions and 1 run of code with changes"
+    expected = (
+        "These runs come from 2 commits and 2 torch versions. The code of 1 run had changes that were not committed."
+    )
     assert expected in " ".join(capsys.readouterr().out.split())
 
 

@@ -89,10 +89,11 @@ def mixed(table: Table) -> str | None:
         values = {run.extras[key] for run in runs if key in run.extras}
         if len(values) > 1:
             found.append(plural(len(values), thing))
+    sentences = [f"These runs come from {' and '.join(found)}."] if found else []
     changed = sum(run.extras.get("git.dirty") == "true" for run in runs)
     if changed:
-        found.append(f"{plural(changed, 'run')} of code with changes that were not committed")
-    return f"These runs come from {' and '.join(found)}." if found else None
+        sentences.append(f"The code of {plural(changed, 'run')} had changes that were not committed.")
+    return " ".join(sentences) or None
 
 
 def mean(values: Iterable[Any]) -> float | None:
