@@ -10,7 +10,7 @@ ALLOWED = {
     "cores": ("seqmodels.cores",),
     "datamodules": ("seqmodels.datamodules",),
     "modules": ("seqmodels.modules", "seqmodels.cores.base", "seqmodels.cores.learned", "seqmodels.datamodules.stream"),
-    "callbacks": ("seqmodels.callbacks",),
+    "callbacks": ("seqmodels.callbacks", "seqmodels.stopped"),
 }
 HEAVY = ("torch", "torchvision", "torchmetrics", "lightning", "matplotlib", "sklearn", "numpy")
 

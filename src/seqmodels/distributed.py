@@ -25,6 +25,7 @@ from lightning.pytorch.strategies.launchers.subprocess_script import _Subprocess
 from torch.distributed.distributed_c10d import _abort_process_group
 
 from seqmodels.callbacks.interrupt import Interrupted
+from seqmodels.stopped import Pruned
 
 PARENT = "SEQMODELS_PARENT"
 ENVIRONMENT = ("MASTER_ADDR", "MASTER_PORT", "NODE_RANK", "LOCAL_RANK", "WORLD_SIZE", "OMP_NUM_THREADS", PARENT)
@@ -177,7 +178,7 @@ def together(trainer: pl.Trainer, folder: Path) -> Iterator[None]:
     launcher.folder = folder
     try:
         yield
-    except Interrupted:  # in all processes at the same step; they still add up their metrics
+    except (Interrupted, Pruned):  # in all processes at the same step; they still add up their metrics
         raise
     except BaseException as error:
         lost = launcher.blame(error)

@@ -44,7 +44,7 @@ from seqmodels.saved import (
     words_beside,
     words_of,
 )
-from seqmodels.stopped import Stopped
+from seqmodels.stopped import Pruned, Stopped
 from seqmodels.threads import set_threads
 from seqmodels.trusted import check_targets
 
@@ -87,6 +87,7 @@ def train(cfg: DictConfig, folder: str | Path | None = None, overrides: Sequence
     Raises:
         ValueError, OSError: the input does not allow the run; the message says what to change.
         Stopped: a signal, Ctrl-C for instance; the last step is saved.
+        Pruned: the search that the run is a trial of has seen enough.
     """
     check_config(cfg)
     if cfg.get("resume"):
@@ -145,6 +146,9 @@ def _attempt(
         with together(parts.trainer, folder):
             _fit_and_test(cfg, folder, parts, metrics, checkpoint)
         status = "completed"
+    except Pruned:
+        status = "pruned"
+        raise
     except Interrupted as interrupted:
         status = "interrupted"
         raise Stopped(interrupted.signum, str(folder)) from None
