@@ -13,9 +13,8 @@ import lightning.pytorch as pl
 import psutil
 import pytest
 import torch
-from lightning.pytorch.strategies import DDPStrategy
 
-from seqmodels.distributed import DDP, register
+from seqmodels.distributed import Launcher, adopt
 
 ENDLESS = [
     *(sys.executable, "-m", "seqmodels.train", "+experiment=sine_stream", "trainer=ddp_cpu"),
@@ -45,20 +44,12 @@ TWO_RUNS = """
 import os
 from seqmodels.run import compose, train
 
-def job(name: str) -> None:
+for name in ("first", "second"):
     words = ["+experiment=sine_stream", "trainer=ddp_cpu", "trainer.max_steps=5", "callbacks=none", "test=false"]
+    before = set(os.environ.items())
     train(compose([*words, "trainer.val_check_interval=5"]), name)
-
-if __name__ == "__main__":
-    if "LOCAL_RANK" in os.environ:
-        job(os.environ["JOB"])
-    else:
-        for name in ("first", "second"):
-            os.environ["JOB"] = name
-            before = set(os.environ.items())
-            job(name)
-            changed = {key for key, _ in before ^ set(os.environ.items())}
-            print("left behind:", sorted(changed - {"PL_GLOBAL_SEED", "PL_SEED_WORKERS"}))
+    changed = {key for key, _ in before ^ set(os.environ.items())}
+    print("left behind:", sorted(changed - {"PL_GLOBAL_SEED", "PL_SEED_WORKERS"}))
 """
 
 
@@ -109,11 +100,11 @@ def status() -> str:
     return json.loads(Path("run/results.json").read_text())["status"]
 
 
-def test_the_strategy_behind_the_usual_names() -> None:
-    register()
-    for name, kind in (("auto", DDP), ("ddp", DDP), ("ddp_find_unused_parameters_true", DDPStrategy)):
+def test_every_strategy_that_starts_processes_has_our_launcher() -> None:
+    for name in ("auto", "ddp", "ddp_find_unused_parameters_true"):
         trainer = pl.Trainer(accelerator="cpu", devices=2, strategy=name, logger=False, enable_checkpointing=False)
-        assert type(trainer.strategy) is kind, name
+        adopt(trainer)
+        assert type(trainer.strategy.launcher) is Launcher, name
 
 
 @pytest.mark.slow

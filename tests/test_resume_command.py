@@ -131,7 +131,7 @@ def test_a_schedule_cannot_be_extended(command: Command, capfd: pytest.CaptureFi
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: None, "resume=run is not the folder of a run"),
+        (lambda: None, "resume=run is neither the folder of a run"),
         (lambda: _config("{"), "config.yaml cannot be read"),
         (lambda: _config("- 1"), "is not a run's config"),
         (lambda: _config("seed: 1\n"), "is not complete"),

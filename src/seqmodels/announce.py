@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from omegaconf import DictConfig, OmegaConf
 
+from seqmodels.paths import short
 from seqmodels.results import git_revision, versions
 
 log = logging.getLogger(__name__)
@@ -21,7 +22,7 @@ def greeting(cfg: DictConfig, parts: Any, folder: Path, begin: str | None) -> No
     log.info("  data    %s", parts.datamodule.summary())
     log.info("  model   %s", model)
     log.info("  device  %s", device_of(parts.trainer))
-    log.info("  folder  %s", _short(folder))
+    log.info("  folder  %s", short(folder))
     if begin:
         log.info("  from    %s", begin)
     _notice(parts.datamodule)
@@ -32,17 +33,13 @@ def farewell(datamodule: Any, metrics: dict[str, float], folder: Path) -> None:
     width = max((len(name) for name in metrics), default=0)
     for name, value in sorted(metrics.items()):
         log.info("  %s  %.6g", name.ljust(width), value)
-    log.info("  %s  %s", "folder".ljust(width), _short(folder))
+    log.info("  %s  %s", "folder".ljust(width), short(folder))
     _notice(datamodule)
 
 
 def _notice(datamodule: Any) -> None:
     if datamodule.notice:
         log.warning("%s\n%s\n%s", "!" * 80, datamodule.notice, "!" * 80)
-
-
-def _short(folder: Path) -> Path:
-    return folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder
 
 
 def device_of(trainer: Any) -> str:
@@ -76,11 +73,18 @@ def hyperparameters(cfg: DictConfig, datamodule: Any) -> dict[str, Any]:
 
 
 def results_of(
-    cfg: DictConfig, parts: Any, status: str, metrics: dict[str, float], overrides: list[str], seconds: float
+    cfg: DictConfig,
+    parts: Any,
+    status: str,
+    error: str | None,
+    metrics: dict[str, float],
+    overrides: list[str],
+    seconds: float,
 ) -> dict[str, Any]:
     """The contents of results.json; `parts` is None when the run failed before it was built."""
     results: dict[str, Any] = {
         "status": status,
+        "error": error,
         "name": cfg.name,
         "datamodule": None,
         "metrics": metrics,

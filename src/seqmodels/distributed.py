@@ -8,6 +8,7 @@ would wait for it, so neither side relies on that.
 import atexit
 import os
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -20,11 +21,13 @@ from typing import Any
 import lightning.pytorch as pl
 import torch.distributed as dist
 from lightning.fabric.utilities.distributed import _destroy_dist_connection, _set_num_threads_if_needed
-from lightning.pytorch.strategies import DDPStrategy, StrategyRegistry
 from lightning.pytorch.strategies.launchers.subprocess_script import _SubprocessScriptLauncher
+from omegaconf import DictConfig
 from torch.distributed.distributed_c10d import _abort_process_group
 
 from seqmodels.callbacks.interrupt import Interrupted
+from seqmodels.checkpoints import Saved
+from seqmodels.rank import hand_over
 from seqmodels.stopped import Pruned
 
 PARENT = "SEQMODELS_PARENT"
@@ -65,11 +68,12 @@ class Lost:
 
 
 class Launcher(_SubprocessScriptLauncher):
-    """Lightning's, which starts rank 1 and so on by repeating the command, with a watch on both sides."""
+    """Lightning's, but a further rank is given this run rather than the command, and both sides watch each other."""
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
         self.folder: Path | None = None
+        self.task = ""  # what the further ranks are handed
         self.is_child = PARENT in os.environ
         self._before = {name: os.environ.get(name) for name in ENVIRONMENT}
         self._leaving = threading.Event()
@@ -87,6 +91,26 @@ class Launcher(_SubprocessScriptLauncher):
             threading.Thread(target=self._watch_parent, daemon=True).start()
         _set_num_threads_if_needed(num_processes=self.num_processes)
         return function(*args, **kwargs)
+
+    def _call_children_scripts(self) -> None:
+        cluster = self.cluster_environment
+        os.environ |= {
+            "MASTER_ADDR": cluster.main_address,
+            "MASTER_PORT": str(cluster.main_port),
+            "NODE_RANK": str(cluster.node_rank()),
+            "LOCAL_RANK": str(cluster.local_rank()),
+            "WORLD_SIZE": str(self.num_processes * self.num_nodes),
+        }
+        for local_rank in range(1, self.num_processes):
+            child = subprocess.Popen(
+                [sys.executable, "-m", "seqmodels.rank"],
+                env={**os.environ, "LOCAL_RANK": str(local_rank)},
+                stdin=subprocess.PIPE,
+            )
+            self.procs.append(child)
+            assert child.stdin
+            child.stdin.write(self.task.encode())
+            child.stdin.close()
 
     def lost(self) -> Lost | None:
         """The child that died first, if any; of two at once, one that was killed rather than one that failed."""
@@ -111,6 +135,9 @@ class Launcher(_SubprocessScriptLauncher):
     def end(self, patience: float, failed: bool = False) -> None:
         """Leave the group, wait for the children, kill those that stay, and clean the environment. Twice is once."""
         self._leaving.set()
+        if failed and self.is_child:
+            atexit.unregister(_destroy_dist_connection)
+            return  # the group ends with this process: were it left first, rank 0 would look for the dead in vain
         _leave_group(failed)
         deadline = time.monotonic() + patience
         try:
@@ -151,22 +178,16 @@ class Launcher(_SubprocessScriptLauncher):
         os._exit(1)
 
 
-class DDP(DDPStrategy):
-    """Lightning's `ddp` with our launcher."""
-
-    def _configure_launcher(self) -> None:
-        assert self.cluster_environment is not None
-        self._launcher = Launcher(self.cluster_environment, self.num_processes, self.num_nodes)
-
-
-def register() -> None:
-    """Make `strategy=ddp` ours, and with it `auto` on several devices; other strategies stay Lightning's."""
-    StrategyRegistry.register("ddp", DDP, description="DDP whose processes end together", override=True)
+def adopt(trainer: pl.Trainer) -> None:
+    """Give our launcher to a trainer that would repeat the command in every rank."""
+    launcher = trainer.strategy.launcher
+    if type(launcher) is _SubprocessScriptLauncher:
+        trainer.strategy._launcher = Launcher(launcher.cluster_environment, launcher.num_processes, launcher.num_nodes)
 
 
 @contextmanager
-def together(trainer: pl.Trainer, folder: Path) -> Iterator[None]:
-    """Around the work of a run: a failure in one process ends them all.
+def together(trainer: pl.Trainer, cfg: DictConfig, folder: Path, checkpoint: Saved | None) -> Iterator[None]:
+    """Around the work of a run: the further ranks do the same, and a failure in one ends them all.
 
     Raises:
         RankLost: the work failed because another process died.
@@ -176,6 +197,7 @@ def together(trainer: pl.Trainer, folder: Path) -> Iterator[None]:
         yield
         return
     launcher.folder = folder
+    launcher.task = hand_over(cfg, folder, checkpoint.path if checkpoint else None)
     try:
         yield
     except (Interrupted, Pruned):  # in all processes at the same step; they still add up their metrics

@@ -1,16 +1,19 @@
 """A run's folder: made once, never shared, never overwritten."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from filelock import FileLock, Timeout
 from lightning.pytorch.utilities.rank_zero import rank_zero_only
 from omegaconf import DictConfig, OmegaConf
 
+from seqmodels.files import replace
 from seqmodels.results import FILE
+from seqmodels.saved import failed_at_once
 
 log = logging.getLogger(__name__)
 
@@ -20,24 +23,35 @@ def is_first_process() -> bool:
     return getattr(rank_zero_only, "rank", 0) == 0
 
 
-def new_folder(cfg: DictConfig, folder: str | Path | None) -> Path:
-    """Make the run's folder, with its config in it.
+def new_folder(cfg: DictConfig, folder: str | Path | None, overrides: Sequence[str] = ()) -> Path:
+    """Make the run's folder, with its config and the words that led to it.
 
     Raises:
-        FileExistsError: it holds a run already.
+        FileExistsError: it holds a run already, which did not fail at once.
     """
     if folder is None:
         folder = Path("outputs") / cfg.name / f"{datetime.now():%Y-%m-%d_%H-%M-%S_%f}"
     folder = Path(folder).absolute()
     if not is_first_process():
         return folder
-    if any((folder / name).exists() for name in (FILE, "metrics.csv", "checkpoints")):
+    if any((folder / name).exists() for name in (FILE, "metrics.csv", "checkpoints")) and not failed_at_once(folder):
         raise FileExistsError(f"{folder} holds a run already and will not be overwritten; choose another folder")
-    config = folder / ".hydra" / "config.yaml"
-    if not config.exists():
-        config.parent.mkdir(parents=True, exist_ok=True)
-        OmegaConf.save(cfg, config)
+    save_config(folder, "overrides", list(overrides))
+    save_config(folder, "config", cfg)  # last: with it the folder counts as a run
     return folder
+
+
+def save_config(folder: Path, name: str, content: Any) -> None:
+    """Into `.hydra/NAME.yaml`; Hydra's own writing would happen in every rank, and again on resume."""
+    path = folder / ".hydra" / f"{name}.yaml"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    replace(path, OmegaConf.to_yaml(OmegaConf.create(content)))
+
+
+def save_hydra(folder: Path, hydra: Any) -> None:
+    """What Hydra knows of the run beside its config: the choices of each group, the launcher, where the YAMLs lie."""
+    if is_first_process() and not (folder / ".hydra" / "hydra.yaml").exists():
+        save_config(folder, "hydra", {"hydra": hydra})
 
 
 @contextmanager

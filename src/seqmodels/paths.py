@@ -16,3 +16,8 @@ def conf_dir() -> Path:
         if (place / "train.yaml").is_file():
             return place
     raise FileNotFoundError(f"conf/train.yaml is in neither of {[str(p) for p in places]}; install seqmodels again")
+
+
+def short(path: Path) -> Path:
+    """As a user would write it here: relative, if it lies below."""
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path

@@ -1,21 +1,26 @@
 """`results.json`: what a run was and what it reached, for people and for reports."""
 
 import json
-import os
 import platform
 import subprocess
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from seqmodels.files import replace
+
 FILE = "results.json"
 
 
 def write_results(folder: Path, results: dict[str, Any]) -> None:
     """Replace the file in one step, so that a reader never sees half of it."""
-    unfinished = folder / f".{FILE}.{os.getpid()}"
-    unfinished.write_text(json.dumps(results, indent=2) + "\n")
-    unfinished.replace(folder / FILE)
+    replace(folder / FILE, json.dumps(results, indent=2) + "\n")
+
+
+def reason(error: BaseException) -> str:
+    """The first line of what went wrong; a bug also says its type."""
+    line = next(iter(str(error).strip().splitlines()), "")
+    return line if line and isinstance(error, ValueError | OSError) else f"{type(error).__name__}: {line}".rstrip(": ")
 
 
 def versions() -> dict[str, str]:

@@ -5,7 +5,6 @@ Hydra would compose the config anew and write it over the run's own.
 
 import logging.config
 import os
-import sys
 from pathlib import Path
 
 from omegaconf import OmegaConf
@@ -13,6 +12,7 @@ from omegaconf import OmegaConf
 from seqmodels.command import job
 from seqmodels.paths import conf_dir
 from seqmodels.saved import is_finished, is_run, last_run_of, parsed, words_beside
+from seqmodels.sweeps import begins_sweep, is_sweep, last_sweep_of
 
 SHOWS = ("-h", "--help", "--hydra-help", "--version", "-c", "--cfg", "-i", "--info", "--resolve", "-sc")
 """Hydra's flags that show something and run nothing."""
@@ -33,23 +33,30 @@ def quoted(words: list[str], key: str) -> list[str]:
     return [*rest, f"{key}='{escaped}'"]
 
 
-def run_to_resume(words: list[str], resume: str) -> Path | None:
-    """The folder that `resume=` means; None when `auto` finds no run of this command.
+def folder_to_resume(words: list[str], resume: str) -> Path | None:
+    """The folder, of a run or of a sweep, that `resume=` means; None when `auto` finds none of this command.
 
     Raises:
-        ValueError: in a multirun, or with a flag that only shows something.
-        FileNotFoundError: the folder holds no run.
+        ValueError: with a flag that only shows something, or with `-m` and the folder of a run.
+        FileNotFoundError: the folder holds neither.
     """
-    if "-m" in words or "--multirun" in words:
-        raise ValueError(f"resume={resume} goes on with one run; give it without -m")
     shows = [word for word in words if word.partition("=")[0] in SHOWS]
     if resume == "auto":
-        return None if shows else last_run_of(overrides_in(words))
+        if shows:
+            return None
+        return last_sweep_of(words) if begins_sweep(words) else last_run_of(overrides_in(words))
     if shows:
         raise ValueError(f"{shows[0]} shows nothing of a run; its config is {resume}/.hydra/config.yaml")
     folder = Path(resume).expanduser()
+    if is_sweep(folder):
+        return folder
     if not is_run(folder):
-        raise FileNotFoundError(f"resume={resume} is not the folder of a run: it holds no .hydra/config.yaml")
+        raise FileNotFoundError(
+            f"resume={resume} is neither the folder of a run (it holds no .hydra/config.yaml) nor of a sweep (no "
+            f"multirun.yaml)"
+        )
+    if begins_sweep(words):
+        raise ValueError(f"resume={resume} goes on with one run; give it without -m, or name the folder of a sweep")
     return folder
 
 
@@ -66,10 +73,9 @@ def go_on(folder: Path, words: list[str]) -> None:
         words: what else the command said; for `resume=auto` the run's own words.
     """
     overrides = [word for word in overrides_in(words) if not word.startswith("hydra.")]
-    sys.argv[1:] = [f"resume={folder}", *overrides]  # what further processes of a distributed run are started with
     done = is_finished(folder) and not words_beside(folder, overrides)
     if not done:
-        _log_to(folder)
+        log_to(folder)
         from seqmodels.run import resume  # here, so that a mistake does not wait for torch
 
         trust = [value for key, value in parsed(overrides) if key == "trust"]
@@ -83,7 +89,7 @@ def go_on(folder: Path, words: list[str]) -> None:
         )
 
 
-def _log_to(folder: Path) -> None:
+def log_to(folder: Path) -> None:
     """As Hydra does for a new run: train.log in the folder goes on."""
     config = OmegaConf.load(conf_dir() / "hydra" / "job_logging" / "seqmodels.yaml")
     rank = os.environ.get("LOCAL_RANK", "0")

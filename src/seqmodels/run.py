@@ -15,9 +15,7 @@ from typing import Any
 
 import lightning.pytorch as pl
 import torch
-from hydra.core.hydra_config import HydraConfig
 from hydra.errors import InstantiationException
-from hydra.types import RunMode
 from hydra.utils import get_class, instantiate
 from lightning.pytorch.callbacks import ProgressBar
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
@@ -29,12 +27,12 @@ from seqmodels.callbacks.interrupt import Interrupted
 from seqmodels.checkpoints import Saved, load_weights, newest, read
 from seqmodels.checks import check_config, key_of
 from seqmodels.composing import compose
-from seqmodels.distributed import part, register, together
+from seqmodels.distributed import adopt, part, together
 from seqmodels.extension import apply_words, check_extension
 from seqmodels.folder import is_first_process, locked, new_folder
 from seqmodels.intervals import intervals
 from seqmodels.loggers import Rewindable
-from seqmodels.results import write_results
+from seqmodels.results import reason, write_results
 from seqmodels.saved import (
     LIMITS,
     earlier_words,
@@ -89,10 +87,9 @@ def train(cfg: DictConfig, folder: str | Path | None = None, overrides: Sequence
         Stopped: a signal, Ctrl-C for instance; the last step is saved.
         Pruned: the search that the run is a trial of has seen enough.
     """
-    check_config(cfg)
     if cfg.get("resume"):
         raise ValueError(f"resume={cfg.resume} is for the command; from Python call seqmodels.run.resume(folder)")
-    folder = new_folder(cfg, folder)
+    folder = new_folder(cfg, folder, overrides)
     with locked(folder):
         return _attempt(cfg, folder, overrides)
 
@@ -131,6 +128,11 @@ def resume(folder: str | Path, overrides: Sequence[str] = (), trust: Sequence[st
         return _attempt(cfg, folder, words_of(folder), checkpoint, new)
 
 
+def take_part(cfg: DictConfig, folder: Path, checkpoint: str | None) -> None:
+    """Train and test as a further rank of a run on several devices: see rank.py."""
+    _attempt(cfg, folder, (), Saved(Path(checkpoint), read(Path(checkpoint))) if checkpoint else None)
+
+
 def _attempt(
     cfg: DictConfig, folder: Path, overrides: Sequence[str], checkpoint: Saved | None = None, beside: Sequence[str] = ()
 ) -> Result:
@@ -138,12 +140,12 @@ def _attempt(
     started = time.monotonic()
     parts: Parts | None = None
     metrics: dict[str, float] = dict(checkpoint.contents["metrics"]) if checkpoint else {}
-    status = "failed"
+    status, error = "failed", None
     try:
         parts = build(cfg, folder)
         if is_first_process():
             reopen(folder, beside)
-        with together(parts.trainer, folder):
+        with together(parts.trainer, cfg, folder, checkpoint):
             _fit_and_test(cfg, folder, parts, metrics, checkpoint)
         status = "completed"
     except Pruned:
@@ -160,15 +162,20 @@ def _attempt(
             raise
         status = "interrupted"  # Lightning turns Ctrl-C into an exit of its own
         raise Stopped(signal.SIGINT, str(folder)) from None
-    except MisconfigurationException as error:
-        raise ValueError(str(error)) from error
+    except MisconfigurationException as misconfiguration:
+        error = reason(misconfiguration)
+        raise ValueError(str(misconfiguration)) from misconfiguration
+    except Exception as failure:
+        error = reason(failure)
+        raise
     finally:
         if parts is not None:
             metrics |= _measured(parts.trainer)
             part(parts.trainer)
         if is_first_process() and (parts is not None or checkpoint is None):
             seconds = time.monotonic() - started
-            write_results(folder, results_of(cfg, parts, status, metrics, [*overrides, *beside], seconds))
+            words = [*overrides, *beside]
+            write_results(folder, results_of(cfg, parts, status, error, metrics, words, seconds))
     if parts.trainer.is_global_zero:
         farewell(parts.datamodule, metrics, folder)
     return Result(folder, metrics, metrics.get(cfg.monitor))
@@ -176,7 +183,7 @@ def _attempt(
 
 def build(cfg: DictConfig, folder: Path) -> Parts:
     """Turn config into objects; sizes flow from the data to the module."""
-    register()
+    check_config(cfg)
     _quieten_lightning()
     with _explained(cfg, "datamodule"):
         datamodule = instantiate(cfg.datamodule, seed=cfg.seed)
@@ -236,11 +243,7 @@ def _trainer(cfg: DictConfig, folder: Path, datamodule: Any) -> pl.Trainer:
         plugins=[AtomicCheckpointIO(OmegaConf.to_container(cfg, resolve=True))],  # type: ignore[arg-type]
         **intervals(cfg.trainer, datamodule),
     )
-    if trainer.world_size > 1 and HydraConfig.initialized() and HydraConfig.get().mode == RunMode.MULTIRUN:
-        raise ValueError(
-            f"devices={cfg.trainer.devices}: several processes inside a multirun (-m) do not work yet; "
-            "run the jobs one by one without -m, or with one device each"
-        )
+    adopt(trainer)
     return trainer
 
 
@@ -258,7 +261,7 @@ def _fit_and_test(
     trainer.fit(module, datamodule=datamodule, ckpt_path=checkpoint.path if checkpoint else None, weights_only=True)
     metrics |= _measured(trainer)
     if cfg.test:
-        best = folder / "checkpoints" / "best.ckpt"
+        best = Path(trainer.strategy.broadcast(str(folder)), "checkpoints", "best.ckpt")  # of rank 0, who writes
         if cfg.test == "best" and best.exists():
             module.load_state_dict(read(best)["state_dict"])
         trainer.test(module, datamodule=datamodule, verbose=False)

@@ -17,6 +17,8 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, ListConfig, OmegaConf
 from yaml import YAMLError
 
+from seqmodels.files import replace
+
 CONFIG = Path(".hydra", "config.yaml")
 OVERRIDES = Path(".hydra", "overrides.yaml")
 RESUMED = Path(".hydra", "resumed.yaml")
@@ -44,7 +46,20 @@ def is_run(folder: Path) -> bool:
 
 def is_finished(folder: Path) -> bool:
     """Whether the run's last attempt came to its end."""
-    return _results(folder).get("status") == "completed"
+    return results(folder).get("status") == "completed"
+
+
+def failed_at_once(folder: Path) -> bool:
+    """Whether the run's last attempt failed before anything was saved, so that it holds nothing to go on with."""
+    return results(folder).get("status") == "failed" and not (folder / "checkpoints" / "last.ckpt").exists()
+
+
+def results(folder: Path) -> dict[str, Any]:
+    """What results.json says; empty as long as there is none."""
+    try:
+        return json.loads((folder / "results.json").read_text())
+    except (OSError, ValueError):
+        return {}
 
 
 def reopen(folder: Path, words: Sequence[str]) -> None:
@@ -52,22 +67,15 @@ def reopen(folder: Path, words: Sequence[str]) -> None:
 
     What a killed process was writing is removed, and the words beside `resume=` are kept for the next time.
     """
-    for name in ("checkpoints/.*.ckpt.*", ".results.json.*", "metrics.csv.new"):
+    for name in ("checkpoints/.*.ckpt.*", ".results.json.*", ".hydra/.*.yaml.*", "metrics.csv.new"):
         for path in folder.glob(name):
             path.unlink()
     if is_finished(folder):
-        text = json.dumps(_results(folder) | {"status": "interrupted"}, indent=2) + "\n"
-        _replace(folder / "results.json", text)
+        replace(folder / "results.json", json.dumps(results(folder) | {"status": "interrupted"}, indent=2) + "\n")
     if words:
         path = folder / RESUMED
         lists = _list(path) if path.exists() else []
-        _replace(path, OmegaConf.to_yaml(OmegaConf.create([*lists, list(words)])))
-
-
-def _replace(path: Path, text: str) -> None:
-    unfinished = path.with_name(f".{path.name}.new")
-    unfinished.write_text(text)
-    unfinished.replace(path)
+        replace(path, OmegaConf.to_yaml(OmegaConf.create([*lists, list(words)])))
 
 
 def last_run_of(overrides: Sequence[str]) -> Path | None:
@@ -165,13 +173,6 @@ def parsed(words: Sequence[str]) -> list[tuple[str, Any]]:
 def _plain(override: Override) -> Any:
     value = override.value()
     return value.text if isinstance(value, QuotedString) else value
-
-
-def _results(folder: Path) -> dict[str, Any]:
-    try:
-        return json.loads((folder / "results.json").read_text())
-    except (OSError, ValueError):
-        return {}
 
 
 def _words(path: Path) -> list[str]:

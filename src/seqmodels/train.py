@@ -5,6 +5,7 @@ python -m seqmodels.train +experiment=mnist_lstm
 
 import os
 import sys
+import traceback
 from pathlib import Path
 
 import hydra
@@ -15,8 +16,10 @@ from omegaconf import DictConfig
 from seqmodels.command import MISTAKES, job, leave, message_of, run_command
 from seqmodels.naming import register_resolvers
 from seqmodels.paths import conf_dir
-from seqmodels.resuming import go_on, quoted, run_to_resume, take
+from seqmodels.resuming import folder_to_resume, go_on, quoted, take
 from seqmodels.saved import value_of
+from seqmodels.stopped import Stopped
+from seqmodels.sweeps import JobsFailed, Sweep, command_to_resume, failures, is_sweep, run_job
 
 register_resolvers()
 
@@ -24,16 +27,27 @@ register_resolvers()
 @hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="train")
 def _job(cfg: DictConfig) -> float | None:
     """One job: its value of `monitor`, so that Hydra's sweepers can use it."""
-    from seqmodels.run import train  # here, so that --help and a typo do not wait for torch
-
     this = HydraConfig.get()
+    folder, words = Path(this.runtime.output_dir), list(this.overrides.task)
+    from seqmodels.folder import save_hydra  # here, so that --help and a typo do not wait for torch
+    from seqmodels.run import train
+
     with job():
-        try:
-            return train(cfg, this.runtime.output_dir, list(this.overrides.task)).monitor
-        except MISTAKES as error:
-            if this.mode == RunMode.MULTIRUN:  # the sweep goes on, and Hydra speaks of it only at its end
-                print(f"job {this.job.num} failed: {message_of(error)}", file=sys.stderr)
-            raise
+        save_hydra(folder, this)
+        return _job_of_sweep(cfg, folder, words) if this.mode == RunMode.MULTIRUN else train(cfg, folder, words).monitor
+
+
+def _job_of_sweep(cfg: DictConfig, folder: Path, words: list[str]) -> float | None:
+    """What fails is said at once, since the sweep goes on and Hydra speaks only at its end, of one job."""
+    try:
+        return run_job(cfg, folder, words)
+    except MISTAKES as error:
+        print(f"job {folder.name} failed: {message_of(error)}", file=sys.stderr)
+        raise
+    except Exception:
+        traceback.print_exc()
+        print(f"job {folder.name} failed", file=sys.stderr)
+        raise
 
 
 def main() -> None:
@@ -48,14 +62,28 @@ def command_line() -> int:
 
 
 def _main() -> None:
+    Sweep.folder = None
     words, resume = take(sys.argv[1:], "resume")
-    folder = run_to_resume(words, resume) if resume not in (None, "null") else None
-    if folder is not None:
+    folder = folder_to_resume(words, resume) if resume not in (None, "null") else None
+    if folder is None:
+        sys.argv[1:] = quoted(words, "init_from")
+        refuse_used_folder(words)
+    elif is_sweep(folder):
+        sys.argv[1:] = command_to_resume(folder, words)
+    else:
         go_on(folder, words)
         return
-    sys.argv[1:] = quoted(words, "init_from")
-    refuse_used_folder(words)
-    _job()
+    try:
+        _job()
+    except Stopped as stopped:
+        if Sweep.folder:
+            stopped.folder = str(Sweep.folder)
+        raise
+    except Exception as error:
+        report = failures(Sweep.folder) if Sweep.folder else None
+        if report is None:
+            raise
+        raise JobsFailed(report) from error
 
 
 def refuse_used_folder(words: list[str]) -> None:

@@ -1,0 +1,11 @@
+"""Files that a reader finds whole or not at all, whenever the writer is killed."""
+
+import os
+from pathlib import Path
+
+
+def replace(path: Path, text: str) -> None:
+    """Write the file in one step."""
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+    unfinished.write_text(text)
+    unfinished.replace(path)

@@ -1,0 +1,57 @@
+"""Trial after trial, until there are enough; as many processes as like may do so at once."""
+
+import logging
+import time
+from collections.abc import Mapping
+
+from optuna.study import Study
+from optuna.trial import FrozenTrial, TrialState
+
+from seqmodels.searching.best import best_of, leave_best
+from seqmodels.searching.setting import Search
+from seqmodels.searching.study import next_trial, open_study
+from seqmodels.searching.table import leave_table
+from seqmodels.searching.trial import run_trial
+
+log = logging.getLogger(__name__)
+
+
+def work(search: Search, until: float | None = None) -> None:
+    """Run trials of the study until it has `n_trials`, or the clock says `until`.
+
+    Raises:
+        Stopped: a signal; the trial that ran is saved and unfinished.
+    """
+    study = open_study(search)
+    while until is None or time.time() < until:
+        claim = next_trial(study, search)
+        if claim is None:
+            return
+        run_trial(study, search, claim)
+        trials = study.get_trials(deepcopy=False)
+        leave_table(trials, search)
+        leave_best(study, search)
+        log.info("%s", line(trials[claim.trial.number], study, search))
+
+
+def line(trial: FrozenTrial, study: Study, search: Search) -> str:
+    """One trial: its number, how it ended, the best so far, and what was tried."""
+    best = best_of(study, search.mode)
+    parts = [f"trial {trial.number}".ljust(9), _outcome(trial, search.monitor)]
+    if best:
+        parts.append(f"best {best.value:.4f} (trial {best.number})")
+    return "  ".join([*parts, told(trial.params)])
+
+
+def _outcome(trial: FrozenTrial, monitor: str) -> str:
+    if trial.state == TrialState.FAIL:
+        return f"failed: {trial.user_attrs.get('error')}"
+    if trial.state == TrialState.PRUNED:
+        return f"{monitor} {trial.value:.4f}, pruned after {len(trial.intermediate_values)} validations"
+    return f"{monitor} {trial.value:.4f}"
+
+
+def told(chosen: Mapping[str, object]) -> str:
+    """What was chosen, in short: `core=gru lr=0.00312`."""
+    short = [f"{value:.4g}" if isinstance(value, float) else str(value) for value in chosen.values()]
+    return " ".join(f"{key.rpartition('.')[2]}={value}" for key, value in zip(chosen, short, strict=True))
