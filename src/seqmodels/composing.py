@@ -20,8 +20,18 @@ def compose(overrides: Sequence[str] = (), root: str = "train", folders: Sequenc
         hydra.errors.HydraException: an override names what does not exist.
     """
     with hydra.initialize_config_dir(str(conf_dir()), version_base="1.3"):
-        places = [f"hydra.searchpath=[{','.join(map(quote, folders))}]"] if folders else []
-        return hydra.compose(root, [*places, *overrides])
+        return hydra.compose(root, [*_search_path(folders), *overrides])
+
+
+def choices(overrides: Sequence[str], folders: Sequence[str] = ()) -> dict[str, str]:
+    """Which YAML of each group these words choose: `{"core": "lstm", "experiment": "mnist_lstm", ...}`."""
+    with hydra.initialize_config_dir(str(conf_dir()), version_base="1.3"):
+        cfg = hydra.compose("train", [*_search_path(folders), *overrides], return_hydra_config=True)
+    return {group.partition("@")[0]: option for group, option in cfg.hydra.runtime.choices.items()}
+
+
+def _search_path(folders: Sequence[str]) -> list[str]:
+    return [f"hydra.searchpath=[{','.join(map(quote, folders))}]"] if folders else []
 
 
 def quote(value: str) -> str:

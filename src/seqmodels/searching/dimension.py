@@ -49,6 +49,15 @@ class Dimension:
         """The words that give a run this value."""
         return (f"{self.key}={text_of(value)}",) if self.words is None else self.words[value]
 
+    def summary(self) -> str:
+        """On one line: `module.optimizer.lr  0.0001 to 0.1, log`."""
+        if self.type == "categorical":
+            text = " | ".join(map(text_of, self.choices))
+        else:
+            text = f"{self.low} to {self.high}" + (", log" if self.log else "") + (f", steps of {self.step}" if self.step else "")
+        conditions = [f"{key}={'|'.join(map(text_of, values))}" for key, values in (self.when or {}).items()]
+        return f"{self.key}  {text}" + (f", when {' and '.join(conditions)}" if conditions else "")
+
     def counts(self, chosen: Mapping[str, Choice]) -> bool:
         """Whether it belongs to a trial for which these values were chosen."""
         return all(key in chosen and chosen[key] in values for key, values in (self.when or {}).items())

@@ -12,14 +12,14 @@ from pathlib import Path
 import optuna
 from filelock import FileLock
 from optuna.storages import BaseStorage, JournalStorage, RDBStorage
-from optuna.storages.journal import BaseJournalFileLock, JournalFileBackend
+from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
 JOURNAL = "journal.log"
 SQLITE = "study.db"
 
 
-class JournalLock(BaseJournalFileLock):
+class JournalLock(JournalFileOpenLock):
     """One process at a time writes; what another one was killed at writing is taken off first."""
 
     def __init__(self, journal: Path) -> None:

@@ -4,7 +4,6 @@ A trial belongs to the process that holds its lock in the study's folder. Locks 
 is unfinished and not locked was left by one that is gone, and the next process that looks goes on with it.
 """
 
-import re
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,12 +12,11 @@ from typing import Any
 
 import optuna
 from filelock import FileLock, Timeout
-from omegaconf import OmegaConf
 from optuna.study import Study
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from seqmodels.naming import job_folder
-from seqmodels.saved import CONFIG, DEVICES, OVERRIDES
+from seqmodels.saved import DEVICES, is_run
 from seqmodels.searching.dimension import Choice, suggest, words_for
 from seqmodels.searching.sampler import pruner_of, sampler_of
 from seqmodels.searching.setting import Search, differences, plain
@@ -139,9 +137,7 @@ def _prepare(search: Search, trial: Trial, lock: FileLock) -> Claim:
     folder = search.folder / job_folder(trial.number, [f"{key}={_short(value)}" for key, value in chosen.items()])
     trial.set_user_attr("folder", folder.name)
     trial.set_user_attr("words", words)
-    if not (folder / OVERRIDES).exists():
-        (folder / OVERRIDES).parent.mkdir(parents=True, exist_ok=True)
-        OmegaConf.save(OmegaConf.create([*search.words, *words]), folder / OVERRIDES)
+    folder.mkdir(exist_ok=True)
     return Claim(trial, folder, words, lock)
 
 
@@ -197,9 +193,9 @@ def _told(values: Mapping[str, Any], key: str) -> str:
 
 
 def _refuse_orphans(search: Search) -> None:
-    trials = [path.name for path in search.folder.glob("*/") if re.match(r"\d+(_|$)", path.name) and (path / CONFIG).exists()]
+    trials = sorted(place.name for place in search.folder.iterdir() if place.is_dir() and is_run(place))
     if trials:
         raise FileExistsError(
-            f"{search.folder} holds trials ({sorted(trials)[0]}, ...) but storage={search.storage} knows no study of "
+            f"{search.folder} holds trials ({trials[0]}, ...) but storage={search.storage} knows no study of "
             f"that name; give the storage that it was made with, or study=ANOTHER"
         )

@@ -1,25 +1,23 @@
 """trials.csv: all trials of a study, one a row."""
 
 import csv
-import os
+import io
 from collections.abc import Sequence
 
 from optuna.trial import FrozenTrial, TrialState
 
+from seqmodels.files import replace
 from seqmodels.searching.setting import Search
 
 
 def leave_table(trials: Sequence[FrozenTrial], search: Search) -> None:
-    """Write trials.csv anew, in one step: a reader never sees half of it."""
+    """Write trials.csv anew."""
     keys = [dimension.key for dimension in search.space]
-    unfinished = search.folder / f".trials.csv.{os.getpid()}"
-    with unfinished.open("w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(["number", "state", search.monitor, "validations", "seconds", *keys, "folder", "error"])
-        for trial in trials:
-            if trial.state != TrialState.WAITING:
-                writer.writerow(_row(trial, keys))
-    unfinished.replace(search.folder / "trials.csv")
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["number", "state", search.monitor, "validations", "seconds", *keys, "folder", "error"])
+    writer.writerows(_row(trial, keys) for trial in trials if trial.state != TrialState.WAITING)
+    replace(search.folder / "trials.csv", text.getvalue())
 
 
 def _row(trial: FrozenTrial, keys: Sequence[str]) -> list[object]:

@@ -18,9 +18,9 @@ from optuna.trial import Trial, TrialState
 
 from seqmodels.callbacks.pruning import judged_by
 from seqmodels.paths import conf_dir
-from seqmodels.results import FILE, reason
+from seqmodels.results import reason
 from seqmodels.run import resume, train
-from seqmodels.saved import DEVICES, parsed, results
+from seqmodels.saved import DEVICES, is_run, parsed, results
 from seqmodels.searching.setting import TRIAL, Search
 from seqmodels.searching.study import Claim
 from seqmodels.stopped import Pruned
@@ -86,7 +86,7 @@ def _train(search: Search, claim: Claim) -> TrialState:
     if ended.get("status") in ("completed", "pruned", "failed"):  # but the process was gone before it told the study
         return _state_of(ended)
     try:
-        if any((claim.folder / name).exists() for name in (FILE, "metrics.csv", "checkpoints")):
+        if is_run(claim.folder):
             resume(claim.folder, _beside(search.words), _trusted(search.words))
         else:
             train(search.config(claim.words), claim.folder, [*TRIAL, *search.words, *claim.words])
