@@ -1,6 +1,7 @@
 """Configs from words, as the command line would make them."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import hydra
 from omegaconf import DictConfig
@@ -20,17 +21,16 @@ def compose(overrides: Sequence[str] = (), root: str = "train", folders: Sequenc
         hydra.errors.HydraException: an override names what does not exist.
     """
     with hydra.initialize_config_dir(str(conf_dir()), version_base="1.3"):
-        return hydra.compose(root, [*_search_path(folders), *overrides])
+        return hydra.compose(root, [*search_path(folders), *overrides])
 
 
-def choices(overrides: Sequence[str], folders: Sequence[str] = ()) -> dict[str, str]:
-    """Which YAML of each group these words choose: `{"core": "lstm", "experiment": "mnist_lstm", ...}`."""
-    with hydra.initialize_config_dir(str(conf_dir()), version_base="1.3"):
-        cfg = hydra.compose("train", [*_search_path(folders), *overrides], return_hydra_config=True)
-    return {group.partition("@")[0]: option for group, option in cfg.hydra.runtime.choices.items()}
+def is_group(key: str, folders: Sequence[str] = ()) -> bool:
+    """Whether a word `key=...` chooses a YAML, as `core=gru` does, rather than setting a value."""
+    return any(Path(place, key).is_dir() for place in (str(conf_dir()), *folders))
 
 
-def _search_path(folders: Sequence[str]) -> list[str]:
+def search_path(folders: Sequence[str]) -> list[str]:
+    """The words that make Hydra look for YAMLs in these folders too."""
     return [f"hydra.searchpath=[{','.join(map(quote, folders))}]"] if folders else []
 
 

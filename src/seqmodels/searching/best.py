@@ -12,7 +12,7 @@ from omegaconf import OmegaConf
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
-from seqmodels.composing import choices
+from seqmodels.composing import is_group, search_path
 from seqmodels.files import replace
 from seqmodels.paths import short
 from seqmodels.saved import parsed
@@ -44,30 +44,30 @@ def leave_best(study: Study, search: Search) -> None:
 
 def command_for_best(search: Search) -> str:
     """What trains with the best trial's values, and tests."""
-    places = [word for place in search.places for word in (f"'hydra.searchpath=[{place}]'",)]
-    folder = shlex.quote(str(short(search.folder)))
-    return " ".join(["python -m seqmodels.train --config-dir", folder, "+experiment=best", *places])
+    words = ["--config-dir", str(short(search.folder)), "+experiment=best", *search_path(search.places)]
+    return " ".join(["python -m seqmodels.train", *map(shlex.quote, words)])
 
 
 def experiment(words: Sequence[str], places: Sequence[str] = ()) -> dict[str, Any]:
     """An experiment's YAML that says the same as these words.
 
-    Choices of a group become its defaults, in the order of the words; values stand below them, so they win as they do
-    on the command line.
+    The YAMLs that the words choose become its defaults, the last word of a group counts; the values stand below them,
+    so they win as they do on the command line.
 
     Args:
         words: of a run.
         places: further folders of YAMLs.
     """
-    groups = choices(words, folders=places)
-    overrides = OverridesParser.create().parse_overrides(list(words))
-    defaults: dict[str, str] = {}
+    defaults: list[Any] = []
     values = OmegaConf.create()
+    overrides = OverridesParser.create().parse_overrides(list(words))
     for override, (key, value) in zip(overrides, parsed(words), strict=True):
-        if key in groups:
-            kind = "" if override.is_add() else "override "
-            defaults[f"{kind}/{override.get_key_element().lstrip('+')}"] = value
-        else:
+        if not is_group(key, places):
             OmegaConf.update(values, key, value, force_add=True)
-    lines = [{group: option} for group, option in defaults.items()]
-    return {"defaults": [*lines, "_self_"], **OmegaConf.to_container(values)}  # type: ignore[arg-type,dict-item]
+        elif key == "experiment":
+            defaults.append(value)  # by its name beside this one: a second choice of the group would be refused
+        else:
+            kind = "/" if override.is_add() else "override /"
+            defaults = [line for line in defaults if kind + key not in line]
+            defaults.append({kind + key: value})
+    return {"defaults": [*defaults, "_self_"], **OmegaConf.to_container(values)}  # type: ignore[dict-item]

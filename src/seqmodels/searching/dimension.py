@@ -54,7 +54,11 @@ class Dimension:
         if self.type == "categorical":
             text = " | ".join(map(text_of, self.choices))
         else:
-            text = f"{self.low} to {self.high}" + (", log" if self.log else "") + (f", steps of {self.step}" if self.step else "")
+            text = (
+                f"{self.low} to {self.high}"
+                + (", log" if self.log else "")
+                + (f", steps of {self.step}" if self.step else "")
+            )
         conditions = [f"{key}={'|'.join(map(text_of, values))}" for key, values in (self.when or {}).items()]
         return f"{self.key}  {text}" + (f", when {' and '.join(conditions)}" if conditions else "")
 
@@ -74,7 +78,9 @@ def suggest(space: tuple[Dimension, ...], trial: Trial) -> dict[str, Choice]:
 
 def words_for(space: tuple[Dimension, ...], chosen: Mapping[str, Choice]) -> list[str]:
     """The words of a trial for which these values were chosen."""
-    return [word for dimension in space if dimension.key in chosen for word in dimension.words_for(chosen[dimension.key])]
+    return [
+        word for dimension in space if dimension.key in chosen for word in dimension.words_for(chosen[dimension.key])
+    ]
 
 
 def text_of(value: Choice) -> str:

@@ -1,19 +1,16 @@
 """figures/: how the search went, which hyperparameters mattered, and what the good trials have in common."""
 
-import logging
+from itertools import accumulate
 from pathlib import Path
 
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
-from optuna.importance import FanovaImportanceEvaluator, get_param_importances
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
 from seqmodels.searching.best import best_of
 from seqmodels.searching.parallel_plot import counted, draw_parallel, short_names
 from seqmodels.searching.setting import Search
-
-log = logging.getLogger(__name__)
 
 
 def leave_figures(study: Study, search: Search) -> None:
@@ -48,9 +45,9 @@ def draw_history(trials: list[FrozenTrial], search: Search) -> Figure:
             axes.scatter(numbers, values, s=22, marker=marker, color=colour, label=label, zorder=3)
     completed = [(trial.number, trial.value) for trial in trials if trial.state == TrialState.COMPLETE]
     if completed:
-        numbers, values = map(list, zip(*completed, strict=True))
+        numbers, values = zip(*completed, strict=True)
         better = max if search.mode == "max" else min
-        best = [better(values[: i + 1]) for i in range(len(values))]
+        best = list(accumulate(values, better))
         axes.step([*numbers, len(trials) - 1], [*best, best[-1]], where="post", color="tab:red", label="best so far")
     failed = [trial.number for trial in trials if trial.state == TrialState.FAIL]
     for number in failed:
@@ -76,6 +73,8 @@ def importances(study: Study, seed: int) -> dict[str, float]:
     varied = [key for key in common if len({trial.params[key] for trial in completed}) > 1]
     if not varied:
         return {}
+    from optuna.importance import FanovaImportanceEvaluator, get_param_importances  # takes a second to import
+
     return get_param_importances(study, evaluator=FanovaImportanceEvaluator(seed=seed), params=sorted(varied))
 
 
@@ -87,6 +86,8 @@ def draw_importances(shares: dict[str, float], search: Search) -> Figure:
     ranked = sorted(shares.items(), key=lambda share: share[1])
     bars = axes.barh([names[key] for key, _ in ranked], [100 * share for _, share in ranked], color="tab:blue")
     axes.bar_label(bars, fmt="%.0f %%", padding=4)
-    axes.set(xlim=(0, 110), xlabel=f"explains of the differences in {search.monitor}, %", title=f"{search.study}: importance")
+    axes.set(
+        xlim=(0, 110), xlabel=f"explains of the differences in {search.monitor}, %", title=f"{search.study}: importance"
+    )
     axes.spines[["top", "right"]].set_visible(False)
     return figure

@@ -44,7 +44,9 @@ def draw_parallel(trials: Sequence[FrozenTrial], best: FrozenTrial | None, searc
     for place, dimension in enumerate(search.space):
         _draw_axis(axes, place, ticks(dimension))
     marks = [low + (high - low) * part / 4 for part in range(5)] if high > low else [low]
-    _draw_axis(axes, len(search.space), [((i / 4) if high > low else 0.5, f"{mark:.4g}") for i, mark in enumerate(marks)])
+    _draw_axis(
+        axes, len(search.space), [((i / 4) if high > low else 0.5, f"{mark:.4g}") for i, mark in enumerate(marks)]
+    )
     names = short_names([dimension.key for dimension in search.space])
     axes.set_xticks(range(len(search.space) + 1), [*names.values(), search.monitor])
     axes.set_yticks([])

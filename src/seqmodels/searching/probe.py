@@ -1,4 +1,4 @@
-"""A space against the config, before the first trial: every key, every choice and both ends are tried once."""
+"""A space against the config, before the first trial: every key and every choice is composed once."""
 
 from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
@@ -18,7 +18,7 @@ def probe(search: Search) -> None:
         ValueError: names the dimension and the value that make no config.
     """
     for dimension in search.space:
-        values: tuple[Choice, ...] = dimension.choices or (dimension.low, dimension.high)
+        values: tuple[Choice, ...] = dimension.choices or (dimension.low,)
         for value in values:
             words = dimension.words_for(value)
             for word in words:

@@ -50,7 +50,7 @@ def search(cfg: DictConfig, words: Sequence[str], name: str | None = None, place
     greeting(study, this)
     with _orderly():
         try:
-            _work(this, time.time() + this.timeout if this.timeout else None)
+            _work(study, this, time.time() + this.timeout if this.timeout else None)
         except Stopped as stopped:
             log.info("the same command goes on with the study")
             raise Stopped(stopped.signum) from None
@@ -61,9 +61,9 @@ def search(cfg: DictConfig, words: Sequence[str], name: str | None = None, place
     return farewell(study, this)
 
 
-def _work(this: Search, until: float | None) -> None:
+def _work(study: Study, this: Search, until: float | None) -> None:
     if this.workers == 1:
-        work(this, until)
+        work(this, until, study)
         return
     raise NotImplementedError
 

@@ -29,7 +29,11 @@ OWN: dict[str, Any] = {
 }
 """The keys that conf/tune.yaml has and conf/train.yaml has not; the rest is the trials' own."""
 
-TRIAL = ("test=false", "trainer.enable_progress_bar=false", "+callbacks.pruning._target_=seqmodels.callbacks.pruning.Pruning")
+TRIAL = (
+    "test=false",
+    "trainer.enable_progress_bar=false",
+    "+callbacks.pruning._target_=seqmodels.callbacks.pruning.Pruning",
+)
 """What every trial is told before the command's own words: test data has no say in a search."""
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -44,6 +48,7 @@ class Search:
         folder: where the study and its trials lie.
         words: for all trials, those of the command that are not about the search.
         places: further folders of YAMLs.
+        run: the config that the words lead to, as one flat table.
         space: what differs between trials.
         monitor, mode, seed: as in a run.
         n_trials, timeout, workers, storage, abandon, sampler, pruner: as in conf/tune.yaml.
@@ -53,6 +58,7 @@ class Search:
     folder: Path
     words: tuple[str, ...]
     places: tuple[str, ...]
+    run: Mapping[str, Any]
     space: tuple[Dimension, ...]
     monitor: str
     mode: str
@@ -91,7 +97,7 @@ def read_search(cfg: DictConfig, words: Sequence[str], name: str | None, places:
     if not NAME.fullmatch(study):
         raise ValueError(f"study={study} cannot name a folder; use letters, digits, '.', '_' and '-'")
     kept = train_words(words)
-    _check_rest(cfg, kept, places)
+    run = _checked_run(cfg, kept, places)
     space = without_fixed(read_space(own["space"]), _fixed(kept))
     if not space:
         raise ValueError("the command itself fixes everything that the search would try; take one of its words away")
@@ -100,6 +106,7 @@ def read_search(cfg: DictConfig, words: Sequence[str], name: str | None, places:
         folder=Path("outputs", cfg.name, f"study_{study}").absolute(),
         words=tuple(kept),
         places=tuple(places),
+        run=plain(run),
         space=space,
         **{key: cfg[key] for key in ("monitor", "mode", "seed")},
         **{key: own[key] for key in ("n_trials", "timeout", "workers", "storage", "sampler", "pruner")},
@@ -137,8 +144,8 @@ def _check_own(own: Mapping[str, Any]) -> None:
     check_node(own["pruner"], "pruner")
 
 
-def _check_rest(cfg: DictConfig, words: Sequence[str], places: Sequence[str]) -> None:
-    """What a search says of a run itself would be missing in the experiment that it leads to."""
+def _checked_run(cfg: DictConfig, words: Sequence[str], places: Sequence[str]) -> DictConfig:
+    """The config of a run with these words; what a search set in it would be missing in the experiment it leads to."""
     run = compose(words, folders=places)
     check_config(run)
     searched = OmegaConf.create({key: cfg[key] for key in cfg if key not in OWN})
@@ -152,6 +159,7 @@ def _check_rest(cfg: DictConfig, words: Sequence[str], places: Sequence[str]) ->
         raise ValueError(f"resume={run.resume} is for a run; a search goes on when the same command is started again")
     if run.monitor.startswith("test/"):
         raise ValueError(f"monitor={run.monitor} would choose by the test data; choose a val/... or train/... metric")
+    return run
 
 
 def _fixed(words: Sequence[str]) -> dict[str, Choice]:

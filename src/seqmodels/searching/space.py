@@ -51,7 +51,9 @@ def _dimension(key: str, fields: Any) -> Dimension:
     kind = fields["type"]
     for name in fields:
         if name not in FIELDS[kind]:
-            raise ValueError(f"{place}.{name} is not known; a dimension of type {kind} has {', '.join(sorted(FIELDS[kind]))}")
+            raise ValueError(
+                f"{place}.{name} is not known; a dimension of type {kind} has {', '.join(sorted(FIELDS[kind]))}"
+            )
     when = {name: _list(values) for name, values in (fields.get("when") or {}).items()}
     if kind == "categorical":
         choices, words = _choices(place, fields.get("choices"))
@@ -65,7 +67,7 @@ def _number(place: str, dimension: Dimension, fields: Mapping[str, Any]) -> Dime
         value = fields.get(name)
         if value is None and name == "step":
             continue
-        finite = isinstance(value, number) and not isinstance(value, bool) and abs(value) < float("inf")  # type: ignore[arg-type]
+        finite = isinstance(value, number) and not isinstance(value, bool) and abs(value) < float("inf")
         if not finite:
             raise ValueError(f"{place}.{name}={_shown(value)} is not {'an integer' if number is int else 'a number'}")
     low, high, step, log = fields["low"], fields["high"], fields.get("step"), fields.get("log", False)
@@ -108,10 +110,14 @@ def _check_conditions(dimension: Dimension, found: Mapping[str, Dimension]) -> N
         place = f"space.{dimension.key}.when.{key}"
         if key not in found or found[key].type != "categorical":
             names = [other.key for other in found.values() if other.type == "categorical" and other is not dimension]
-            raise ValueError(f"{place} is not a categorical dimension of this space; there is {', '.join(names) or 'none'}")
+            raise ValueError(
+                f"{place} is not a categorical dimension of this space; there is {', '.join(names) or 'none'}"
+            )
         for value in values:
             if value not in found[key].choices:
-                raise ValueError(f"{place}={_shown(value)} is never chosen; the choices are {_shown(list(found[key].choices))}")
+                raise ValueError(
+                    f"{place}={_shown(value)} is never chosen; the choices are {_shown(list(found[key].choices))}"
+                )
 
 
 def _in_order(found: Mapping[str, Dimension]) -> Iterator[Dimension]:

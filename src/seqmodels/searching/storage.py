@@ -77,9 +77,13 @@ def open_storage(storage: str, folder: Path) -> BaseStorage:
             f"sqlite:///PATH or postgresql://USER@HOST/DATABASE"
         ) from error
     except ImportError as error:
-        raise ValueError(f"storage={_without_password(storage)} needs a package that is not installed: {error}") from error
+        raise ValueError(
+            f"storage={_without_password(storage)} needs a package that is not installed: {error}"
+        ) from error
     except SQLAlchemyError as error:
-        raise OSError(f"storage={_without_password(storage)} cannot be reached: {str(error).splitlines()[0]}") from error
+        raise OSError(
+            f"storage={_without_password(storage)} cannot be reached: {str(error).splitlines()[0]}"
+        ) from error
 
 
 def _without_password(url: str) -> str:

@@ -6,20 +6,22 @@ is unfinished and not locked was left by one that is gone, and the next process 
 
 import socket
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import optuna
 from filelock import FileLock, Timeout
-from optuna.study import Study
+from optuna.storages import BaseStorage
+from optuna.study import Study, StudyDirection
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from seqmodels.naming import job_folder
 from seqmodels.saved import DEVICES, is_run
 from seqmodels.searching.dimension import Choice, suggest, words_for
 from seqmodels.searching.sampler import pruner_of, sampler_of
-from seqmodels.searching.setting import Search, differences, plain
+from seqmodels.searching.setting import Search, differences
 from seqmodels.searching.storage import is_file, open_storage
 
 LOCKS = ".locks"
@@ -64,21 +66,23 @@ def open_study(search: Search) -> Study:
     sampler, pruner = sampler_of(search.sampler, search.seed), pruner_of(search.pruner)
     (search.folder / LOCKS).mkdir(parents=True, exist_ok=True)
     with _lock(search, "study"):
-        study = optuna.create_study(
-            storage=open_storage(search.storage, search.folder),
-            sampler=sampler,
-            pruner=pruner,
-            study_name=search.study,
-            direction="maximize" if search.mode == "max" else "minimize",
-            load_if_exists=True,
-        )
+        storage = open_storage(search.storage, search.folder)
+        if search.study not in optuna.get_all_study_names(storage):
+            _refuse_orphans(search)
+            _create(search, storage)
+        study = optuna.load_study(study_name=search.study, storage=storage, sampler=sampler, pruner=pruner)
         known = study.user_attrs.get("search")
         if known is None:
-            _refuse_orphans(search)
             study.set_user_attr("search", _identity(search))
         else:
             _refuse_another(search, known)
     return study
+
+
+def _create(search: Search, storage: BaseStorage) -> None:
+    with suppress(optuna.exceptions.DuplicatedStudyError):  # another machine was faster
+        direction = StudyDirection.MAXIMIZE if search.mode == "max" else StudyDirection.MINIMIZE
+        optuna.create_study(storage=storage, study_name=search.study, direction=direction)
 
 
 def next_trial(study: Study, search: Search) -> Claim | None:
@@ -168,9 +172,8 @@ def _lock(search: Search, name: str) -> FileLock:
 
 def _identity(search: Search) -> dict[str, Any]:
     """What all starts of a search have in common."""
-    config = plain(search.config())
     return {
-        "config": {key: value for key, value in config.items() if not key.startswith(FREE)},
+        "config": {key: value for key, value in search.run.items() if not key.startswith(FREE)},
         "space": {dimension.key: repr(dimension) for dimension in search.space},
     }
 
@@ -180,7 +183,9 @@ def _refuse_another(search: Search, known: Mapping[str, Any]) -> None:
     for part, prefix in (("config", ""), ("space", "space.")):
         keys = differences(ours[part], known[part])
         if keys:
-            told = [f"{prefix}{key} is {_told(ours[part], key)} here and {_told(known[part], key)} there" for key in keys]
+            told = [
+                f"{prefix}{key} is {_told(ours[part], key)} here and {_told(known[part], key)} there" for key in keys
+            ]
             more = f" and {len(told) - 3} more" if len(told) > 3 else ""
             raise ValueError(
                 f"study {search.study} searches something else: {'; '.join(told[:3])}{more}. Give the words that it "

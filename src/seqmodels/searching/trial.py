@@ -137,7 +137,7 @@ def logged_in(folder: Path) -> Iterator[None]:
 
 
 def _free_memory() -> None:
-    """What a failed run still holds must not be missing to the next one."""
-    gc.collect()
+    """What a run still holds of the GPU must not be missing to the next one."""
     if torch.cuda.is_available():
+        gc.collect()
         torch.cuda.empty_cache()

@@ -16,13 +16,18 @@ from seqmodels.searching.trial import run_trial
 log = logging.getLogger(__name__)
 
 
-def work(search: Search, until: float | None = None) -> None:
+def work(search: Search, until: float | None = None, study: Study | None = None) -> None:
     """Run trials of the study until it has `n_trials`, or the clock says `until`.
+
+    Args:
+        search: all about it.
+        until: in seconds since the epoch.
+        study: where this process has it open already.
 
     Raises:
         Stopped: a signal; the trial that ran is saved and unfinished.
     """
-    study = open_study(search)
+    study = study or open_study(search)
     while until is None or time.time() < until:
         claim = next_trial(study, search)
         if claim is None:
@@ -30,7 +35,9 @@ def work(search: Search, until: float | None = None) -> None:
         run_trial(study, search, claim)
         trials = study.get_trials(deepcopy=False)
         leave_table(trials, search)
-        leave_best(study, search)
+        best = best_of(study, search.mode)
+        if best and best.number == claim.trial.number:
+            leave_best(study, search)
         log.info("%s", line(trials[claim.trial.number], study, search))
 
 
