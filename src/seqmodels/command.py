@@ -4,8 +4,10 @@ import atexit
 import os
 import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from types import FrameType
 from typing import Any, NoReturn
 
 from hydra.errors import HydraException
@@ -31,7 +33,8 @@ def run_command(command: Callable[[], Any]) -> int:
     _traceback_wanted = os.environ.get(FULL_ERROR) == "1"
     os.environ[FULL_ERROR] = "1"  # makes Hydra hand on what it would otherwise print itself
     try:
-        command()
+        with stoppable():
+            command()
     except SystemExit as leaving:  # --help, and what argparse refuses
         return leaving.code if isinstance(leaving.code, int) else int(leaving.code is not None)
     except KeyboardInterrupt as stop:
@@ -45,6 +48,24 @@ def run_command(command: Callable[[], Any]) -> int:
         print(f"error: {message_of(error)}\n(HYDRA_FULL_ERROR=1 shows where)", file=sys.stderr)
         return 1
     return 0
+
+
+@contextmanager
+def stoppable() -> Iterator[None]:
+    """SIGTERM and SIGUSR1 raise `Stopped`, as Ctrl-C raises KeyboardInterrupt; a run that trains has its own way."""
+
+    def stop(signum: int, frame: FrameType | None) -> NoReturn:
+        raise Stopped(signum)
+
+    before = {}
+    if threading.current_thread() is threading.main_thread():  # elsewhere no signal can be caught
+        names = [name for name in ("SIGTERM", "SIGUSR1") if hasattr(signal, name)]
+        before = {signum: signal.signal(signum, stop) for signum in (getattr(signal, name) for name in names)}
+    try:
+        yield
+    finally:
+        for signum, handler in before.items():
+            signal.signal(signum, handler)
 
 
 def leave(code: int) -> NoReturn:

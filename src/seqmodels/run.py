@@ -154,9 +154,9 @@ def _attempt(
     except Interrupted as interrupted:
         status = "interrupted"
         raise Stopped(interrupted.signum, str(folder)) from None
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stop:
         status = "interrupted"
-        raise Stopped(signal.SIGINT, str(folder)) from None
+        raise Stopped(stop.signum if isinstance(stop, Stopped) else signal.SIGINT, str(folder)) from None
     except SystemExit as leaving:
         if not isinstance(leaving.__context__, KeyboardInterrupt):
             raise

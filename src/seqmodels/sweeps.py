@@ -21,7 +21,11 @@ MULTIRUN = "multirun.yaml"
 FLAGS = ("-m", "--multirun", "hydra.mode=MULTIRUN")
 
 
-class JobsFailed(ValueError):
+class JobFailed(OSError):
+    """A job of a sweep failed, and has said why; the sweep goes on."""
+
+
+class JobsFailed(OSError):
     """Some jobs of a sweep did not finish."""
 
 

@@ -16,10 +16,11 @@ from omegaconf import DictConfig
 from seqmodels.command import MISTAKES, job, leave, message_of, run_command
 from seqmodels.naming import register_resolvers
 from seqmodels.paths import conf_dir
+from seqmodels.results import reason
 from seqmodels.resuming import folder_to_resume, go_on, quoted, take
 from seqmodels.saved import value_of
 from seqmodels.stopped import Stopped
-from seqmodels.sweeps import JobsFailed, Sweep, command_to_resume, failures, is_sweep, run_job
+from seqmodels.sweeps import JobFailed, JobsFailed, Sweep, command_to_resume, failures, is_sweep, run_job
 
 register_resolvers()
 
@@ -41,13 +42,11 @@ def _job_of_sweep(cfg: DictConfig, folder: Path, words: list[str]) -> float | No
     """What fails is said at once, since the sweep goes on and Hydra speaks only at its end, of one job."""
     try:
         return run_job(cfg, folder, words)
-    except MISTAKES as error:
+    except Exception as error:
+        if not isinstance(error, MISTAKES):
+            traceback.print_exc()
         print(f"job {folder.name} failed: {message_of(error)}", file=sys.stderr)
-        raise
-    except Exception:
-        traceback.print_exc()
-        print(f"job {folder.name} failed", file=sys.stderr)
-        raise
+        raise JobFailed(reason(error)) from None
 
 
 def main() -> None:
@@ -83,6 +82,8 @@ def _main() -> None:
         report = failures(Sweep.folder) if Sweep.folder else None
         if report is None:
             raise
+        if not isinstance(error, JobFailed):
+            traceback.print_exc()  # of a launcher
         raise JobsFailed(report) from error
 
 

@@ -1,0 +1,30 @@
+"""`hydra/launcher=parallel`: the jobs of a sweep side by side on this machine. Hydra looks for launchers only here."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from hydra.core.utils import JobReturn
+from hydra.plugins.launcher import Launcher
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig
+
+
+class ParallelLauncher(Launcher):
+    """Every job in a process of its own, with its own slots: see seqmodels/launchers."""
+
+    def __init__(self, jobs: int | str, gpus: Any, jobs_per_gpu: int) -> None:
+        """
+        Args:
+            jobs: how many jobs run side by side on the CPU; auto: as many as there are cores.
+            gpus: which GPUs the jobs get; auto: all that are there.
+            jobs_per_gpu: how many jobs share a GPU.
+        """
+        self.options = {"jobs": jobs, "gpus": gpus, "jobs_per_gpu": jobs_per_gpu}
+
+    def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
+        self.given = hydra_context, task_function, config
+
+    def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
+        from seqmodels.launchers.sweep import launch  # here, because Hydra imports this file at every start
+
+        return launch(*self.given, job_overrides, initial_job_idx, self.options)

@@ -1,0 +1,13 @@
+"""What the fork server imports before the first job: everything that a run may need, so that no job waits for it.
+
+Importing is all it does. One thread and no CUDA is what makes forking safe; tests/test_pool.py looks after both.
+"""
+
+import pkgutil
+from importlib import import_module
+
+for name in ("matplotlib.pyplot", "torch.utils.tensorboard", "torchvision", "seqmodels.run", "seqmodels.sweeps"):
+    import_module(name)
+for name in ("seqmodels.callbacks", "seqmodels.cores", "seqmodels.datamodules", "seqmodels.modules"):
+    for module in pkgutil.iter_modules(import_module(name).__path__, f"{name}."):
+        import_module(module.name)

@@ -1,0 +1,152 @@
+"""Who runs where: GPUs, or groups of cores, that jobs take and give back."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from omegaconf import DictConfig, ListConfig
+
+
+@dataclass(frozen=True)
+class Need:
+    """What a job wants.
+
+    Attributes:
+        devices: GPUs, or groups of cores; -1 for all GPUs.
+        gpu: whether it computes on GPUs; None for "if there are any".
+    """
+
+    devices: int = 1
+    gpu: bool | None = False
+
+
+@dataclass(frozen=True)
+class Share:
+    """What a job got, and nobody else has meanwhile.
+
+    Attributes:
+        gpus: its CUDA_VISIBLE_DEVICES; empty on the CPU.
+        groups: its groups of cores, by number; empty on GPUs.
+        threads: CPU threads for each of its processes.
+    """
+
+    gpus: tuple[str, ...]
+    groups: tuple[int, ...]
+    threads: int
+
+
+class Slots:
+    """The machine's slots: places on GPUs, and groups of cores."""
+
+    def __init__(self, gpus: Sequence[str], jobs_per_gpu: int, groups: int, cores: int) -> None:
+        """
+        Args:
+            gpus: as CUDA_VISIBLE_DEVICES names them.
+            jobs_per_gpu: how many jobs share a GPU.
+            groups: into how many groups the cores are divided for jobs on the CPU.
+            cores: of the machine.
+        """
+        self.gpus = tuple(gpus)
+        self._free_gpus = [gpu for _ in range(jobs_per_gpu) for gpu in gpus]
+        self._free_groups = list(range(groups))
+        self._threads_beside_gpu = max(1, cores // max(1, len(self._free_gpus)))
+        self._threads_of_group = max(1, cores // groups)
+        self._groups = groups
+
+    def __str__(self) -> str:
+        """ "2 at a time with 1 thread each"."""
+        threads = f"{self._threads_of_group} thread{'s' * (self._threads_of_group > 1)} each"
+        on_gpus = f"{len(self._free_gpus)} at a time on GPU {', '.join(self.gpus)}"
+        return on_gpus if self.gpus else f"{self._groups} at a time with {threads}"
+
+    def check(self, need: Need) -> None:
+        """
+        Raises:
+            ValueError: the machine can never give what the job wants.
+        """
+        if need.gpu and max(1, need.devices) > len(self.gpus):
+            raise ValueError(
+                f"the job wants {abs(need.devices)} GPU{'s' * (need.devices > 1)} and there "
+                f"{'is' if len(self.gpus) == 1 else 'are'} {len(self.gpus)} for it; use fewer trainer.devices or "
+                f"trainer=cpu, or give it more with hydra.launcher.gpus"
+            )
+
+    def take(self, need: Need) -> Share | None:
+        """A share, or None as long as too little is free. On the CPU a job gets at most all groups."""
+        if need.gpu or (need.gpu is None and self.gpus):
+            wanted = len(self.gpus) if need.devices == -1 else min(need.devices, len(self.gpus))
+            gpus = tuple(dict.fromkeys(self._free_gpus))[:wanted]
+            if len(gpus) < wanted:
+                return None
+            for gpu in gpus:
+                self._free_gpus.remove(gpu)
+            return Share(gpus, (), self._threads_beside_gpu)
+        processes = max(1, need.devices)
+        wanted = min(processes, self._groups)
+        groups = tuple(self._free_groups[:wanted])
+        if len(groups) < wanted:
+            return None
+        del self._free_groups[:wanted]
+        return Share((), groups, max(1, wanted * self._threads_of_group // processes))
+
+    def give_back(self, share: Share) -> None:
+        """What `take` gave."""
+        self._free_gpus = [*share.gpus, *self._free_gpus]
+        self._free_groups = sorted([*share.groups, *self._free_groups])
+
+
+def slots_of(jobs: int | str, gpus: str | Sequence[int | str], jobs_per_gpu: int, needs: Sequence[Need]) -> Slots:
+    """The slots of this machine for these jobs.
+
+    Args:
+        jobs: how many jobs of one device run side by side on the CPU; auto: as many as there are cores.
+        gpus: which GPUs are given to jobs; auto: all that are there.
+        jobs_per_gpu: how many jobs share a GPU.
+        needs: of all jobs, so that few jobs get many threads.
+
+    Raises:
+        ValueError: an argument makes no sense.
+    """
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if jobs != "auto" and (not isinstance(jobs, int) or jobs < 1):
+        raise ValueError(f"hydra.launcher.jobs={jobs} is not a number of jobs; give an integer of at least 1, or auto")
+    if not isinstance(jobs_per_gpu, int) or jobs_per_gpu < 1:
+        raise ValueError(f"hydra.launcher.jobs_per_gpu={jobs_per_gpu} is not a number of jobs of at least 1")
+    if isinstance(gpus, str) and gpus != "auto":
+        raise ValueError(f"hydra.launcher.gpus={gpus} is neither auto nor a list such as [0,1]")
+    if gpus == "auto":
+        gpus = _gpus_here() if any(need.gpu is not False for need in needs) else []
+    names = [str(gpu) for gpu in gpus]
+    if len(set(names)) < len(names):
+        raise ValueError(f"hydra.launcher.gpus={names} names a GPU twice; hydra.launcher.jobs_per_gpu shares a GPU")
+    wanted = sum(max(1, need.devices) for need in needs)
+    groups = jobs if isinstance(jobs, int) else max(1, min(cores, wanted))
+    return Slots(names, jobs_per_gpu, groups, cores)
+
+
+def need_of(cfg: DictConfig) -> Need:
+    """What a run with this config wants, from its `trainer`."""
+    kinds: dict[str, bool | None] = {"gpu": True, "cuda": True, "auto": None}
+    return Need(_count(cfg.trainer.devices), kinds.get(str(cfg.trainer.accelerator), False))
+
+
+def _count(devices: Any) -> int:
+    """As Lightning reads `devices`: a number, -1 or auto for all, or a list of ids."""
+    if isinstance(devices, list | tuple | ListConfig):
+        return len(devices)
+    text = str(devices)
+    if text in ("auto", "-1"):
+        return -1
+    if "," in text:
+        return len([part for part in text.split(",") if part.strip()])
+    return int(text) if text.isdecimal() and int(text) else 1  # what makes no sense is said by the run itself
+
+
+def _gpus_here() -> list[str]:
+    """Asked in a process of its own, because whoever asks has touched CUDA and must not be forked."""
+    from seqmodels.launchers.process import ask
+
+    if "CUDA_VISIBLE_DEVICES" in os.environ:
+        return [gpu.strip() for gpu in os.environ["CUDA_VISIBLE_DEVICES"].split(",") if gpu.strip()]
+    return [str(gpu) for gpu in range(ask("torch.cuda:device_count"))]
