@@ -67,7 +67,7 @@ def test_what_a_search_leaves_and_that_it_continues_to_n_trials_in_total(
     experiment = compose(["+experiment=best"], folders=[str(STUDY.absolute())])
     of_trial = saved_config(folders()[best.number])
     del of_trial.callbacks["pruning"]
-    of_trial.test, of_trial.trainer.enable_progress_bar = "best", True
+    of_trial.test, of_trial.trainer.enable_progress_bar, of_trial.trainer.accelerator = "best", True, "auto"
     assert OmegaConf.to_container(experiment) == OmegaConf.to_container(of_trial)
 
 

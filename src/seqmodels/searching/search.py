@@ -1,18 +1,15 @@
 """A search from its first trial to its figures: `search(compose([...], root="tune"), [...])`."""
 
 import logging
-import signal
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from pathlib import Path
-from types import FrameType
+from collections.abc import Sequence
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
-from seqmodels.paths import conf_dir, short
+from seqmodels.command import stoppable
+from seqmodels.paths import short
 from seqmodels.searching.best import best_of, command_for_best, leave_best
 from seqmodels.searching.dimension import words_for
 from seqmodels.searching.figures import leave_figures
@@ -20,7 +17,8 @@ from seqmodels.searching.probe import probe
 from seqmodels.searching.setting import Search, read_search
 from seqmodels.searching.study import abandon, open_study, unfinished
 from seqmodels.searching.table import leave_table
-from seqmodels.searching.worker import work
+from seqmodels.searching.team import work_together
+from seqmodels.searching.worker import log_to, work
 from seqmodels.stopped import Stopped
 
 log = logging.getLogger(__name__)
@@ -48,45 +46,18 @@ def search(cfg: DictConfig, words: Sequence[str], name: str | None = None, place
     log_to(this.folder)
     abandon(study, this)
     greeting(study, this)
-    with _orderly():
-        try:
-            _work(study, this, time.time() + this.timeout if this.timeout else None)
-        except Stopped as stopped:
-            log.info("the same command goes on with the study")
-            raise Stopped(stopped.signum) from None
+    until = time.time() + this.timeout if this.timeout else None
+    try:
+        with stoppable():
+            work(this, until, study) if this.workers == 1 else work_together(this, until)
+    except Stopped as stopped:
+        log.info("the same command goes on with the study")
+        raise Stopped(stopped.signum) from None
     trials = study.get_trials(deepcopy=False)
     leave_table(trials, this)
     leave_best(study, this)
     leave_figures(study, this)
     return farewell(study, this)
-
-
-def _work(study: Study, this: Search, until: float | None) -> None:
-    if this.workers == 1:
-        work(this, until, study)
-        return
-    raise NotImplementedError
-
-
-@contextmanager
-def _orderly() -> Iterator[None]:
-    """SIGTERM between two trials is Ctrl-C; inside one, the run sees to it itself."""
-
-    def stop(signum: int, frame: FrameType | None) -> None:
-        raise Stopped(signum)
-
-    before = signal.signal(signal.SIGTERM, stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
-def log_to(folder: Path) -> None:
-    """The console, and tune.log in the study's folder, which grows from start to start."""
-    config = OmegaConf.load(conf_dir() / "hydra" / "job_logging" / "seqmodels.yaml")
-    OmegaConf.update(config, "handlers.file.filename", str(folder / "tune.log"))
-    logging.config.dictConfig(OmegaConf.to_container(config))  # type: ignore[arg-type]
 
 
 def greeting(study: Study, this: Search) -> None:
@@ -112,9 +83,8 @@ def farewell(study: Study, this: Search) -> FrozenTrial:
     failed, best = counts[TrialState.FAIL], best_of(study, this.mode)
     for trial in counts[TrialState.RUNNING]:
         log.info(
-            "trial %d is not finished: it runs on %s, or was left there; started there the same command goes on with "
-            "it, and abandon=[%d] records it as failed",
-            *(trial.number, trial.user_attrs.get("host"), trial.number),
+            "trial %d is unfinished on %s: the same command goes on with it there; abandon=[%d] records it as failed",
+            *(trial.number, trial.user_attrs.get("host", "another machine"), trial.number),
         )
     if best is None:
         reasons = failed[0].user_attrs.get("error") if failed else "none has ended yet"

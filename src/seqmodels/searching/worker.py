@@ -1,12 +1,15 @@
 """Trial after trial, until there are enough; as many processes as like may do so at once."""
 
-import logging
+import logging.config
 import time
 from collections.abc import Mapping
+from pathlib import Path
 
+from omegaconf import OmegaConf
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
+from seqmodels.paths import conf_dir
 from seqmodels.searching.best import best_of, leave_best
 from seqmodels.searching.setting import Search
 from seqmodels.searching.study import next_trial, open_study
@@ -62,3 +65,10 @@ def told(chosen: Mapping[str, object]) -> str:
     """What was chosen, in short: `core=gru lr=0.00312`."""
     short = [f"{value:.4g}" if isinstance(value, float) else str(value) for value in chosen.values()]
     return " ".join(f"{key.rpartition('.')[2]}={value}" for key, value in zip(chosen, short, strict=True))
+
+
+def log_to(folder: Path) -> None:
+    """The console, and tune.log in the study's folder, which grows from start to start."""
+    config = OmegaConf.load(conf_dir() / "hydra" / "job_logging" / "seqmodels.yaml")
+    OmegaConf.update(config, "handlers.file.filename", str(folder / "tune.log"))
+    logging.config.dictConfig(OmegaConf.to_container(config))  # type: ignore[arg-type]
