@@ -1,8 +1,6 @@
 """A search: its trials, what it leaves, how it goes on, and what ends a trial."""
 
 import csv
-import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,24 +10,8 @@ from seqmodels.composing import compose
 from seqmodels.run import resume
 from seqmodels.saved import results, saved_config, words_of
 from tests.attempts import assert_same_run, callback
+from tests.conftest import Command
 from tests.searching import RUN, STUDY, WORDS, folders, states, trials, write_search
-
-Command = Callable[..., int]
-
-
-@pytest.fixture
-def tune(monkeypatch: pytest.MonkeyPatch) -> Command:
-    """`tune("+experiment=sine_rnn", ...)`: what `python -m seqmodels.tune` does, and its exit code."""
-    from seqmodels import tune
-
-    write_search()
-
-    def run(*words: str) -> int:
-        monkeypatch.setattr(sys, "argv", ["seqmodels-tune", *words])
-        monkeypatch.delenv("HYDRA_FULL_ERROR", raising=False)
-        return tune.command_line()
-
-    return run
 
 
 def rows_of(table: Path) -> list[dict[str, str]]:
