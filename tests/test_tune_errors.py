@@ -23,11 +23,13 @@ ONE = "\n  {}: {{type: categorical, choices: [{}]}}\n"
         ([*WORDS, "sampler=tpi"], "sampler/tpi"),
         ([*WORDS, "sampler.n_startup=3"], "n_startup"),
         ([*WORDS, "sampler.n_startup_trials=x"], "sampler.n_startup_trials='x' has the wrong type str"),
-        ([*WORDS, "pruner.n_warmup_steps=-1"], "pruner: Number of warmup steps cannot be negative but got -1"),
+        (
+            [*WORDS, "pruner.n_warmup_steps=-1"],
+            "pruner: Number of warmup steps cannot be negative, but got n_warmup_steps=-1",
+        ),
         ([*WORDS, "monitor=test/acc"], "monitor=test/acc would choose by the test data"),
         ([*WORDS, "resume=outputs/x"], "resume=outputs/x is for a run"),
         ([*WORDS, "~callbacks.last"], "~callbacks.last takes a key away"),
-        ([*WORDS, "seed=1,2"], "seed=1,2 names several values"),
         (["-m", *WORDS], "a search runs its trials itself"),
         ([*WORDS, "core=lstm", "module.optimizer.lr=0.1"], "the command itself fixes everything"),
         ([*WORDS, "storage=nowhere"], "storage=nowhere is not a storage; choose journal, sqlite"),
@@ -49,13 +51,13 @@ def test_a_wrong_word(words: list[str], message: str, tune: Command, capsys: pyt
     [
         (ONE.format("module.optimizer.lrr", 1), "space.module.optimizer.lrr, module.optimizer.lrr=1: "),
         (ONE.format("core", "lstm, lstn"), "space.core, core=lstn: "),
-        (ONE.format("module.core.hidden_size", "x"), "module.core.hidden_size='x' has the wrong type str"),
-        (ONE.format("monitor", "val/loss"), "space.monitor: monitor='val/loss' is not for a search to change"),
+        (ONE.format("datamodule.noise_std", "x"), "datamodule.noise_std='x' has the wrong type str"),
+        (ONE.format("monitor", "val/loss"), "space.monitor: monitor=val/loss is not for a search to change"),
         ("\n  x: {type: categorical, choices: {a: [n_trials=3]}}\n", "space.x: n_trials=3 is not for a search"),
         ("\n  lr: {type: float, low: 1, high: 0}\n", "space.lr: low=1 is above high=0"),
         (
-            "\n  core: {type: categorical, choices: [gru]}\ntrainer:\n  max_steps: 3\n",
-            "the search sets trainer.max_steps",
+            "\n  core: {type: categorical, choices: [gru]}\ntrainer:\n  precision: 64-true\n",
+            "the search sets trainer.precision; it may hold only study, n_trials",
         ),
     ],
 )

@@ -1,5 +1,6 @@
 """Configs from words, as the command line would make them."""
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -31,7 +32,8 @@ def is_group(key: str, folders: Sequence[str] = ()) -> bool:
 
 def search_path(folders: Sequence[str]) -> list[str]:
     """The words that make Hydra look for YAMLs in these folders too."""
-    return [f"hydra.searchpath=[{','.join(map(quote, folders))}]"] if folders else []
+    places = [place if re.fullmatch(r"[\w./-]+", place) else quote(place) for place in folders]
+    return [f"hydra.searchpath=[{','.join(places)}]"] if places else []
 
 
 def quote(value: str) -> str:

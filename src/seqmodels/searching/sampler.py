@@ -1,5 +1,6 @@
 """Samplers and pruners from the config, and why a study that goes on proposes what it would have proposed."""
 
+import inspect
 import zlib
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -10,6 +11,8 @@ from optuna.distributions import BaseDistribution
 from optuna.pruners import BasePruner
 from optuna.samplers import BaseSampler
 from optuna.trial import FrozenTrial, TrialState
+
+from seqmodels.checks import fits
 
 
 class Seeded(BaseSampler):
@@ -73,8 +76,16 @@ def pruner_of(config: Mapping[str, Any]) -> BasePruner:
 
 def _made(section: str, config: Mapping[str, Any], **more: Any) -> Any:
     options = {key: value for key, value in config.items() if key != "_target_"}
+    kind = get_class(config["_target_"])
+    for key, value in options.items():
+        default = inspect.signature(kind).parameters[key].default  # Optuna's annotations cannot be read at run time
+        if isinstance(default, int | float) and not fits(value, type(default)):
+            expected = type(default).__name__
+            raise ValueError(
+                f"{section}.{key}={value!r} has the wrong type {type(value).__name__}; expected {expected}"
+            )
     try:
-        return get_class(config["_target_"])(**options, **more)
+        return kind(**options, **more)
     except ImportError as error:
         missing = error.name or str(error).splitlines()[0]
         raise ValueError(f"{section}={config['_target_']} needs a package that is not installed: {missing}") from error

@@ -123,8 +123,6 @@ def train_words(words: Sequence[str]) -> list[str]:
     kept = []
     for override in OverridesParser.create().parse_overrides(list(words)):
         root = override.key_or_group.split(".")[0]
-        if override.is_sweep_override():
-            raise ValueError(f"{override.input_line} names several values; what a search tries stands in its space")
         if override.is_delete():
             raise ValueError(f"{override.input_line} takes a key away, and best.yaml could not say so; set it to null")
         if root not in OWN and root != "search":
