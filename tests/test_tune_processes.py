@@ -11,6 +11,7 @@ import pytest
 from seqmodels.saved import results
 from tests.attempts import assert_same_run
 from tests.conftest import Command
+from tests.killing import rows
 from tests.searching import STUDY, WORDS, folders, start, states, trials, write_search
 
 pytestmark = pytest.mark.slow
@@ -35,14 +36,15 @@ def test_killed_again_and_again_it_ends_as_if_it_had_not_been(tune: Command) -> 
     words = [*WORDS, "n_trials=4", "trainer.max_steps=40", "trainer.val_check_interval=10"]
     assert tune(*words, "study=whole") == 0
     dice = random.Random(1)
-    kills = 0
-    for _ in range(8):
+    for _ in range(5):
         process = start(words)
-        time.sleep(2 + dice.random() * 3)
+        target = min(steps() + dice.randrange(1, 45), 155)
+        while steps() < target and process.is_alive():
+            time.sleep(0.002)
+        time.sleep(dice.random() * 0.05)
         process.kill()
         process.join()
-        kills += process.exitcode == -signal.SIGKILL
-    assert kills > 2
+        assert process.exitcode == -signal.SIGKILL, Path("attempts.log").read_text()
     assert tune(*words) == 0
     whole = STUDY.with_name("study_whole")
     assert states() == ["complete"] * 4
@@ -51,6 +53,11 @@ def test_killed_again_and_again_it_ends_as_if_it_had_not_been(tune: Command) -> 
     for ours, theirs in zip(trials(), trials(whole), strict=True):
         assert (ours.params, ours.value) == (theirs.params, theirs.value)
         assert ours.intermediate_values == theirs.intermediate_values
+
+
+def steps() -> int:
+    """That all trials together have logged."""
+    return sum(rows(str(folder)) for folder in folders()) if STUDY.exists() else 0
 
 
 def test_workers(tune: Command, capfd: pytest.CaptureFixture[str]) -> None:

@@ -27,7 +27,7 @@ class JournalLock(JournalFileOpenLock):
         self.lock = FileLock(journal.with_name(f".{journal.name}.lock"))
 
     def acquire(self) -> bool:
-        self.lock.acquire()
+        self.lock.acquire(poll_interval=0.005)
         take_off_half_a_line(self.journal)
         return True
 
