@@ -1,36 +1,30 @@
 """Real processes that train and are killed, without the seconds that importing torch takes each time.
 
-A fork server imports everything once; each attempt is a process of its own, forked from it.
+They are forked from the server that also forks the jobs of a sweep.
 """
 
-import multiprocessing
-import os
 import random
 import sys
 import time
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
-_CONTEXT = multiprocessing.get_context("forkserver")
-_CONTEXT.set_forkserver_preload(["seqmodels.run", "seqmodels.train", "tests.killing"])
+from seqmodels.command import leave
+from seqmodels.launchers import process
+from seqmodels.launchers.slots import Share
 
 
 def start(words: list[str]) -> BaseProcess:
     """A process that does what `python -m seqmodels.train WORDS` does, its output in attempts.log."""
-    process = _CONTEXT.Process(target=_work, args=(words, str(Path.cwd())))
-    process.start()
-    return process
+    return process.start("tests.killing:work", (words,), Share((), (), 1), Path("attempts.log"))[0]
 
 
-def _work(words: list[str], folder: str) -> None:
+def work(words: list[str]) -> None:
+    """In the process."""
     from seqmodels.train import command_line
 
-    os.chdir(folder)
-    output = os.open("attempts.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-    for stream in (1, 2):
-        os.dup2(output, stream)
     sys.argv = ["seqmodels-train", *words]
-    os._exit(command_line())
+    leave(command_line())
 
 
 def rows(folder: str) -> int:

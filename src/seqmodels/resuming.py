@@ -12,7 +12,7 @@ from omegaconf import OmegaConf
 from seqmodels.command import job
 from seqmodels.paths import conf_dir
 from seqmodels.saved import is_finished, is_run, last_run_of, parsed, words_beside
-from seqmodels.sweeps import begins_sweep, is_sweep, last_sweep_of
+from seqmodels.sweeps import begins_sweep, in_quotes, is_sweep, last_sweep_of
 
 SHOWS = ("-h", "--help", "--hydra-help", "--version", "-c", "--cfg", "-i", "--info", "--resolve", "-sc")
 """Hydra's flags that show something and run nothing."""
@@ -26,11 +26,13 @@ def take(words: list[str], key: str) -> tuple[list[str], str | None]:
 
 def quoted(words: list[str], key: str) -> list[str]:
     """The words with the value of `key=...` in quotes, so that Hydra takes any path as it is."""
-    rest, value = take(words, key)
-    if value is None or value == "null" or value[:1] in ("'", '"'):
-        return words
-    escaped = value.replace("\\", "\\\\").replace("'", "\\'")
-    return [*rest, f"{key}='{escaped}'"]
+    return [_quoted(word, key) for word in words]
+
+
+def _quoted(word: str, key: str) -> str:
+    value = word.removeprefix(f"{key}=")
+    is_plain = value != word and value != "null" and value[:1] not in ("'", '"')
+    return f"{key}={in_quotes(value)}" if is_plain else word
 
 
 def folder_to_resume(words: list[str], resume: str) -> Path | None:

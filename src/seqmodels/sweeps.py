@@ -7,6 +7,7 @@ A job goes on where its folder stands, so a sweep is resumed by starting it agai
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -101,19 +102,26 @@ def command_to_resume(folder: Path, words: Sequence[str]) -> list[str]:
             f"the sweep in {folder} was started with other words: {' '.join(jobs)}. Say these again beside resume=, or "
             f"none; for other words begin a sweep of its own"
         )
-    escaped = str(folder).replace("\\", "\\\\").replace("'", "\\'")
     rest = list(words) if said else [*words, *jobs, *hydra]
     rest = [word for word in rest if not word.startswith("hydra.sweep.dir=") and word not in FLAGS]
-    return ["-m", *rest, f"hydra.sweep.dir='{escaped}'"]
+    first = next(number for number, word in enumerate(rest) if _is_override(word))
+    rest.insert(first, f"hydra.sweep.dir={in_quotes(str(folder))}")  # argparse wants the overrides side by side
+    return ["-m", *rest]
+
+
+def in_quotes(path: str) -> str:
+    """As Hydra's grammar takes any path."""
+    escaped = path.replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{escaped}'"
 
 
 def _own(words: Sequence[str]) -> list[str]:
     """The words about the jobs, sorted."""
-    return sorted(
-        word
-        for word in words
-        if not word.startswith(("-", "hydra.", "hydra/")) and ("=" in word or word.startswith("~"))
-    )
+    return sorted(word for word in words if _is_override(word) and not word.startswith(("hydra.", "hydra/")))
+
+
+def _is_override(word: str) -> bool:
+    return not word.startswith("-") and ("=" in word or word.startswith("~"))
 
 
 def run_job(cfg: DictConfig, folder: Path, words: list[str]) -> float | None:
@@ -127,7 +135,6 @@ def run_job(cfg: DictConfig, folder: Path, words: list[str]) -> float | None:
     """
     from seqmodels.run import resume, train  # here, so that --help and a typo do not wait for torch
 
-    _check_number(folder)
     if not is_run(folder) or failed_at_once(folder):
         return train(cfg, folder, words).monitor
     if words_of(folder) != words:
@@ -139,14 +146,27 @@ def run_job(cfg: DictConfig, folder: Path, words: list[str]) -> float | None:
     return result.monitor
 
 
-def _check_number(folder: Path) -> None:
+def check_number(folder: Path) -> None:
+    """
+    Raises:
+        ValueError: the job of this number was another one when the sweep began.
+    """
     number = folder.name.partition("_")[0]
     others = [place.name for place in folder.parent.glob(f"{number}_*") if place != folder and is_run(place)]
     if others:
+        _remove_logs(folder)
         raise ValueError(
             f"job {number} of this sweep was {others[0]} and would now be {folder.name}: the sweep's YAML has changed. "
             f"Begin a sweep of its own, without resume="
         )
+
+
+def _remove_logs(folder: Path) -> None:
+    """And with them the folder that was made for a job that shall not be."""
+    for path in folder.glob("*.log"):
+        path.unlink()
+    with suppress(OSError):  # it holds something else
+        folder.rmdir()
 
 
 def job_folders(folder: Path) -> list[Path]:

@@ -20,7 +20,7 @@ from seqmodels.results import reason
 from seqmodels.resuming import folder_to_resume, go_on, quoted, take
 from seqmodels.saved import value_of
 from seqmodels.stopped import Stopped
-from seqmodels.sweeps import JobFailed, JobsFailed, Sweep, command_to_resume, failures, is_sweep, run_job
+from seqmodels.sweeps import JobFailed, JobsFailed, Sweep, check_number, command_to_resume, failures, is_sweep, run_job
 
 register_resolvers()
 
@@ -34,13 +34,19 @@ def _job(cfg: DictConfig) -> float | None:
     from seqmodels.run import train
 
     with job():
+        if this.mode == RunMode.MULTIRUN:
+            return _job_of_sweep(cfg, folder, words)
         save_hydra(folder, this)
-        return _job_of_sweep(cfg, folder, words) if this.mode == RunMode.MULTIRUN else train(cfg, folder, words).monitor
+        return train(cfg, folder, words).monitor
 
 
 def _job_of_sweep(cfg: DictConfig, folder: Path, words: list[str]) -> float | None:
     """What fails is said at once, since the sweep goes on and Hydra speaks only at its end, of one job."""
+    from seqmodels.folder import save_hydra
+
     try:
+        check_number(folder)
+        save_hydra(folder, HydraConfig.get())
         return run_job(cfg, folder, words)
     except Exception as error:
         if not isinstance(error, MISTAKES):

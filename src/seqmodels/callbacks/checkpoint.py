@@ -49,12 +49,26 @@ class AtomicCheckpointIO(TorchCheckpointIO):
             if target.name == "last.ckpt" and target.exists():
                 target.replace(target.with_name("previous.ckpt"))
             unfinished.replace(target)
+        except RuntimeError as error:
+            failure = _failure_to_write(error)
+            if failure is None:
+                raise
+            raise OSError(
+                failure.errno, f"{failure.strerror}; the checkpoint before it is whole", str(target)
+            ) from error
         finally:
             unfinished.unlink(missing_ok=True)
 
     def load_checkpoint(self, path: str | os.PathLike, *args: Any, **kwargs: Any) -> dict[str, Any]:
         """Tensors and plain values only, on the CPU."""
         return torch.load(path, map_location="cpu", weights_only=True)
+
+
+def _failure_to_write(error: BaseException | None) -> OSError | None:
+    """What torch.save hides behind its RuntimeError when, for instance, the disk is full."""
+    while error is not None and not isinstance(error, OSError):
+        error = error.__context__
+    return error
 
 
 class LastCheckpoint(Checkpoint):
