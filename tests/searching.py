@@ -1,6 +1,5 @@
 """Small searches for the tests, in this process or in others."""
 
-import os
 import sys
 from collections.abc import Sequence
 from multiprocessing.process import BaseProcess
@@ -12,7 +11,9 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial
 
-from tests.killing import _CONTEXT
+from seqmodels.command import leave
+from seqmodels.launchers import process
+from seqmodels.launchers.slots import Share
 
 STUDY = Path("outputs/sine_stream/study_quick")
 SPACE = """
@@ -24,7 +25,7 @@ RUN = [
     "trainer.val_check_interval=2", "trainer.log_every_n_steps=1", "datamodule.num_streams=4", "datamodule.window=5",
     "datamodule.val_windows=3", "module.core.hidden_size=8", "checkpoint.every_n_steps=3",
 ]  # fmt: skip
-WORDS = ["--config-dir", "mine", *RUN, "+search=quick", "n_trials=3"]
+WORDS = ["--config-dir", "mine", *RUN, "+search=quick", "n_trials=2"]
 
 
 def write_search(space: str = SPACE, name: str = "quick", more: str = "") -> None:
@@ -51,20 +52,15 @@ def folders(study: Path = STUDY) -> list[Path]:
 
 def start(words: Sequence[str], log: str = "attempts.log") -> BaseProcess:
     """A process that does what `python -m seqmodels.tune WORDS` does, its output in a file."""
-    process = _CONTEXT.Process(target=_work, args=(list(words), str(Path.cwd()), log))
-    process.start()
-    return process
+    return process.start("tests.searching:work", (list(words),), Share((), (), 1), Path(log))[0]
 
 
-def _work(words: list[str], folder: str, log: str) -> None:
+def work(words: list[str]) -> None:
+    """In the process."""
     from seqmodels.tune import command_line
 
-    os.chdir(folder)
-    output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-    for stream in (1, 2):
-        os.dup2(output, stream)
     sys.argv = ["seqmodels-tune", *words]
-    os._exit(command_line())
+    leave(command_line())
 
 
 class Bug(pl.Callback):
