@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import Command
+from seqmodels.composing import compose
+from seqmodels.paths import conf_dir
+from tests.conftest import Command, options
 from tests.searching import WORDS, write_search
 
 OTHERS = [word for word in WORDS if word != "+search=quick"]
@@ -22,19 +24,22 @@ ONE = "\n  {}: {{type: categorical, choices: [{}]}}\n"
         ([*WORDS, "study=a/b"], "study=a/b cannot name a folder"),
         ([*WORDS, "sampler=tpi"], "sampler/tpi"),
         ([*WORDS, "sampler.n_startup=3"], "n_startup"),
-        ([*WORDS, "sampler.n_startup_trials=x"], "sampler.n_startup_trials='x' has the wrong type str"),
-        (
-            [*WORDS, "pruner.n_warmup_steps=-1"],
-            "pruner: Number of warmup steps cannot be negative, but got n_warmup_steps=-1",
-        ),
         ([*WORDS, "monitor=test/acc"], "monitor=test/acc would choose by the test data"),
         ([*WORDS, "resume=outputs/x"], "resume=outputs/x is for a run"),
         ([*WORDS, "~callbacks.last"], "~callbacks.last takes a key away"),
+        ([*WORDS, "hydra.run.dir=here"], "hydra.run.dir=here: a search lies in outputs/NAME/study_STUDY"),
         (["-m", *WORDS], "a search runs its trials itself"),
         ([*WORDS, "core=lstm", "module.optimizer.lr=0.1"], "the command itself fixes everything"),
         ([*WORDS, "storage=nowhere"], "storage=nowhere is not a storage; choose journal, sqlite"),
-        ([*WORDS, "storage=mysql://me:secret@host/db"], "storage=mysql://me@host/db needs a package"),
-        ([*WORDS, "storage=sqlite:////no/such/place.db"], "storage=sqlite:////no/such/place.db cannot be reached"),
+        *(
+            pytest.param([*WORDS, word], message, marks=pytest.mark.slow)
+            for word, message in (
+                ("sampler.n_startup_trials=x", "sampler.n_startup_trials='x' has the wrong type str"),
+                ("pruner.n_warmup_steps=-1", "pruner: Number of warmup steps cannot be negative"),
+                ("storage=mysql://me:secret@host/db", "storage=mysql://me@host/db needs a package"),
+                ("storage=sqlite:////no/such/place.db", "storage=sqlite:////no/such/place.db cannot be reached"),
+            )
+        ),
     ],
 )
 def test_a_wrong_word(words: list[str], message: str, tune: Command, capsys: pytest.CaptureFixture[str]) -> None:
@@ -44,6 +49,17 @@ def test_a_wrong_word(words: list[str], message: str, tune: Command, capsys: pyt
     assert "Traceback" not in said.err
     assert "secret" not in said.err + said.out
     assert not list(Path().glob("outputs/*/*/*_*/.hydra"))
+
+
+@pytest.mark.parametrize("name", options("search"))
+def test_every_search_fits_its_experiment(name: str) -> None:
+    from seqmodels.searching.probe import probe
+    from seqmodels.searching.setting import read_search
+
+    words = [f"+experiment={name}", f"+search={name}"]
+    search = read_search(compose(words, root="tune"), words, name)
+    probe(search)
+    assert f"python -m seqmodels.tune {' '.join(words)}" in (conf_dir() / "search" / f"{name}.yaml").read_text()
 
 
 @pytest.mark.parametrize(

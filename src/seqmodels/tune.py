@@ -44,6 +44,11 @@ def command_line() -> int:
 def _main() -> None:
     if begins_sweep(sys.argv[1:]):
         raise ValueError("a search runs its trials itself: leave -m and +sweep away; workers=2 runs two at a time")
+    for word in sys.argv[1:]:
+        if word.startswith(("hydra.run.dir=", "hydra.sweep.dir=")):
+            raise ValueError(
+                f"{word}: a search lies in outputs/NAME/study_STUDY; name=... and study=... choose another"
+            )
     sys.argv[1:] = quoted(sys.argv[1:], "init_from")
     asked.clear()
     _compose()
