@@ -11,11 +11,12 @@ from optuna.trial import FrozenTrial, TrialState
 from seqmodels.command import stoppable
 from seqmodels.paths import short
 from seqmodels.searching.best import best_of, command_for_best, leave_best
+from seqmodels.searching.claims import abandon, unfinished
 from seqmodels.searching.dimension import words_for
 from seqmodels.searching.figures import leave_figures
 from seqmodels.searching.probe import probe
 from seqmodels.searching.setting import Search, read_search
-from seqmodels.searching.study import abandon, open_study, unfinished
+from seqmodels.searching.study import open_study
 from seqmodels.searching.table import leave_table
 from seqmodels.searching.team import work_together
 from seqmodels.searching.worker import log_to, work

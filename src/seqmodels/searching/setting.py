@@ -14,6 +14,7 @@ from seqmodels.composing import compose
 from seqmodels.resuming import quoted
 from seqmodels.saved import parsed
 from seqmodels.searching.dimension import Choice, Dimension
+from seqmodels.searching.flat import differences, plain
 from seqmodels.searching.space import read_space, without_fixed
 
 OWN: dict[str, Any] = {
@@ -162,24 +163,3 @@ def _checked_run(cfg: DictConfig, words: Sequence[str], places: Sequence[str]) -
 
 def _fixed(words: Sequence[str]) -> dict[str, Choice]:
     return {key: value for key, value in parsed(words)}
-
-
-def plain(cfg: DictConfig) -> dict[str, Any]:
-    """The config as one flat table: `module.core.hidden_size: 64`, interpolations as they are."""
-    flat: dict[str, Any] = {}
-
-    def flatten(node: Any, path: str) -> None:
-        if isinstance(node, dict) and node:
-            for key, value in node.items():
-                flatten(value, f"{path}.{key}" if path else str(key))
-        else:
-            flat[path] = node
-
-    flatten(OmegaConf.to_container(cfg), "")
-    return flat
-
-
-def differences(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> list[str]:
-    """The keys whose values differ, or that only one of the two has."""
-    nothing = object()
-    return [key for key in {**theirs, **ours} if ours.get(key, nothing) != theirs.get(key, nothing)]

@@ -21,8 +21,8 @@ from seqmodels.paths import conf_dir
 from seqmodels.results import reason
 from seqmodels.run import resume, train
 from seqmodels.saved import DEVICES, is_run, parsed, results
+from seqmodels.searching.claims import Claim
 from seqmodels.searching.setting import TRIAL, Search
-from seqmodels.searching.study import Claim
 from seqmodels.stopped import Pruned
 
 log = logging.getLogger(__name__)

@@ -11,8 +11,9 @@ from optuna.trial import FrozenTrial, TrialState
 
 from seqmodels.paths import conf_dir
 from seqmodels.searching.best import best_of, leave_best
+from seqmodels.searching.claims import next_trial
 from seqmodels.searching.setting import Search
-from seqmodels.searching.study import next_trial, open_study
+from seqmodels.searching.study import open_study
 from seqmodels.searching.table import leave_table
 from seqmodels.searching.trial import run_trial
 
