@@ -16,7 +16,7 @@ from seqmodels.naming import job_folder
 from seqmodels.searching.dimension import Choice, suggest, words_for
 from seqmodels.searching.setting import Search
 from seqmodels.searching.storage import is_file
-from seqmodels.searching.study import lock_of
+from seqmodels.searching.study import lock_of, locked
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ def next_trial(study: Study, search: Search) -> Claim | None:
     Counting and asking are one, under a lock of the folder. Where machines share a study but no folder, two may ask at
     once; then the numbers decide, which the storage gives out one by one.
     """
-    with lock_of(search, "study"):
+    with locked(search):
         for frozen in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
             lock = _claimed(search, frozen.number) if _is_here(search, frozen) else None
             if lock:

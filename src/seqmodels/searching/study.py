@@ -1,7 +1,7 @@
 """The study of a search: opened, or made, or refused because it searches something else."""
 
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import optuna
@@ -40,7 +40,7 @@ def open_study(search: Search) -> Study:
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     sampler, pruner = sampler_of(search.sampler, search.seed), pruner_of(search.pruner)
     (search.folder / LOCKS).mkdir(parents=True, exist_ok=True)
-    with lock_of(search, "study"):
+    with locked(search):
         storage = open_storage(search.storage, search.folder)
         if search.study not in optuna.get_all_study_names(storage):
             _refuse_orphans(search)
@@ -58,6 +58,26 @@ def _create(search: Search, storage: BaseStorage) -> None:
     with suppress(optuna.exceptions.DuplicatedStudyError):  # another machine was faster
         direction = StudyDirection.MAXIMIZE if search.mode == "max" else StudyDirection.MINIMIZE
         optuna.create_study(storage=storage, study_name=search.study, direction=direction)
+
+
+@contextmanager
+def locked(search: Search) -> Iterator[None]:
+    """One process at a time, of those that share the study's folder.
+
+    Raises:
+        OSError: the folder's file system knows no locks.
+    """
+    lock = lock_of(search, "study")
+    try:
+        lock.acquire()
+    except NotImplementedError:
+        raise OSError(
+            f"the file system of {search.folder} knows no locks, and a search needs them; use another"
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def lock_of(search: Search, name: str) -> FileLock:
