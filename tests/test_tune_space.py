@@ -1,6 +1,7 @@
 """What is searched: read, checked, and turned into words."""
 
 import re
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from optuna.samplers import RandomSampler, TPESampler
 
 from seqmodels.saved import parsed
 from seqmodels.searching.dimension import suggest, text_of, words_for
-from seqmodels.searching.sampler import Seeded
+from seqmodels.searching.sampler import Seeded, sampler_of
 from seqmodels.searching.space import read_space, without_fixed
 from seqmodels.searching.storage import open_storage
 
@@ -128,6 +129,12 @@ def test_a_study_that_goes_on_proposes_what_it_would_have_proposed(make: Callabl
     whole = proposals([9], "whole")
     assert proposals([1, 2, 5, 1], "in parts") == whole
     assert len({str(params) for params in whole}) == 9
+
+
+def test_a_sampler_whose_package_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "cmaes", None)
+    with pytest.raises(ValueError, match="needs the package cmaes: pip install cmaes"):
+        sampler_of({"_target_": "optuna.samplers.CmaEsSampler"}, 1)
 
 
 def test_half_a_line_at_the_end_of_a_journal_is_no_harm() -> None:

@@ -3,6 +3,7 @@
 import inspect
 import zlib
 from collections.abc import Callable, Mapping
+from importlib.util import find_spec
 from typing import Any
 
 from hydra.utils import get_class
@@ -13,6 +14,9 @@ from optuna.samplers import BaseSampler
 from optuna.trial import FrozenTrial, TrialState
 
 from seqmodels.checks import fits
+
+PACKAGES = {"optuna.samplers.CmaEsSampler": "cmaes"}
+"""What Optuna imports only when it is used, and does not bring along."""
 
 
 class Seeded(BaseSampler):
@@ -62,6 +66,9 @@ def sampler_of(config: Mapping[str, Any], seed: int) -> BaseSampler:
     Raises:
         ValueError: an option is wrong, or the sampler needs a package that is not installed.
     """
+    package = PACKAGES.get(config["_target_"])
+    if package and find_spec(package) is None:
+        raise ValueError(f"sampler={config['_target_']} needs the package {package}: pip install {package}")
     return Seeded(lambda number: _made("sampler", config, seed=number), seed)
 
 
@@ -86,8 +93,5 @@ def _made(section: str, config: Mapping[str, Any], **more: Any) -> Any:
             )
     try:
         return kind(**options, **more)
-    except ImportError as error:
-        missing = error.name or str(error).splitlines()[0]
-        raise ValueError(f"{section}={config['_target_']} needs a package that is not installed: {missing}") from error
     except (ValueError, TypeError) as error:
         raise ValueError(f"{section}: {error}") from error
