@@ -37,7 +37,7 @@ def test_arrows_go_one_way(folder: str) -> None:
                 assert name.startswith(ALLOWED[folder]), f"{path.name} imports {name}"
 
 
-@pytest.mark.parametrize("name", ["__init__", "train", "tune", "command", "naming", "paths"])
+@pytest.mark.parametrize("name", ["__init__", "train", "tune", "report", "command", "naming", "paths"])
 def test_the_command_starts_without_heavy_imports(name: str) -> None:
     for module in imported(SOURCE / f"{name}.py", top_level_only=True):
         assert module.split(".")[0] not in HEAVY

@@ -147,7 +147,8 @@ def test_every_end_is_noticed_and_the_others_go_on(capfd: pytest.CaptureFixture[
     assert "the job wants 1 GPU and there are 0" in str(outcomes[4].error)
     assert outcomes[5] == Outcome(value=9)
     shown = capfd.readouterr().err
-    assert "fail: failed: this job\n" in shown
+    assert "fail failed: this job\n" in shown
+    assert "die was killed by SIGKILL\n" in shown
     assert "2 done, 4 failed\n" in shown
     assert "ValueError: this job\nfails" in Path("log").read_text()
 

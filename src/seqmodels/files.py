@@ -7,5 +7,8 @@ from pathlib import Path
 def replace(path: Path, text: str) -> None:
     """Write the file in one step."""
     unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-    unfinished.write_text(text)
-    unfinished.replace(path)
+    try:
+        unfinished.write_text(text, encoding="utf-8")
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)  # of a full disk, for instance

@@ -38,10 +38,10 @@ class Board:
         self._ended += 1
         if error is None:
             self._lasted.append(seconds)
-            self.say(f"{self._names[number]}: done in {_duration(seconds)}")
+            self.say(f"{self._names[number]} done in {_duration(seconds)}")
         else:
             self._failed += 1
-            self.say(f"{self._names[number]}: failed: {error}")
+            self.say(f"{self._names[number]} {error if error.startswith('was ') else f'failed: {error}'}")
         if not self._console.is_terminal:
             self.say(self.line())
 

@@ -1,0 +1,106 @@
+"""What a run was made with, as flat text: `module.core.hidden_size: 64`."""
+
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+from hydra.errors import HydraException
+
+from seqmodels.saved import CONFIG, LIMITS, RESUMED, earlier_words, parsed
+
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # seven times as fast, where PyYAML has it
+MOST = 5000
+"""A config with more values is none of ours; YAML's aliases can make a small file hold billions."""
+
+IGNORED = (
+    *("name", "seed", "monitor", "mode"),  # have columns and tables of their own
+    *("threads", "trust", "resume", "checkpoint", "logger", "hydra"),
+    *(f"datamodule.{key}" for key in ("root", "fallback", "num_workers", "eval_batch_size")),
+    *(f"trainer.{key}" for key in ("accelerator", "devices", "num_nodes", "strategy", "benchmark", "profiler")),
+    *(f"trainer.{key}" for key in ("log_every_n_steps", "num_sanity_val_steps", "detect_anomaly")),
+    *(f"trainer.{key}" for key in ("enable_progress_bar", "enable_model_summary", "use_distributed_sampler")),
+)
+"""What says where a run ran and what it showed, not what it was; so do our own callbacks, which only watch."""
+
+
+def settings_of(folder: Path) -> tuple[dict[str, Any], dict[str, str]]:
+    """The config of a run: its root as it stands, and what makes the experiment, flat.
+
+    A run that was made longer beside `resume=` counts with its new length.
+
+    Raises:
+        OSError, ValueError: it cannot be read; the message says why.
+    """
+    config = load(folder / CONFIG)
+    flat = dict(_leaves(config))
+    if (folder / RESUMED).exists():
+        try:
+            flat |= {key: text(key, value) for key, value in parsed(earlier_words(folder)) if key in LIMITS}
+        except HydraException as error:
+            raise ValueError(f"{RESUMED} cannot be read: {str(error).splitlines()[0]}") from error
+    watching = {
+        key.removesuffix("_target_")
+        for key, value in flat.items()
+        if key.startswith("callbacks.") and key.endswith("._target_") and value.startswith("seqmodels.")
+    }
+    ignored = (*(f"{key}." for key in IGNORED), *watching)
+    return config, {key: value for key, value in flat.items() if not f"{key}.".startswith(ignored)}
+
+
+def load(path: Path) -> dict[str, Any]:
+    """A YAML file that holds a mapping.
+
+    Raises:
+        OSError, ValueError: it cannot be read, or holds something else.
+    """
+    try:
+        content = yaml.load(path.read_text(encoding="utf-8"), LOADER)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise ValueError(f"{path.name} cannot be read: {first_line(error)}") from error
+    if not isinstance(content, dict):
+        raise ValueError(f"{path.name} holds no keys")
+    if _size(content, {}) > MOST:
+        raise ValueError(f"{path.name} holds more than {MOST} values")
+    return content
+
+
+def first_line(error: BaseException) -> str:
+    """What went wrong, without the rest of the story."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+
+
+def text(key: str, value: Any) -> str:
+    """A setting as text, equal where the settings are: 1 and 1.0 are one learning rate.
+
+    They are not one `trainer.limit_train_batches`, where 1 is a batch and 1.0 all of them.
+    """
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    if isinstance(value, float):
+        whole = value.is_integer() and abs(value) < 1e15 and not key.startswith("trainer.")
+        return str(int(value)) if whole else repr(value)
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(text(key, entry) for entry in value)}]"
+    return str(value)
+
+
+def _leaves(node: dict[str, Any], path: str = "") -> Iterator[tuple[str, str]]:
+    """Every value with its dotted key."""
+    for key, value in node.items():
+        here = f"{path}.{key}" if path else str(key)
+        if isinstance(value, dict):
+            yield from _leaves(value, here)
+        else:
+            yield here, text(here, value)
+
+
+def _size(node: Any, known: dict[int, float]) -> float:
+    """The number of values in a tree whose branches may be one another; infinite for one that holds itself."""
+    if not isinstance(node, dict | list):
+        return 1
+    if id(node) not in known:
+        known[id(node)] = math.inf
+        known[id(node)] = sum(_size(child, known) for child in (node.values() if isinstance(node, dict) else node))
+    return known[id(node)]
