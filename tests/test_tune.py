@@ -139,9 +139,11 @@ def test_a_trial_that_is_not_good_enough_is_pruned(tune: Command, capsys: pytest
 
 
 def test_a_word_of_the_command_fixes_what_was_searched(tune: Command) -> None:
-    assert tune(*WORDS, "core=gru", "n_trials=1") == 0
+    assert tune(*WORDS, "core=gru", "n_trials=1", "test=last") == 0
     (trial,) = trials()
     assert set(trial.params) == {"module.optimizer.lr"}
+    assert trial.value == trial.intermediate_values[max(trial.intermediate_values)]  # of the weights it would test
+    assert not any(name.startswith("test/") for name in results(folders()[0])["metrics"])
     assert saved_config(folders()[0]).module.core._target_.endswith("GRU")
     assert [word for word in words_of(folders()[0]) if word in RUN] == RUN
     assert {path.name for path in Path().iterdir()} == {"mine", "outputs"}

@@ -30,13 +30,6 @@ OWN: dict[str, Any] = {
 }
 """The keys that conf/tune.yaml has and conf/train.yaml has not; the rest is the trials' own."""
 
-TRIAL = (
-    "test=false",
-    "trainer.enable_progress_bar=false",
-    "+callbacks.pruning._target_=seqmodels.callbacks.pruning.Pruning",
-)
-"""What every trial is told before the command's own words: test data has no say in a search."""
-
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
@@ -72,11 +65,31 @@ class Search:
     sampler: Mapping[str, Any]
     pruner: Mapping[str, Any]
 
+    def all_words(self, words: Sequence[str] = ()) -> list[str]:
+        """All that a trial is told that has these words of its own. It is not tested: a search must not know how."""
+        return [
+            "trainer.enable_progress_bar=false",
+            "+callbacks.pruning._target_=seqmodels.callbacks.pruning.Pruning",
+            f"+callbacks.pruning.monitor={self.monitor}",
+            *self.words,
+            "test=false",
+            *words,
+        ]
+
     def config(self, words: Sequence[str] = ()) -> DictConfig:
         """The config of a trial with these words of its own, checked."""
-        cfg = compose([*TRIAL, f"+callbacks.pruning.monitor={self.monitor}", *self.words, *words], folders=self.places)
+        cfg = compose(self.all_words(words), folders=self.places)
         check_config(cfg)
         return cfg
+
+    def value_of(self, values: Mapping[int, float]) -> float:
+        """What a trial is worth, by its validations: the best, which best.ckpt holds, or with test=last the last one.
+
+        So it is the value of those weights that a run with the same config would test.
+        """
+        if self.run["test"] == "last":
+            return values[max(values)]
+        return max(values.values()) if self.mode == "max" else min(values.values())
 
 
 def read_search(cfg: DictConfig, words: Sequence[str], name: str | None, places: Sequence[str] = ()) -> Search:

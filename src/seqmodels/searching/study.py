@@ -20,7 +20,6 @@ FREE = (
     *(f"trainer.{key}" for key in DEVICES),
     "trainer.enable_progress_bar",
     "threads",
-    "test",
     "trust",
     "datamodule.num_workers",
     "datamodule.root",

@@ -1,7 +1,4 @@
-"""One trial: trained or gone on with, its validations told to the study, and how it ended.
-
-Its value is the best that `monitor` had, the one that checkpoints/best.ckpt holds.
-"""
+"""One trial: trained or gone on with, its validations told to the study, and how it ended."""
 
 import gc
 import logging
@@ -22,7 +19,7 @@ from seqmodels.results import reason
 from seqmodels.run import resume, train
 from seqmodels.saved import DEVICES, is_run, parsed, results
 from seqmodels.searching.claims import Claim
-from seqmodels.searching.setting import TRIAL, Search
+from seqmodels.searching.setting import Search
 from seqmodels.stopped import Pruned
 
 log = logging.getLogger(__name__)
@@ -75,8 +72,7 @@ def run_trial(study: Study, search: Search, claim: Claim) -> None:
         state, error = TrialState.FAIL, f"monitor={search.monitor} was never measured"
     if error is not None:
         claim.trial.set_user_attr("error", error)
-    best = max if search.mode == "max" else min
-    study.tell(claim.trial, best(judge.values.values()) if state == TrialState.COMPLETE else None, state)
+    study.tell(claim.trial, search.value_of(judge.values) if state == TrialState.COMPLETE else None, state)
     claim.lock.release()
     _free_memory()
 
@@ -89,7 +85,7 @@ def _train(search: Search, claim: Claim) -> TrialState:
         if is_run(claim.folder):
             resume(claim.folder, _beside(search.words), _trusted(search.words))
         else:
-            train(search.config(claim.words), claim.folder, [*TRIAL, *search.words, *claim.words])
+            train(search.config(claim.words), claim.folder, search.all_words(claim.words))
     except Pruned:
         return TrialState.PRUNED
     except Exception:
