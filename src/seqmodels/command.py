@@ -27,7 +27,7 @@ def run_command(command: Callable[[], Any]) -> int:
     """Run a command and return its exit code.
 
     0 done; 1 a mistake in the input; 128 + the signal's number when stopped by one: 130 Ctrl-C, 143 SIGTERM,
-    138 SIGUSR1 (on Linux).
+    138 SIGUSR1, 140 SIGUSR2 (on Linux).
     """
     global _traceback_wanted
     _traceback_wanted = os.environ.get(FULL_ERROR) == "1"

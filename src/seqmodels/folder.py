@@ -1,7 +1,7 @@
 """A run's folder: made once, never shared, never overwritten."""
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -77,3 +77,12 @@ def locked(folder: Path) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+def remembered(folder: Path, name: str, begin: Callable[[], str]) -> str:
+    """What `.hydra/NAME` holds, the id of the run somewhere else; where there is none yet, what `begin` returns."""
+    path = folder / ".hydra" / name
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        replace(path, begin())
+    return path.read_text().strip()

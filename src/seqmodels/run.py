@@ -43,6 +43,7 @@ from seqmodels.saved import (
     words_of,
 )
 from seqmodels.stopped import Pruned, Stopped
+from seqmodels.submitted import cluster_environment
 from seqmodels.threads import set_threads
 from seqmodels.trusted import check_targets
 
@@ -158,10 +159,10 @@ def _attempt(
         status = "interrupted"
         raise Stopped(stop.signum if isinstance(stop, Stopped) else signal.SIGINT, str(folder)) from None
     except SystemExit as leaving:
+        status = "interrupted"
         if not isinstance(leaving.__context__, KeyboardInterrupt):
-            raise
-        status = "interrupted"  # Lightning turns Ctrl-C into an exit of its own
-        raise Stopped(signal.SIGINT, str(folder)) from None
+            raise  # submitit queues the job again by it
+        raise Stopped(signal.SIGINT, str(folder)) from None  # Lightning turns Ctrl-C into an exit of its own
     except MisconfigurationException as misconfiguration:
         error = reason(misconfiguration)
         raise ValueError(str(misconfiguration)) from misconfiguration
@@ -235,12 +236,13 @@ def _trainer(cfg: DictConfig, folder: Path, datamodule: Any) -> pl.Trainer:
     callbacks = [instantiate(callback) for callback in (cfg.callbacks or {}).values() if callback]
     if not cfg.trainer.enable_progress_bar:
         callbacks = [callback for callback in callbacks if not isinstance(callback, ProgressBar)]
+    checkpoint_io = AtomicCheckpointIO(OmegaConf.to_container(cfg, resolve=True))  # type: ignore[arg-type]
     trainer: pl.Trainer = instantiate(
         cfg.trainer,
         default_root_dir=str(folder),
         callbacks=callbacks,
         logger=[instantiate(logger, folder=str(folder)) for logger in (cfg.logger or {}).values() if logger],
-        plugins=[AtomicCheckpointIO(OmegaConf.to_container(cfg, resolve=True))],  # type: ignore[arg-type]
+        plugins=[plugin for plugin in (checkpoint_io, cluster_environment()) if plugin],
         **intervals(cfg.trainer, datamodule),
     )
     adopt(trainer)
@@ -279,6 +281,7 @@ def _begin(cfg: DictConfig, parts: Parts, checkpoint: Saved | None) -> str | Non
     for logger in parts.trainer.loggers:
         if isinstance(logger, Rewindable):
             logger.rewind(step)
+        logger.log_hyperparams(hyperparameters(cfg, parts.datamodule))
     if checkpoint:
         return f"step {step} ({checkpoint.path.name})"
     if cfg.get("init_from"):

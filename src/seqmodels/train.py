@@ -32,8 +32,9 @@ def _job(cfg: DictConfig) -> float | None:
     folder, words = Path(this.runtime.output_dir), list(this.overrides.task)
     from seqmodels.folder import save_hydra  # here, so that --help and a typo do not wait for torch
     from seqmodels.run import train
+    from seqmodels.submitted import submitted
 
-    with job():
+    with job(), submitted():
         if this.mode == RunMode.MULTIRUN:
             return _job_of_sweep(cfg, folder, words)
         save_hydra(folder, this)
@@ -80,10 +81,11 @@ def _main() -> None:
         return
     try:
         _job()
-    except Stopped as stopped:
+    except KeyboardInterrupt as stop:
+        stopped = stop if isinstance(stop, Stopped) else Stopped()
         if Sweep.folder:
             stopped.folder = str(Sweep.folder)
-        raise
+        raise stopped from None
     except Exception as error:
         report = failures(Sweep.folder) if Sweep.folder else None
         if report is None:

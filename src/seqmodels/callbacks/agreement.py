@@ -17,18 +17,18 @@ class Agreement:
         self._next = 0
         self._asked = (0, 0.0)
 
-    def reached(self, trainer: pl.Trainer, wish: bool) -> bool:
-        """Whether any rank wishes so; to be called by all ranks after every training batch."""
+    def reached(self, trainer: pl.Trainer, wish: int) -> int:
+        """The greatest wish of any rank, 0 for none; to be called by all ranks after every training batch."""
         if trainer.world_size == 1:
             return wish
         step, now = trainer.fit_loop.total_batch_idx, time.monotonic()
         if step < self._next:
-            return False
+            return 0
         last_step, last_time = self._asked
         pace = (step - last_step) / max(now - last_time, 1e-3)
         votes = torch.tensor([float(wish), pace], device=trainer.strategy.root_device)
         torch.distributed.all_reduce(votes, op=torch.distributed.ReduceOp.MAX)
-        any_wish, steps_a_second = votes.tolist()
+        greatest, steps_a_second = votes.tolist()
         self._next = step + max(1, min(1000, int(steps_a_second)))
         self._asked = (step, now)
-        return bool(any_wish)
+        return int(greatest)

@@ -127,7 +127,7 @@ class LastCheckpoint(Checkpoint):
         step = trainer.global_step
         if self.every_n_minutes is not None:
             minutes = (time.monotonic() - self._saved_time) / 60
-            self._due |= self._agreement.reached(trainer, minutes >= self.every_n_minutes)
+            self._due |= self._agreement.reached(trainer, minutes >= self.every_n_minutes) > 0
         if step == self._saved_step or trainer.fit_loop._should_accumulate():
             return
         self._due |= self.every_n_steps is not None and step % self.every_n_steps == 0

@@ -1,6 +1,6 @@
-"""A signal ends a run between two steps, not inside one: Ctrl-C, SIGTERM, SIGUSR1.
+"""A signal ends a run between two steps, not inside one: Ctrl-C, SIGTERM, SIGUSR1, SIGUSR2.
 
-SIGTERM and SIGUSR1 are how schedulers say that the machine is wanted back (Slurm: --signal=USR1@60).
+All but Ctrl-C are how schedulers say that the machine is wanted back (Slurm: --signal=USR1@60; submitit: SIGUSR2).
 """
 
 import signal
@@ -13,7 +13,8 @@ from lightning.pytorch.callbacks import Checkpoint
 
 from seqmodels.callbacks.agreement import Agreement
 
-SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGUSR1") if hasattr(signal, name)]
+SIGNALS = [getattr(signal, name) for name in ("SIGUSR1", "SIGTERM", "SIGUSR2", "SIGINT") if hasattr(signal, name)]
+"""Of two, in one rank or in several, the later one here counts: a job that is to be queued again is, SIGTERM or not."""
 
 
 class Interrupted(BaseException):
@@ -65,8 +66,9 @@ class StopOnSignal(Checkpoint):
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        if self._agreement.reached(trainer, self._asked is not None):
-            self._stop = self._asked or signal.SIGTERM  # another rank was asked
+        weight = self._agreement.reached(trainer, SIGNALS.index(self._asked) + 1 if self._asked else 0)
+        if weight:
+            self._stop = SIGNALS[weight - 1]
         if self._stop and not trainer.fit_loop._should_accumulate() and not _last_step(trainer):
             raise Interrupted(self._stop, after_step=True)
 
@@ -94,7 +96,7 @@ class StopOnSignal(Checkpoint):
     def _ask(self, signum: int, frame: FrameType | None) -> None:
         if signum == signal.SIGINT and self._asked == signal.SIGINT:
             raise KeyboardInterrupt
-        self._asked = signum
+        self._asked = max(self._asked or SIGNALS[0], signum, key=SIGNALS.index)
 
 
 def _last_step(trainer: pl.Trainer) -> bool:
