@@ -13,6 +13,8 @@ from omegaconf import DictConfig
 
 from seqmodels.paths import conf_dir
 
+Command = Callable[..., int]
+
 
 @pytest.fixture(scope="session")
 def mnist_root() -> Path:
@@ -51,6 +53,22 @@ def command(monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
         monkeypatch.setattr(sys, "argv", ["seqmodels-train", *words])
         monkeypatch.delenv("HYDRA_FULL_ERROR", raising=False)
         return train.command_line()
+
+    return run
+
+
+@pytest.fixture
+def tune(monkeypatch: pytest.MonkeyPatch) -> Command:
+    """`tune("+experiment=sine_rnn", ...)`: what `python -m seqmodels.tune` does, and its exit code."""
+    from seqmodels import tune
+    from tests.searching import write_search
+
+    write_search()
+
+    def run(*words: str) -> int:
+        monkeypatch.setattr(sys, "argv", ["seqmodels-tune", *words])
+        monkeypatch.delenv("HYDRA_FULL_ERROR", raising=False)
+        return tune.command_line()
 
     return run
 

@@ -10,7 +10,7 @@ ALLOWED = {
     "cores": ("seqmodels.cores",),
     "datamodules": ("seqmodels.datamodules",),
     "modules": ("seqmodels.modules", "seqmodels.cores.base", "seqmodels.cores.learned", "seqmodels.datamodules.stream"),
-    "callbacks": ("seqmodels.callbacks",),
+    "callbacks": ("seqmodels.callbacks", "seqmodels.stopped"),
 }
 HEAVY = ("torch", "torchvision", "torchmetrics", "lightning", "matplotlib", "sklearn", "numpy")
 
@@ -37,7 +37,7 @@ def test_arrows_go_one_way(folder: str) -> None:
                 assert name.startswith(ALLOWED[folder]), f"{path.name} imports {name}"
 
 
-@pytest.mark.parametrize("name", ["__init__", "train", "report", "command", "naming", "paths"])
+@pytest.mark.parametrize("name", ["__init__", "train", "tune", "report", "command", "naming", "paths"])
 def test_the_command_starts_without_heavy_imports(name: str) -> None:
     for module in imported(SOURCE / f"{name}.py", top_level_only=True):
         assert module.split(".")[0] not in HEAVY

@@ -46,16 +46,21 @@ def check_config(cfg: DictConfig) -> None:
             raise ValueError(f"{key} is not a key of a run; its keys are {', '.join(sorted(ROOT_KEYS))}")
         if not fits(value, ROOT_KEYS[key]):
             raise ValueError(f"{key}={value!r} {_complaint(key, value, ROOT_KEYS[key])}")
-    _check_node(root, "")
+    check_node(root, "")
 
 
-def _check_node(node: Any, path: str) -> None:
+def check_node(node: Any, path: str) -> None:
+    """Check whatever has a `_target_` in a part of a config, plain values, that stands at `path`.
+
+    Raises:
+        ValueError: as `check_config`.
+    """
     if not isinstance(node, dict):
         return
     if "_target_" in node:
         _check_arguments(node, path)
     for key, value in node.items():
-        _check_node(value, f"{path}.{key}" if path else str(key))
+        check_node(value, f"{path}.{key}" if path else str(key))
 
 
 def _check_arguments(node: dict[str, Any], path: str) -> None:

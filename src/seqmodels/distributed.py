@@ -28,6 +28,7 @@ from torch.distributed.distributed_c10d import _abort_process_group
 from seqmodels.callbacks.interrupt import Interrupted
 from seqmodels.checkpoints import Saved
 from seqmodels.rank import hand_over
+from seqmodels.stopped import Pruned
 
 PARENT = "SEQMODELS_PARENT"
 ENVIRONMENT = ("MASTER_ADDR", "MASTER_PORT", "NODE_RANK", "LOCAL_RANK", "WORLD_SIZE", "OMP_NUM_THREADS", PARENT)
@@ -199,7 +200,7 @@ def together(trainer: pl.Trainer, cfg: DictConfig, folder: Path, checkpoint: Sav
     launcher.task = hand_over(cfg, folder, checkpoint.path if checkpoint else None)
     try:
         yield
-    except Interrupted:  # in all processes at the same step; they still add up their metrics
+    except (Interrupted, Pruned):  # in all processes at the same step; they still add up their metrics
         raise
     except BaseException as error:
         lost = launcher.blame(error)

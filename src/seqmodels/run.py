@@ -42,7 +42,7 @@ from seqmodels.saved import (
     words_beside,
     words_of,
 )
-from seqmodels.stopped import Stopped
+from seqmodels.stopped import Pruned, Stopped
 from seqmodels.submitted import cluster_environment
 from seqmodels.threads import set_threads
 from seqmodels.trusted import check_targets
@@ -86,6 +86,7 @@ def train(cfg: DictConfig, folder: str | Path | None = None, overrides: Sequence
     Raises:
         ValueError, OSError: the input does not allow the run; the message says what to change.
         Stopped: a signal, Ctrl-C for instance; the last step is saved.
+        Pruned: the search that the run is a trial of has seen enough.
     """
     if cfg.get("resume"):
         raise ValueError(f"resume={cfg.resume} is for the command; from Python call seqmodels.run.resume(folder)")
@@ -148,6 +149,9 @@ def _attempt(
         with together(parts.trainer, cfg, folder, checkpoint):
             _fit_and_test(cfg, folder, parts, metrics, checkpoint)
         status = "completed"
+    except Pruned:
+        status = "pruned"
+        raise
     except Interrupted as interrupted:
         status = "interrupted"
         raise Stopped(interrupted.signum, str(folder)) from None

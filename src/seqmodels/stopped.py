@@ -1,4 +1,4 @@
-"""A run that was asked to stop: Ctrl-C, or a scheduler that wants its machine back."""
+"""A run that was asked to stop: Ctrl-C, a scheduler that wants its machine back, a search that has seen enough."""
 
 import signal
 
@@ -14,3 +14,7 @@ class Stopped(KeyboardInterrupt):
     def __init__(self, signum: int = signal.SIGINT, folder: str | None = None) -> None:
         super().__init__(signum, folder)
         self.signum, self.folder = signum, folder
+
+
+class Pruned(Exception):
+    """Raised by `train` when a search ended the run early, in all its processes after the same validation."""

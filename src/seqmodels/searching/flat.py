@@ -1,0 +1,27 @@
+"""A config as one flat table, and where two of them differ."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+
+def plain(cfg: DictConfig) -> dict[str, Any]:
+    """The config as one flat table: `module.core.hidden_size: 64`, interpolations as they are."""
+    flat: dict[str, Any] = {}
+
+    def flatten(node: Any, path: str) -> None:
+        if isinstance(node, dict) and node:
+            for key, value in node.items():
+                flatten(value, f"{path}.{key}" if path else str(key))
+        else:
+            flat[path] = node
+
+    flatten(OmegaConf.to_container(cfg), "")
+    return flat
+
+
+def differences(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> list[str]:
+    """The keys whose values differ, or that only one of the two has."""
+    nothing = object()
+    return [key for key in {**theirs, **ours} if ours.get(key, nothing) != theirs.get(key, nothing)]

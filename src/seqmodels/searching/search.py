@@ -1,0 +1,101 @@
+"""A search from its first trial to its figures: `search(compose([...], root="tune"), [...])`."""
+
+import logging
+import time
+from collections.abc import Sequence
+
+from omegaconf import DictConfig
+from optuna.study import Study
+from optuna.trial import FrozenTrial, TrialState
+
+from seqmodels.command import stoppable
+from seqmodels.paths import short
+from seqmodels.searching.best import best_of, command_for_best, leave_best
+from seqmodels.searching.claims import abandon, unfinished
+from seqmodels.searching.dimension import words_for
+from seqmodels.searching.figures import leave_figures
+from seqmodels.searching.probe import probe
+from seqmodels.searching.setting import Search, read_search
+from seqmodels.searching.study import open_study
+from seqmodels.searching.table import leave_table
+from seqmodels.searching.team import work_together
+from seqmodels.searching.worker import log_to, work
+from seqmodels.stopped import Stopped
+
+log = logging.getLogger(__name__)
+
+
+def search(cfg: DictConfig, words: Sequence[str], name: str | None = None, places: Sequence[str] = ()) -> FrozenTrial:
+    """Run trials until the study has `n_trials` of them, and leave what they taught in the study's folder.
+
+    Args:
+        cfg: of conf/tune.yaml, composed of `words`.
+        words: for the record, and for the trials.
+        name: of the search, as in +search=NAME; the study's name unless `cfg.study` is one.
+        places: further folders of YAMLs.
+
+    Returns:
+        The best trial.
+
+    Raises:
+        ValueError, OSError: the input does not allow the search, or no trial completed.
+        Stopped: a signal; the same command goes on.
+    """
+    this = read_search(cfg, words, name, places)
+    probe(this)
+    study = open_study(this)
+    log_to(this.folder)
+    abandon(study, this)
+    greeting(study, this)
+    until = time.time() + this.timeout if this.timeout else None
+    try:
+        with stoppable():
+            work(this, until, study) if this.workers == 1 else work_together(this, until)
+    except Stopped as stopped:
+        log.info("the same command goes on with the study")
+        raise Stopped(stopped.signum) from None
+    trials = study.get_trials(deepcopy=False)
+    leave_table(trials, this)
+    leave_best(study, this)
+    leave_figures(study, this)
+    return farewell(study, this)
+
+
+def greeting(study: Study, this: Search) -> None:
+    """What is searched, and how much of it is done."""
+    trials = study.get_trials(deepcopy=False)
+    done = sum(trial.state.is_finished() for trial in trials)
+    left = len(unfinished(study))
+    log.info("study %s", this.study)
+    for dimension in this.space:
+        log.info("  %s", dimension.summary())
+    log.info("  trials  %d%s", this.n_trials, f", {done} of them done, {left} unfinished" if trials else "")
+    log.info("  folder  %s", short(this.folder))
+
+
+def farewell(study: Study, this: Search) -> FrozenTrial:
+    """The best, and where it lies.
+
+    Raises:
+        ValueError: no trial completed.
+    """
+    trials = study.get_trials(deepcopy=False)
+    counts = {state: [trial for trial in trials if trial.state == state] for state in TrialState}
+    failed, best = counts[TrialState.FAIL], best_of(study, this.mode)
+    for trial in counts[TrialState.RUNNING]:
+        log.info(
+            "trial %d is unfinished on %s: the same command goes on with it there; abandon=[%d] records it as failed",
+            *(trial.number, trial.user_attrs.get("host", "another machine"), trial.number),
+        )
+    if best is None:
+        reasons = failed[0].user_attrs.get("error") if failed else "none has ended yet"
+        raise ValueError(f"no trial of {len(trials)} completed; the first: {reasons} ({short(this.folder)}/trials.csv)")
+    log.info(
+        "%d trials: %d completed, %d pruned, %d failed",
+        *(len(trials), len(counts[TrialState.COMPLETE]), len(counts[TrialState.PRUNED]), len(failed)),
+    )
+    log.info("best    trial %d, %s %.6g", best.number, this.monitor, best.value)
+    log.info("        %s", " ".join(words_for(this.space, best.params)))
+    log.info("        %s", command_for_best(this))
+    log.info("folder  %s", short(this.folder))
+    return best

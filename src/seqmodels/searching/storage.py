@@ -1,0 +1,92 @@
+"""Where a study is kept: a journal or an SQLite file in its folder, or any place that Optuna has a URL for.
+
+The journal is the default. It is text, one line an event, and only ever grows, so a killed process leaves it whole up
+to its last line; it needs no server, and no locks inside the file, which SQLite does not get from every network disk.
+Optuna's own lock for it is a link that a killed process leaves behind for 30 seconds; ours is one of the operating
+system's, which ends with the process.
+"""
+
+import os
+from pathlib import Path
+
+import optuna
+from filelock import FileLock
+from optuna.storages import BaseStorage, JournalStorage, RDBStorage
+from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
+
+JOURNAL = "journal.log"
+SQLITE = "study.db"
+
+
+class JournalLock(JournalFileOpenLock):
+    """One process at a time writes; what another one was killed at writing is taken off first."""
+
+    def __init__(self, journal: Path) -> None:
+        self.journal = journal
+        self.lock = FileLock(journal.with_name(f".{journal.name}.lock"))
+
+    def acquire(self) -> bool:
+        self.lock.acquire(poll_interval=0.005)
+        take_off_half_a_line(self.journal)
+        return True
+
+    def release(self) -> None:
+        self.lock.release()
+
+
+def take_off_half_a_line(journal: Path) -> None:
+    """A line without its end was never acknowledged to anyone, and nobody could read what is written behind it."""
+    with journal.open("rb+") as file:
+        end = file.seek(0, os.SEEK_END)
+        if end == 0:
+            return
+        file.seek(end - 1)
+        if file.read(1) == b"\n":
+            return
+        file.seek(0)
+        file.truncate(file.read().rfind(b"\n") + 1)
+
+
+def is_file(storage: str) -> bool:
+    """Whether the study is kept in its own folder."""
+    return storage in ("journal", "sqlite")
+
+
+def open_storage(storage: str, folder: Path) -> BaseStorage:
+    """
+    Args:
+        storage: journal, sqlite, or a URL.
+        folder: of the study.
+
+    Raises:
+        ValueError: this is no storage, or its driver is not installed.
+        OSError: it cannot be reached.
+    """
+    if storage == "journal":
+        journal = folder / JOURNAL
+        return JournalStorage(JournalFileBackend(str(journal), lock_obj=JournalLock(journal)))
+    url = f"sqlite:///{folder / SQLITE}" if storage == "sqlite" else storage
+    try:
+        if url.startswith("sqlite:"):  # others may write at the same moment: wait for them
+            return RDBStorage(url, engine_kwargs={"connect_args": {"timeout": 60}})
+        return optuna.storages.get_storage(url)
+    except (ArgumentError, NoSuchModuleError) as error:
+        raise ValueError(
+            f"storage={_without_password(storage)} is not a storage; choose journal, sqlite, or a URL such as "
+            f"sqlite:///PATH or postgresql://USER@HOST/DATABASE"
+        ) from error
+    except ImportError as error:
+        raise ValueError(
+            f"storage={_without_password(storage)} needs a package that is not installed: {error}"
+        ) from error
+    except SQLAlchemyError as error:
+        raise OSError(
+            f"storage={_without_password(storage)} cannot be reached: {str(error).splitlines()[0]}"
+        ) from error
+
+
+def _without_password(url: str) -> str:
+    scheme, mark, rest = url.partition("://")
+    user, at, place = rest.rpartition("@")
+    return f"{scheme}{mark}{user.partition(':')[0]}{at}{place}"

@@ -1,0 +1,120 @@
+"""The study of a search: opened, or made, or refused because it searches something else."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from typing import Any
+
+import optuna
+from filelock import FileLock
+from optuna.storages import BaseStorage
+from optuna.study import Study, StudyDirection
+
+from seqmodels.saved import DEVICES, is_run
+from seqmodels.searching.flat import differences
+from seqmodels.searching.sampler import pruner_of, sampler_of
+from seqmodels.searching.setting import Search
+from seqmodels.searching.storage import open_storage
+
+LOCKS = ".locks"
+FREE = (
+    *(f"trainer.{key}" for key in DEVICES),
+    "trainer.enable_progress_bar",
+    "threads",
+    "trust",
+    "datamodule.num_workers",
+    "datamodule.root",
+    "checkpoint.",
+    "logger.",
+)
+"""What may differ from one start of a search to the next."""
+
+
+def open_study(search: Search) -> Study:
+    """The study, made if there is none.
+
+    Raises:
+        ValueError: there is one of this name that searches something else.
+        FileExistsError: the folder holds trials of a study that is kept elsewhere.
+    """
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    sampler, pruner = sampler_of(search.sampler, search.seed), pruner_of(search.pruner)
+    (search.folder / LOCKS).mkdir(parents=True, exist_ok=True)
+    with locked(search):
+        storage = open_storage(search.storage, search.folder)
+        if search.study not in optuna.get_all_study_names(storage):
+            _refuse_orphans(search)
+            _create(search, storage)
+        study = optuna.load_study(study_name=search.study, storage=storage, sampler=sampler, pruner=pruner)
+        known = study.user_attrs.get("search")
+        if known is None:
+            study.set_user_attr("search", _identity(search))
+        else:
+            _refuse_another(search, known)
+    return study
+
+
+def _create(search: Search, storage: BaseStorage) -> None:
+    with suppress(optuna.exceptions.DuplicatedStudyError):  # another machine was faster
+        direction = StudyDirection.MAXIMIZE if search.mode == "max" else StudyDirection.MINIMIZE
+        optuna.create_study(storage=storage, study_name=search.study, direction=direction)
+
+
+@contextmanager
+def locked(search: Search) -> Iterator[None]:
+    """One process at a time, of those that share the study's folder.
+
+    Raises:
+        OSError: the folder's file system knows no locks.
+    """
+    lock = lock_of(search, "study")
+    try:
+        lock.acquire()
+    except NotImplementedError:
+        raise OSError(
+            f"the file system of {search.folder} knows no locks, and a search needs them; use another"
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def lock_of(search: Search, name: str) -> FileLock:
+    """Of the whole study, or of one of its trials by number."""
+    return FileLock(search.folder / LOCKS / name)
+
+
+def _identity(search: Search) -> dict[str, Any]:
+    """What all starts of a search have in common."""
+    return {
+        "config": {key: value for key, value in search.run.items() if not key.startswith(FREE)},
+        "space": {dimension.key: repr(dimension) for dimension in search.space},
+    }
+
+
+def _refuse_another(search: Search, known: Mapping[str, Any]) -> None:
+    ours = _identity(search)
+    for part, prefix in (("config", ""), ("space", "space.")):
+        keys = differences(ours[part], known[part])
+        if keys:
+            told = [
+                f"{prefix}{key} is {_told(ours[part], key)} here and {_told(known[part], key)} there" for key in keys
+            ]
+            more = f" and {len(told) - 3} more" if len(told) > 3 else ""
+            raise ValueError(
+                f"study {search.study} searches something else: {'; '.join(told[:3])}{more}. Give the words that it "
+                f"began with to go on with it, or study=ANOTHER to begin another one"
+            )
+
+
+def _told(values: Mapping[str, Any], key: str) -> str:
+    return str(values[key]) if key in values else "absent"
+
+
+def _refuse_orphans(search: Search) -> None:
+    trials = sorted(place.name for place in search.folder.iterdir() if place.is_dir() and is_run(place))
+    if trials:
+        raise FileExistsError(
+            f"{search.folder} holds trials ({trials[0]}, ...) but storage={search.storage} knows no study of "
+            f"that name; give the storage that it was made with, or study=ANOTHER"
+        )

@@ -1,0 +1,139 @@
+"""One trial: trained or gone on with, its validations told to the study, and how it ended."""
+
+import gc
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from omegaconf import OmegaConf
+from optuna.study import Study
+from optuna.trial import Trial, TrialState
+
+from seqmodels.callbacks.pruning import judged_by
+from seqmodels.paths import conf_dir
+from seqmodels.results import reason
+from seqmodels.run import resume, train
+from seqmodels.saved import DEVICES, is_run, parsed, results
+from seqmodels.searching.claims import Claim
+from seqmodels.searching.setting import Search
+from seqmodels.stopped import Pruned
+
+log = logging.getLogger(__name__)
+STEPS = "steps"
+
+
+@dataclass
+class Judge:
+    """Tells the study each new value of `monitor`, and asks its pruner.
+
+    The pruner compares trials after equally many validations, not steps: batches of another size make other steps. A
+    trial that goes on repeats the validations after its last checkpoint; their values are the same and told once.
+    """
+
+    study: Study
+    trial: Trial
+    values: dict[int, float] = field(default_factory=dict)
+    steps: list[int] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        (frozen,) = (t for t in self.study.get_trials(deepcopy=False) if t.number == self.trial.number)
+        self.values = dict(frozen.intermediate_values)
+        self.steps = list(frozen.user_attrs.get(STEPS, []))
+
+    def __call__(self, step: int, value: float) -> bool:
+        if step not in self.steps:
+            self.steps.append(step)
+            self.trial.set_user_attr(STEPS, self.steps)
+        number = self.steps.index(step)
+        if number not in self.values:
+            self.values[number] = value
+            self.trial.report(value, number)
+        return self.trial.should_prune()
+
+
+def run_trial(study: Study, search: Search, claim: Claim) -> None:
+    """Run the trial to its end and record it; whatever goes wrong in it is recorded too.
+
+    Raises:
+        Stopped: a signal; the trial stays unfinished, to go on with.
+    """
+    judge = Judge(study, claim.trial)
+    error: str | None = None
+    try:
+        with logged_in(claim.folder), judged_by(judge):
+            state = _train(search, claim)
+    except Exception as failure:
+        state, error = TrialState.FAIL, reason(failure)
+    if state == TrialState.COMPLETE and not judge.values:
+        state, error = TrialState.FAIL, f"monitor={search.monitor} was never measured"
+    if error is not None:
+        claim.trial.set_user_attr("error", error)
+    study.tell(claim.trial, search.value_of(judge.values) if state == TrialState.COMPLETE else None, state)
+    claim.lock.release()
+    _free_memory()
+
+
+def _train(search: Search, claim: Claim) -> TrialState:
+    ended = results(claim.folder)
+    if ended.get("status") in ("completed", "pruned", "failed"):  # but the process was gone before it told the study
+        return _state_of(ended)
+    try:
+        if is_run(claim.folder):
+            resume(claim.folder, _beside(search.words), _trusted(search.words))
+        else:
+            train(search.config(claim.words), claim.folder, search.all_words(claim.words))
+    except Pruned:
+        return TrialState.PRUNED
+    except Exception:
+        log.exception("trial %s failed", claim.trial.number)  # for train.log; the study gets the first line
+        raise
+    return TrialState.COMPLETE
+
+
+def _state_of(ended: dict[str, Any]) -> TrialState:
+    if ended["status"] == "failed":
+        raise ValueError(ended.get("error") or "failed, see train.log")
+    return TrialState.PRUNED if ended["status"] == "pruned" else TrialState.COMPLETE
+
+
+def _beside(words: Sequence[str]) -> list[str]:
+    """Of the command's words those that say where a trial goes on, not what it is."""
+    keys = ("trainer", "logger", "threads", "datamodule.num_workers", "datamodule.root")
+    devices = tuple(f"trainer.{name}" for name in DEVICES)
+    starts = ("checkpoint.", "logger.")
+    pairs = zip(words, parsed(words), strict=True)
+    return [word for word, (key, _) in pairs if key in (*keys, *devices) or key.startswith(starts)]
+
+
+def _trusted(words: Sequence[str]) -> list[str]:
+    named = [value for key, value in parsed(words) if key == "trust"]
+    return [name for names in named for name in ([names] if isinstance(names, str) else names)]
+
+
+@contextmanager
+def logged_in(folder: Path) -> Iterator[None]:
+    """What a run says goes to its own train.log, not to the console, where each trial has one line."""
+    layout = OmegaConf.load(conf_dir() / "hydra" / "job_logging" / "seqmodels.yaml").formatters.dated.format
+    root = logging.getLogger()
+    before, level = root.handlers[:], root.level
+    file = logging.FileHandler(folder / "train.log")
+    file.setFormatter(logging.Formatter(layout))
+    root.handlers[:] = [file]
+    root.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        root.handlers[:] = before
+        root.setLevel(level)
+        file.close()
+
+
+def _free_memory() -> None:
+    """What a run still holds of the GPU must not be missing to the next one."""
+    if torch.cuda.is_available():
+        gc.collect()
+        torch.cuda.empty_cache()

@@ -1,0 +1,63 @@
+"""Search for better hyperparameters, with Optuna:
+
+python -m seqmodels.tune +experiment=mnist_lstm +search=mnist_lstm
+"""
+
+import sys
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig
+
+from seqmodels.command import job, leave, run_command
+from seqmodels.naming import register_resolvers
+from seqmodels.paths import conf_dir
+from seqmodels.resuming import quoted
+from seqmodels.sweeps import begins_sweep
+
+register_resolvers()
+
+
+@hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="tune")
+def _compose(cfg: DictConfig) -> None:
+    """Hydra's part: it ends before the first trial begins, since each trial composes a config of its own."""
+    this = HydraConfig.get()
+    own = ("hydra", "main", "schema")
+    places = [source.path for source in this.runtime.config_sources if source.provider not in own and source.path]
+    asked.append((cfg, list(this.overrides.task), this.runtime.choices.get("search"), places))
+
+
+asked: list[tuple[DictConfig, list[str], str | None, list[str]]] = []
+"""What the command said; nothing when it only wanted to be shown something."""
+
+
+def main() -> None:
+    """The command `seqmodels-tune`, the same as `python -m seqmodels.tune`."""
+    leave(command_line())
+
+
+def command_line() -> int:
+    """What the words in sys.argv ask for; returns the exit code."""
+    return run_command(_main)
+
+
+def _main() -> None:
+    if begins_sweep(sys.argv[1:]):
+        raise ValueError("a search runs its trials itself: leave -m and +sweep away; workers=2 runs two at a time")
+    for word in sys.argv[1:]:
+        if word.startswith(("hydra.run.dir=", "hydra.sweep.dir=")):
+            raise ValueError(
+                f"{word}: a search lies in outputs/NAME/study_STUDY; name=... and study=... choose another"
+            )
+    sys.argv[1:] = quoted(sys.argv[1:], "init_from")
+    asked.clear()
+    _compose()
+    if asked:
+        from seqmodels.searching.search import search  # here, so that --help and a typo do not wait for torch
+
+        with job():
+            search(*asked.pop())
+
+
+if __name__ == "__main__":
+    main()
