@@ -70,6 +70,7 @@ def stoppable() -> Iterator[None]:
 
 def leave(code: int) -> NoReturn:
     """Leave the process without taking the interpreter apart, which costs 1.5 s once torch is loaded."""
+    threading._shutdown()  # type: ignore[attr-defined]  # as Python does first: pools of processes end here
     atexit._run_exitfuncs()
     sys.stdout.flush()
     sys.stderr.flush()
