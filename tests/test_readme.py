@@ -11,7 +11,8 @@ from tests.conftest import options
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
-COMMANDS = re.findall(r"^python -m seqmodels\.train *(.*?)(?:  +#.*)?$", README, re.MULTILINE)
+PAGES = README + (ROOT / "docs" / "sweeps.md").read_text()
+COMMANDS = re.findall(r"^python -m seqmodels\.(train|tune) *(.*?)(?:  +#.*)?$", PAGES, re.MULTILINE)
 
 
 def single_jobs(words: str) -> list[str]:
@@ -20,9 +21,13 @@ def single_jobs(words: str) -> list[str]:
     return [f"{key}={value.split(',')[0]}" for key, _, value in (word.partition("=") for word in overrides)]
 
 
-@pytest.mark.parametrize("words", COMMANDS)
-def test_every_training_command_composes(words: str) -> None:
-    check_config(compose([word for word in single_jobs(words) if not word.startswith("hydra")]))
+@pytest.mark.parametrize(
+    ("root", "words"), [command for command in COMMANDS if not {"\\", "--config-dir"} & set(command[1].split())]
+)
+def test_every_training_command_composes(root: str, words: str) -> None:
+    config = compose([word for word in single_jobs(words) if not word.startswith("hydra")], root)
+    if root == "train":
+        check_config(config)
 
 
 def test_there_are_commands() -> None:

@@ -10,9 +10,10 @@ from pathlib import Path
 from omegaconf import OmegaConf
 
 from seqmodels.command import job
+from seqmodels.composing import quote
 from seqmodels.paths import conf_dir
 from seqmodels.saved import is_finished, is_run, last_run_of, parsed, words_beside
-from seqmodels.sweeps import begins_sweep, in_quotes, is_sweep, last_sweep_of
+from seqmodels.sweeps import begins_sweep, is_sweep, last_sweep_of
 
 SHOWS = ("-h", "--help", "--hydra-help", "--version", "-c", "--cfg", "-i", "--info", "--resolve", "-sc")
 """Hydra's flags that show something and run nothing."""
@@ -32,7 +33,7 @@ def quoted(words: list[str], key: str) -> list[str]:
 def _quoted(word: str, key: str) -> str:
     value = word.removeprefix(f"{key}=")
     is_plain = value != word and value != "null" and value[:1] not in ("'", '"')
-    return f"{key}={in_quotes(value)}" if is_plain else word
+    return f"{key}={quote(value)}" if is_plain else word
 
 
 def folder_to_resume(words: list[str], resume: str) -> Path | None:

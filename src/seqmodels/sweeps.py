@@ -15,6 +15,7 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf
 from yaml import YAMLError
 
+from seqmodels.composing import quote
 from seqmodels.paths import short
 from seqmodels.saved import failed_at_once, is_finished, is_run, results, value_of, words_of
 
@@ -105,14 +106,8 @@ def command_to_resume(folder: Path, words: Sequence[str]) -> list[str]:
     rest = list(words) if said else [*words, *jobs, *hydra]
     rest = [word for word in rest if not word.startswith("hydra.sweep.dir=") and word not in FLAGS]
     first = next(number for number, word in enumerate(rest) if _is_override(word))
-    rest.insert(first, f"hydra.sweep.dir={in_quotes(str(folder))}")  # argparse wants the overrides side by side
+    rest.insert(first, f"hydra.sweep.dir={quote(str(folder))}")  # argparse wants the overrides side by side
     return ["-m", *rest]
-
-
-def in_quotes(path: str) -> str:
-    """As Hydra's grammar takes any path."""
-    escaped = path.replace("\\", "\\\\").replace("'", "\\'")
-    return f"'{escaped}'"
 
 
 def _own(words: Sequence[str]) -> list[str]:

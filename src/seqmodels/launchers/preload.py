@@ -3,6 +3,7 @@
 Importing is all it does. One thread and no CUDA is what makes forking safe; tests/test_pool.py looks after both.
 """
 
+import gc
 import pkgutil
 from importlib import import_module
 
@@ -11,3 +12,6 @@ for name in ("matplotlib.pyplot", "torch.utils.tensorboard", "torchvision", "seq
 for name in ("seqmodels.callbacks", "seqmodels.cores", "seqmodels.datamodules", "seqmodels.modules"):
     for module in pkgutil.iter_modules(import_module(name).__path__, f"{name}."):
         import_module(module.name)
+
+gc.collect()
+gc.freeze()  # a job's collector leaves alone what was imported, so that its pages stay shared

@@ -13,7 +13,6 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, open_dict
 
 from seqmodels.launchers.pool import Outcome, Task, run
-from seqmodels.launchers.process import server
 from seqmodels.launchers.slots import need_of, slots_of
 from seqmodels.sweeps import JobFailed
 
@@ -36,7 +35,6 @@ def launch(
     """
     setup_globals()
     configure_log(config.hydra.hydra_logging, config.hydra.verbose)
-    server()  # imports while we compose
     configs = [_config_of(context, config, words, first + number) for number, words in enumerate(overrides)]
     needs = [need_of(cfg) for cfg in configs]
     slots = slots_of(**options, needs=needs)
