@@ -1,6 +1,8 @@
 """On a GPU: the same numbers as on the CPU, up to rounding. Skipped where there is none."""
 
 import csv
+import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -72,3 +74,29 @@ def test_a_run_moves_from_the_gpu_to_the_cpu() -> None:
 def losses(folder: Path) -> list[float]:
     with (folder / "metrics.csv").open() as file:
         return [float(row["train/loss"]) for row in csv.DictReader(file) if row["train/loss"]]
+
+
+@pytest.mark.parametrize("jobs_per_gpu", [1, 2])
+def test_jobs_of_a_sweep_each_see_their_own_gpu(command: Callable[..., int], jobs_per_gpu: int) -> None:
+    """Forked from a server that has not touched CUDA; as many at a time as the GPUs take."""
+    sweep = ["-m", *SINE, "trainer=gpu", "callbacks=default", "seed=1,2,3", "hydra/launcher=parallel"]
+    assert command(*sweep, f"hydra.launcher.jobs_per_gpu={jobs_per_gpu}") == 0
+    results = [json.loads(path.read_text()) for path in Path("outputs").glob("*/sweep_*/*/results.json")]
+    assert [result["status"] for result in results] == ["completed"] * 3
+    assert {result["device"] for result in results} == {torch.cuda.get_device_name(0)}
+
+
+def test_a_job_that_wants_more_gpus_than_there_are(
+    command: Callable[..., int], capfd: pytest.CaptureFixture[str]
+) -> None:
+    more = torch.cuda.device_count() + 1
+    assert command("-m", *SINE, "trainer=gpu", f"trainer.devices={more}", "seed=1", "hydra/launcher=parallel") == 1
+    assert f"the job wants {more} GPUs" in capfd.readouterr().err
+
+
+def test_a_search_shares_the_gpus(tune: Callable[..., int]) -> None:
+    """More workers than GPUs share them."""
+    words = [*SINE, "trainer=gpu", "callbacks=checkpoints", "+search=sine_stream", "n_trials=4", "workers=2"]
+    assert tune(*words) == 0
+    results = [json.loads(path.read_text()) for path in Path("outputs").glob("*/study_*/*/results.json")]
+    assert len(results) == 4

@@ -141,6 +141,32 @@ def run_job(cfg: DictConfig, folder: Path, words: list[str]) -> float | None:
     return result.monitor
 
 
+def run_job_apart(cfg: DictConfig, folder: Path, words: list[str]) -> float | None:
+    """The same in a process of its own, its output in output.log: for runs on several devices.
+
+    When a rank dies while rank 0 hangs in a collective, nothing can call rank 0 back; its process ends, and the sweep
+    shall not end with it.
+
+    Raises:
+        JobFailed: it did not finish.
+    """
+    from seqmodels.launchers.pool import Task, run
+    from seqmodels.launchers.slots import Whole, need_of
+
+    task = Task(folder.name, f"{__name__}:_apart", (cfg, folder, words), folder / "output.log", need_of(cfg))
+    (outcome,) = run([task], Whole())
+    if outcome.error is not None:
+        raise JobFailed(outcome.error)
+    return outcome.value
+
+
+def _apart(cfg: DictConfig, folder: Path, words: list[str]) -> float | None:
+    from seqmodels.resuming import log_to
+
+    log_to(folder)
+    return run_job(cfg, folder, words)
+
+
 def check_number(folder: Path) -> None:
     """
     Raises:

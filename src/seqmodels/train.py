@@ -14,13 +14,24 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from seqmodels.command import MISTAKES, job, leave, message_of, run_command
+from seqmodels.launchers.slots import need_of
 from seqmodels.naming import register_resolvers
 from seqmodels.paths import conf_dir
 from seqmodels.results import reason
 from seqmodels.resuming import folder_to_resume, go_on, quoted, take
 from seqmodels.saved import value_of
 from seqmodels.stopped import Stopped
-from seqmodels.sweeps import JobFailed, JobsFailed, Sweep, check_number, command_to_resume, failures, is_sweep, run_job
+from seqmodels.sweeps import (
+    JobFailed,
+    JobsFailed,
+    Sweep,
+    check_number,
+    command_to_resume,
+    failures,
+    is_sweep,
+    run_job,
+    run_job_apart,
+)
 
 register_resolvers()
 
@@ -48,7 +59,8 @@ def _job_of_sweep(cfg: DictConfig, folder: Path, words: list[str]) -> float | No
     try:
         check_number(folder)
         save_hydra(folder, HydraConfig.get())
-        return run_job(cfg, folder, words)
+        is_to_be_apart = Sweep.folder is not None and need_of(cfg).devices != 1  # elsewhere each job has its process
+        return (run_job_apart if is_to_be_apart else run_job)(cfg, folder, words)
     except Exception as error:
         if not isinstance(error, MISTAKES):
             traceback.print_exc()
@@ -96,7 +108,7 @@ def _main() -> None:
 
 
 def refuse_used_folder(words: list[str]) -> None:
-    """Hydra writes its config into the run's folder before `_job` could object.
+    """Hydra would write its log, and multirun.yaml, into the folder before `_job` could object.
 
     Raises:
         FileExistsError: the folder that the user chose holds a run.

@@ -47,7 +47,7 @@ class Slots:
             groups: into how many groups the cores are divided for jobs on the CPU.
             cores: of the machine.
         """
-        self.gpus = tuple(gpus)
+        self.gpus, self.cores = tuple(gpus), cores
         self._free_gpus = [gpu for _ in range(jobs_per_gpu) for gpu in gpus]
         self._free_groups = list(range(groups))
         self._threads_beside_gpu = max(1, cores // max(1, len(self._free_gpus)))
@@ -96,6 +96,25 @@ class Slots:
         self._free_groups = sorted([*share.groups, *self._free_groups])
 
 
+class Whole(Slots):
+    """The machine as it is, for a job that runs alone."""
+
+    def __init__(self) -> None:
+        super().__init__([], 1, 1, cores_here())
+
+    def check(self, need: Need) -> None:
+        """The run itself says what it lacks."""
+
+    def take(self, need: Need) -> Share:
+        """Nothing is kept from the job."""
+        return Share((), (), max(1, self.cores // max(1, need.devices)))
+
+
+def cores_here() -> int:
+    """That this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def slots_of(jobs: int | str, gpus: str | Sequence[int | str], jobs_per_gpu: int, needs: Sequence[Need]) -> Slots:
     """The slots of this machine for these jobs.
 
@@ -108,7 +127,7 @@ def slots_of(jobs: int | str, gpus: str | Sequence[int | str], jobs_per_gpu: int
     Raises:
         ValueError: an argument makes no sense.
     """
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    cores = cores_here()
     if jobs != "auto" and (not isinstance(jobs, int) or jobs < 1):
         raise ValueError(f"hydra.launcher.jobs={jobs} is not a number of jobs; give an integer of at least 1, or auto")
     if not isinstance(jobs_per_gpu, int) or jobs_per_gpu < 1:
