@@ -3,6 +3,7 @@
 Importing is all it does. One thread and no CUDA is what makes forking safe; tests/test_pool.py looks after both.
 """
 
+import atexit
 import gc
 import pkgutil
 from importlib import import_module
@@ -15,3 +16,4 @@ for name in ("seqmodels.callbacks", "seqmodels.cores", "seqmodels.datamodules", 
 
 gc.collect()
 gc.freeze()  # a job's collector leaves alone what was imported, so that its pages stay shared
+atexit.register(gc.unfreeze)  # else nanobind complains of leaks when the server ends
