@@ -36,8 +36,8 @@ ENVIRONMENT = ("MASTER_ADDR", "MASTER_PORT", "NODE_RANK", "LOCAL_RANK", "WORLD_S
 
 POLL = 0.2  # seconds between two looks at the other processes
 BLAME = 8  # how long rank 0 looks for a dead child after an error that a dead child may have caused
-GRACE = 5  # how long rank 0 may take to notice by itself that a child is dead
-SILENCE = 10  # how long a child keeps its error to itself: above both, so that rank 0 speaks first
+GRACE = 10  # how long rank 0 may take to notice by itself that a child is dead
+SILENCE = 12  # how long a child keeps its error to itself: above both, so that rank 0 speaks first
 PATIENCE = 30  # how long rank 0 waits for its children after an orderly end
 STOPPED = (130, -signal.SIGINT)  # how a process ends that Ctrl-C reached
 
