@@ -148,7 +148,7 @@ def _death(code: int | None) -> str:
 
 def _stop(running: list[_Job], signum: int, slots: Slots, outcomes: list[Outcome | None], board: Board) -> None:
     """Every job is told once; a second Ctrl-C leaves this function and has them killed."""
-    board.say(f"stopping {len(running)} jobs, each saves where it stands (Ctrl-C again kills them)")
+    board.say(f"stopping; what runs ({len(running)}) saves where it stands (Ctrl-C again kills it)")
     for job in running:
         _send(job, signum)
     deadline = time.monotonic() + PATIENCE
