@@ -1,6 +1,6 @@
 """What the modules share: a core and a head, the optimiser, and when to log."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Literal, get_args
 
 import lightning.pytorch as pl
@@ -15,6 +15,8 @@ from seqmodels.cores.learned import LearnedInitialState
 
 HeadInit = Literal["torch", "glorot"]
 InitialState = Literal["zeros", "learned"]
+Stats = tuple[float | Sequence[float], float | Sequence[float]]
+"""Mean and standard deviation, of all columns together or one of each."""
 
 
 class SequenceModule(pl.LightningModule):
@@ -31,7 +33,7 @@ class SequenceModule(pl.LightningModule):
         scheduler: Callable[[Optimizer, int], LRScheduler] | None,
         input_size: int,
         output_size: int,
-        input_stats: tuple[float, float] | None,
+        input_stats: Stats | None,
         head_init: HeadInit,
         initial_state: InitialState,
         compile: bool,
@@ -44,7 +46,7 @@ class SequenceModule(pl.LightningModule):
                 training; None keeps the rate.
             input_size: D of the input.
             output_size: of the head.
-            input_stats: mean and standard deviation that normalise the input; None leaves it.
+            input_stats: mean and standard deviation that normalise the input, of each column or of all; None leaves it.
             head_init: `torch`, or `glorot` with a zero bias (TensorFlow 1's dense layer).
             initial_state: `zeros`, the core's own, or `learned` with the weights.
             compile: let torch.compile make kernels of the core, in place. It pays for cores that are written in torch;

@@ -12,7 +12,7 @@ from torchmetrics import MeanMetric
 from torchmetrics.classification import MulticlassAccuracy
 
 from seqmodels.cores.base import Core, State
-from seqmodels.modules.base import HeadInit, InitialState, SequenceModule
+from seqmodels.modules.base import HeadInit, InitialState, SequenceModule, Stats
 
 Readout = Literal["last", "mean"]
 Batch = tuple[Tensor, Tensor] | tuple[Tensor, Tensor, Tensor]
@@ -35,7 +35,7 @@ class SequenceClassifier(SequenceModule):
         input_size: int,
         output_size: int,
         scheduler: Callable[[Optimizer, int], LRScheduler] | None = None,
-        input_stats: tuple[float, float] | None = None,
+        input_stats: Stats | None = None,
         readout: Readout = "last",
         dropout: float = 0.0,
         label_smoothing: float = 0.0,

@@ -1,6 +1,6 @@
 """A target at every step of a stream, by truncated back-propagation through time (Williams & Peng 1990)."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import torch
@@ -8,18 +8,22 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
-from torchmetrics import MeanAbsoluteError, MeanSquaredError, MetricCollection, R2Score
+from torchmetrics import MeanAbsoluteError, Metric, MetricCollection, R2Score
 
 from seqmodels.cores.base import Core, State
 from seqmodels.datamodules.stream import Window
 from seqmodels.modules import burn_in as burning
-from seqmodels.modules.base import HeadInit, InitialState
+from seqmodels.modules.base import HeadInit, InitialState, Stats
 from seqmodels.modules.inputs import without_nan
+from seqmodels.modules.scaled_error import MeanAbsoluteScaledError, NormalizedMeanSquaredError
 from seqmodels.modules.stream import NanInput, StateDtype, StreamModule
 
 
 class StreamRegressor(StreamModule):
     """Predicts a target at every step of a stream; one window is one optimiser step.
+
+    Inputs, targets and predictions are in physical units; the losses are of normalised targets. Of several targets the
+    mean is taken: of their R² and of their MASE.
 
     Example:
         y, state = module(x)               # x (B, T, D), y (B, T, Y)
@@ -27,6 +31,8 @@ class StreamRegressor(StreamModule):
     """
 
     task = "regression"
+    target_mean: Tensor
+    target_std: Tensor
 
     def __init__(
         self,
@@ -35,7 +41,9 @@ class StreamRegressor(StreamModule):
         input_size: int,
         output_size: int,
         scheduler: Callable[[Optimizer, int], LRScheduler] | None = None,
-        input_stats: tuple[float, float] | None = None,
+        input_stats: Stats | None = None,
+        target_stats: Stats | None = None,
+        target_scale: Sequence[float] | None = None,
         carry: bool = True,
         backprop_windows: int = 1,
         burn_in: int = 0,
@@ -50,6 +58,9 @@ class StreamRegressor(StreamModule):
             core, optimizer, scheduler, input_size, input_stats, initial_state, compile, head_init: as in
                 `SequenceModule`.
             output_size: Y, targets per step.
+            target_stats: mean and standard deviation by which the head's output becomes a prediction; None leaves it.
+            target_scale: the (Y,) errors of the naive forecast in the training data, which MASE measures errors in; None
+                leaves MASE out.
             carry: False drops the state at every window: the control that shows what the state is worth.
             backprop_windows: m; every window updates the weights by its own loss, whose gradient goes back through
                 the last m windows, or as many as there were: TBPTT(k1, k2) with k1 the window and k2 = m k1.
@@ -80,7 +91,12 @@ class StreamRegressor(StreamModule):
             nan_input,
             state_dtype,
         )
-        self.metrics = nn.ModuleDict({stage: _metrics(stage) for stage in ("val", "test")})
+        self._normalizes_target = target_stats is not None
+        if target_stats is not None:
+            self.register_buffer("target_mean", torch.tensor(target_stats[0]))
+            self.register_buffer("target_std", torch.tensor(target_stats[1]))
+        std = 1.0 if target_stats is None else target_stats[1]
+        self.metrics = nn.ModuleDict({stage: _metrics(stage, std, target_scale) for stage in ("val", "test")})
 
     def forward(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State]:
         """
@@ -92,22 +108,30 @@ class StreamRegressor(StreamModule):
             predictions (B, T, Y), and the state after step T.
         """
         y, state = self.core(self.normalized(x), state)
-        return self.head(y), state
+        return self._in_units(self.head(y)), state
 
     def training_step(self, window: Window) -> dict[str, Tensor]:
         logs = self.logs_this_step
         window = self._finite(window, self.carried.windows, look=logs)
         past = self._reached(window)
         y, place, young = self._read_back(past)
-        prediction = self.head(y)
-        loss = masked_mse(prediction, burning.without(window, young))
+        output = self.head(y)
+        loss = masked_mse(output, self._normalized_target(burning.without(window, young)))
         carried = self._carry_on(past, place, loss)
         if logs:
             self.log("train/loss", loss.detach(), prog_bar=True, sync_dist=True)
             self.log("train/loss_mean", carried.loss_sum / carried.windows, sync_dist=True)
             self.log("lr", self.learning_rate)
         self.carried = carried
-        return {"loss": loss, "prediction": prediction}
+        return {"loss": loss, "prediction": self._in_units(output)}
+
+    def _in_units(self, output: Tensor) -> Tensor:
+        """The head's output as a prediction."""
+        return output * self.target_std + self.target_mean if self._normalizes_target else output
+
+    def _normalized_target(self, window: Window) -> Window:
+        """The window with its target as the head puts it out."""
+        return window._replace(y=(window.y - self.target_mean) / self.target_std) if self._normalizes_target else window
 
     def on_validation_start(self) -> None:
         self._places.pop("val", None)
@@ -132,7 +156,7 @@ class StreamRegressor(StreamModule):
 
     def predict_step(self, window: Window, batch_idx: int) -> Tensor:
         """(B, T, Y) predictions."""
-        return self.head(self._read_for("predict", window, batch_idx)[0])
+        return self._in_units(self.head(self._read_for("predict", window, batch_idx)[0]))
 
     def gradient_by_lag(self, window: Window) -> Tensor:
         """How much the error at a window's last step depends on the inputs before, as far as training's gradient goes.
@@ -148,16 +172,17 @@ class StreamRegressor(StreamModule):
         past = tuple(one._replace(x=one.x.detach().requires_grad_()) for one in self._reached(window))
         y, _, young = self._read_back(past)
         mask = burning.without(window, young).mask[:, -1]
-        error = torch.where(mask, (self.head(y[:, -1]) - window.y[:, -1]).square().mean(-1), 0)
+        target = self._normalized_target(window).y[:, -1]
+        error = (self.head(y[:, -1]) - target)[mask].square().mean(-1)
         gradients = torch.autograd.grad(error.sum(), [one.x for one in past])
         norms = torch.cat([gradient.norm(dim=-1) for gradient in gradients], 1).flip(1)
         return norms.sum(0) / mask.sum().clamp(min=1)
 
     def _evaluate(self, stage: str, window: Window, batch_idx: int) -> dict[str, Tensor]:
         y, window = self._read_for(stage, window, batch_idx)
-        prediction, mask = self.head(y), window.mask
+        prediction, mask = self._in_units(self.head(y)), window.mask
         metrics: Any = self.metrics[stage]
-        metrics.update(prediction[mask].flatten(), window.y[mask].flatten())
+        metrics.update(prediction[mask], window.y[mask])
         self.log_dict(metrics, batch_size=len(window.x))
         return {"prediction": prediction, "mask": mask}
 
@@ -180,7 +205,13 @@ def masked_mse(prediction: Tensor, window: Window) -> Tensor:
     return F.mse_loss(prediction, target) / share
 
 
-def _metrics(stage: str) -> MetricCollection:
-    return MetricCollection(
-        {f"{stage}/loss": MeanSquaredError(), f"{stage}/mae": MeanAbsoluteError(), f"{stage}/r2": R2Score()}
-    )
+def _metrics(stage: str, std: float | Sequence[float], scale: Sequence[float] | None) -> MetricCollection:
+    metrics: dict[str, Metric] = {
+        f"{stage}/loss": NormalizedMeanSquaredError(std),
+        f"{stage}/mae": MeanAbsoluteError(),
+        f"{stage}/r2": R2Score(),
+    }
+    if scale is not None:
+        metrics[f"{stage}/mase"] = MeanAbsoluteScaledError(scale)
+    # Not in groups: those are formed from states that are still alike when the first window does not count at all.
+    return MetricCollection(metrics, compute_groups=False)  # type: ignore[arg-type]

@@ -21,7 +21,7 @@ from torch.optim.lr_scheduler import LRScheduler
 from seqmodels.cores.base import Core, batch_size
 from seqmodels.datamodules.stream import Window
 from seqmodels.modules import burn_in as burning
-from seqmodels.modules.base import HeadInit, InitialState, SequenceModule
+from seqmodels.modules.base import HeadInit, InitialState, SequenceModule, Stats
 from seqmodels.modules.carry import Carry, Past, Place, cast, kept, packed, unpacked
 from seqmodels.modules.inputs import FiniteInputs, without_nan
 
@@ -43,7 +43,7 @@ class StreamModule(SequenceModule):
         scheduler: Callable[[Optimizer, int], LRScheduler] | None,
         input_size: int,
         output_size: int,
-        input_stats: tuple[float, float] | None,
+        input_stats: Stats | None,
         head_init: HeadInit,
         initial_state: InitialState,
         compile: bool,

@@ -1,0 +1,44 @@
+"""Errors of several targets, each in a unit of its own, so that one mean says something about all of them."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+from torchmetrics import MeanAbsoluteError, MeanSquaredError
+
+
+class MeanAbsoluteScaledError(MeanAbsoluteError):
+    """MASE (Hyndman & Koehler 2006, equation 3): below 1 beats the naive forecast on the training data."""
+
+    scale: Tensor
+
+    def __init__(self, scale: Sequence[float], **metric: Any) -> None:
+        """
+        Args:
+            scale: (Y,) mean absolute error of the naive forecast of each target in the training data.
+        """
+        super().__init__(**metric)
+        self.register_buffer("scale", torch.tensor(scale), persistent=False)
+
+    def update(self, preds: Tensor, target: Tensor) -> None:
+        """Add (N, Y) predictions and targets."""
+        super().update((preds / self.scale).flatten(), (target / self.scale).flatten())
+
+
+class NormalizedMeanSquaredError(MeanSquaredError):
+    """Mean squared error of normalised targets: the loss of the training."""
+
+    std: Tensor
+
+    def __init__(self, std: float | Sequence[float], **metric: Any) -> None:
+        """
+        Args:
+            std: standard deviation of each target, (Y,), or of all.
+        """
+        super().__init__(**metric)
+        self.register_buffer("std", torch.tensor(std), persistent=False)
+
+    def update(self, preds: Tensor, target: Tensor) -> None:
+        """Add (N, Y) predictions and targets."""
+        super().update((preds / self.std).flatten(), (target / self.std).flatten())
