@@ -47,9 +47,10 @@ def overrides(words: argparse.Namespace) -> list[str]:
 def bare(words: argparse.Namespace) -> float:
     """nn.RNN or nn.LSTM, head on all steps, fused Adam, the state carried and detached."""
     import torch
+    from hydra.utils import instantiate
     from torch import nn
 
-    from seqmodels.run import compose, instantiate
+    from seqmodels.run import compose
 
     torch.set_num_threads(1)
     torch.manual_seed(1)
@@ -75,9 +76,10 @@ def lightning(words: argparse.Namespace) -> float:
     """The same loop as a bare LightningModule: what Lightning itself costs, without callbacks and loggers."""
     import lightning.pytorch as pl
     import torch
+    from hydra.utils import instantiate
     from torch import Tensor, nn
 
-    from seqmodels.run import compose, instantiate
+    from seqmodels.run import compose
 
     torch.set_num_threads(1)
     torch.manual_seed(1)

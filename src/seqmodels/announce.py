@@ -25,19 +25,25 @@ def greeting(cfg: DictConfig, parts: Any, folder: Path, begin: str | None) -> No
     log.info("  folder  %s", short(folder))
     if begin:
         log.info("  from    %s", begin)
-    _notice(parts.datamodule)
+    say_notice(parts.datamodule)
 
 
 def farewell(datamodule: Any, metrics: dict[str, float], folder: Path) -> None:
-    """One table: what was reached, and where it lies."""
+    """What was reached, on which data."""
+    say_metrics(metrics, folder)
+    say_notice(datamodule)
+
+
+def say_metrics(metrics: dict[str, float], folder: Path) -> None:
+    """One table: what was measured, and where it lies."""
     width = max((len(name) for name in metrics), default=0)
     for name, value in sorted(metrics.items()):
         log.info("  %s  %.6g", name.ljust(width), value)
     log.info("  %s  %s", "folder".ljust(width), short(folder))
-    _notice(datamodule)
 
 
-def _notice(datamodule: Any) -> None:
+def say_notice(datamodule: Any) -> None:
+    """What the data is instead of what was asked for, if so."""
     if datamodule.notice:
         log.warning("%s\n%s\n%s", "!" * 80, datamodule.notice, "!" * 80)
 

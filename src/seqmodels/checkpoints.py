@@ -1,4 +1,4 @@
-"""Reading checkpoints: the newest that is whole, and weights for a new run."""
+"""Reading checkpoints: the newest that is whole, the one that is asked for, and weights for a model."""
 
 import logging
 import zipfile
@@ -95,7 +95,50 @@ def load_weights(module: nn.Module, source: str) -> Path:
         path = next((path / "checkpoints" / name for name in names if (path / "checkpoints" / name).exists()), path)
     if not path.is_file():
         raise FileNotFoundError(f"init_from={source} is neither a checkpoint nor the folder of a run that has one")
-    theirs, ours = read(path)["state_dict"], module.state_dict()
+    fit_weights(module, read(path)["state_dict"], f"init_from={source}: the weights in {path.name}")
+    return path
+
+
+def chosen(folder: Path, checkpoint: str | None = None) -> Saved:
+    """The checkpoint of a run that is asked for.
+
+    Args:
+        folder: of the run.
+        checkpoint: "best", "last" (or the one before, if that is damaged), the path of another; None means the best
+            one where the run has one, else the last.
+
+    Raises:
+        FileNotFoundError: there is none.
+        ValueError: it cannot be read.
+    """
+    best = folder / "checkpoints" / "best.ckpt"
+    if checkpoint == "last" or (checkpoint is None and not best.exists()):
+        saved = newest(folder)
+        if saved is None:
+            raise FileNotFoundError(f"{folder} holds no checkpoint; let the run reach its first one")
+        return saved
+    path = best if checkpoint in (None, "best") else Path(checkpoint).expanduser()
+    if not path.is_file():
+        kept = ", ".join(sorted(file.name for file in best.parent.glob("*.ckpt"))) or "none"
+        raise FileNotFoundError(
+            f"checkpoint={checkpoint}: there is no {path}; choose best, last or the path of a checkpoint (the run has "
+            f"{kept})"
+        )
+    return Saved(path, read(path))
+
+
+def fit_weights(module: nn.Module, theirs: dict[str, torch.Tensor], origin: str) -> None:
+    """Give a module weights that fit it.
+
+    Args:
+        module: takes them.
+        theirs: its state dict.
+        origin: what the message of an error begins with.
+
+    Raises:
+        ValueError: they do not fit; the message names them.
+    """
+    ours = module.state_dict()
     complaints = [f"{name} is missing" for name in ours.keys() - theirs.keys()]
     complaints += [f"{name} is not of this model" for name in theirs.keys() - ours.keys()]
     complaints += [
@@ -105,11 +148,10 @@ def load_weights(module: nn.Module, source: str) -> Path:
     ]
     if complaints:
         raise ValueError(
-            f"init_from={source}: the weights in {path.name} do not fit this model: {'; '.join(sorted(complaints))}. "
+            f"{origin} do not fit this model: {'; '.join(sorted(complaints))}. "
             f"Give it the same core and sizes as the run that they come from"
         )
     module.load_state_dict(theirs)
-    return path
 
 
 def _shape(tensor: torch.Tensor) -> str:

@@ -43,7 +43,7 @@ def _work() -> None:
     task = json.load(sys.stdin)
     sys.path[:] = [*sys.path, *(place for place in task["path"] if place not in sys.path)]
     from seqmodels.command import job
-    from seqmodels.resuming import log_to
+    from seqmodels.logs import log_to
     from seqmodels.run import take_part
 
     folder = Path(task["folder"])

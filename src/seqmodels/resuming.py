@@ -3,15 +3,11 @@
 Hydra would compose the config anew and write it over the run's own.
 """
 
-import logging.config
-import os
 from pathlib import Path
-
-from omegaconf import OmegaConf
 
 from seqmodels.command import job
 from seqmodels.composing import quote
-from seqmodels.paths import conf_dir
+from seqmodels.logs import log_to
 from seqmodels.saved import is_finished, is_run, last_run_of, parsed, words_beside
 from seqmodels.sweeps import begins_sweep, is_sweep, last_sweep_of
 
@@ -90,12 +86,3 @@ def go_on(folder: Path, words: list[str]) -> None:
             f"{folder} is finished, there is nothing to resume; trainer.max_epochs=... or trainer.max_steps=... would "
             f"extend it"
         )
-
-
-def log_to(folder: Path) -> None:
-    """As Hydra does for a new run: train.log in the folder goes on."""
-    config = OmegaConf.load(conf_dir() / "hydra" / "job_logging" / "seqmodels.yaml")
-    rank = os.environ.get("LOCAL_RANK", "0")
-    name = "train.log" if rank == "0" else f"train_ddp_process_{rank}.log"
-    OmegaConf.update(config, "handlers.file.filename", str(folder / name))
-    logging.config.dictConfig(OmegaConf.to_container(config))  # type: ignore[arg-type]

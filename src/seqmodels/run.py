@@ -1,36 +1,25 @@
-"""A run, from Python: `train(compose(["+experiment=mnist_lstm", "seed=2"]))`, and `resume(folder)` to go on with it.
-
-The only file that turns config into objects.
-"""
+"""A run, from Python: `train(compose(["+experiment=mnist_lstm", "seed=2"]))`, and `resume(folder)` to go on with it."""
 
 import logging
 import signal
 import time
-import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import lightning.pytorch as pl
-import torch
-from hydra.errors import InstantiationException
-from hydra.utils import get_class, instantiate
-from lightning.pytorch.callbacks import ProgressBar
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from omegaconf import DictConfig, OmegaConf
 
 from seqmodels.announce import farewell, greeting, hyperparameters, results_of
-from seqmodels.callbacks.checkpoint import AtomicCheckpointIO
+from seqmodels.building import Parts, build
 from seqmodels.callbacks.interrupt import Interrupted
 from seqmodels.checkpoints import Saved, load_weights, newest, read
-from seqmodels.checks import check_config, key_of
+from seqmodels.checks import check_config
 from seqmodels.composing import compose
-from seqmodels.distributed import adopt, part, together
+from seqmodels.distributed import part, together
 from seqmodels.extension import apply_words, check_extension
 from seqmodels.folder import is_first_process, locked, new_folder
-from seqmodels.intervals import intervals
 from seqmodels.loggers import Rewindable
 from seqmodels.results import reason, write_results
 from seqmodels.saved import (
@@ -43,8 +32,6 @@ from seqmodels.saved import (
     words_of,
 )
 from seqmodels.stopped import Pruned, Stopped
-from seqmodels.submitted import cluster_environment
-from seqmodels.threads import set_threads
 from seqmodels.trusted import check_targets
 
 __all__ = ["Parts", "Result", "build", "compose", "resume", "train"]
@@ -64,15 +51,6 @@ class Result:
     folder: Path
     metrics: dict[str, float]
     monitor: float | None
-
-
-@dataclass(frozen=True)
-class Parts:
-    """The objects of a run."""
-
-    datamodule: Any
-    module: Any
-    trainer: pl.Trainer
 
 
 def train(cfg: DictConfig, folder: str | Path | None = None, overrides: Sequence[str] = ()) -> Result:
@@ -182,73 +160,6 @@ def _attempt(
     return Result(folder, metrics, metrics.get(cfg.monitor))
 
 
-def build(cfg: DictConfig, folder: Path) -> Parts:
-    """Turn config into objects; sizes flow from the data to the module."""
-    check_config(cfg)
-    _quieten_lightning()
-    with _explained(cfg, "datamodule"):
-        datamodule = instantiate(cfg.datamodule, seed=cfg.seed)
-        datamodule.prepare_data()
-        datamodule.setup("fit")
-    _check_task(cfg, datamodule)
-    with _explained(cfg, "trainer"):
-        trainer = _trainer(cfg, folder, datamodule)
-    set_threads(cfg.threads, trainer)
-    pl.seed_everything(cfg.seed, workers=True, verbose=False)
-    with _explained(cfg, "module"):
-        module = instantiate(
-            cfg.module,
-            input_size=datamodule.input_size,
-            output_size=datamodule.output_size,
-            input_stats=datamodule.input_stats,
-        )
-    return Parts(datamodule, module, trainer)
-
-
-def _check_task(cfg: DictConfig, datamodule: Any) -> None:
-    module: Any = get_class(cfg.module._target_)
-    if module.task != datamodule.task:
-        fitting = {"classification": "module=classifier", "regression": "module=regressor"}[datamodule.task]
-        raise ValueError(
-            f"{module.__name__} does {module.task}, but the data {datamodule.name!r} is for {datamodule.task}; "
-            f"use {fitting} with it, or choose another datamodule"
-        )
-
-
-def _quieten_lightning() -> None:
-    """What it says at every start says nothing about the run; our own block does."""
-    for name in ("lightning.pytorch", "lightning.fabric"):
-        logging.getLogger(name).setLevel(logging.WARNING)
-    warnings.filterwarnings("ignore", ".*does not have many workers.*")  # data in memory wants none
-    warnings.filterwarnings("ignore", ".*Total length of `list` across ranks is zero.*")  # no validation is a choice
-    warnings.filterwarnings("ignore", ".*smaller than the logging interval.*")  # a short epoch is logged across epochs
-    warnings.filterwarnings("ignore", ".*your dataloader is not resumable.*")  # ours are, through start_from
-    warnings.filterwarnings("ignore", ".*LeafSpec.*deprecated.*")  # Lightning 2.6 with torch 2.15
-
-
-def _trainer(cfg: DictConfig, folder: Path, datamodule: Any) -> pl.Trainer:
-    accelerator = cfg.trainer.accelerator
-    if accelerator in ("gpu", "cuda") and not (torch.cuda.is_available() or torch.backends.mps.is_available()):
-        raise ValueError(
-            f"accelerator={accelerator} but torch sees no GPU here (torch {torch.__version__}); "
-            "use trainer=cpu, or install a driver and a torch build that match"
-        )
-    callbacks = [instantiate(callback) for callback in (cfg.callbacks or {}).values() if callback]
-    if not cfg.trainer.enable_progress_bar:
-        callbacks = [callback for callback in callbacks if not isinstance(callback, ProgressBar)]
-    checkpoint_io = AtomicCheckpointIO(OmegaConf.to_container(cfg, resolve=True))  # type: ignore[arg-type]
-    trainer: pl.Trainer = instantiate(
-        cfg.trainer,
-        default_root_dir=str(folder),
-        callbacks=callbacks,
-        logger=[instantiate(logger, folder=str(folder)) for logger in (cfg.logger or {}).values() if logger],
-        plugins=[plugin for plugin in (checkpoint_io, cluster_environment()) if plugin],
-        **intervals(cfg.trainer, datamodule),
-    )
-    adopt(trainer)
-    return trainer
-
-
 def _measured(trainer: pl.Trainer) -> dict[str, float]:
     return {name: float(value) for name, value in trainer.callback_metrics.items()}
 
@@ -287,15 +198,3 @@ def _begin(cfg: DictConfig, parts: Parts, checkpoint: Saved | None) -> str | Non
     if cfg.get("init_from"):
         return f"the weights of {load_weights(parts.module, cfg.init_from)}"
     return None
-
-
-@contextmanager
-def _explained(cfg: DictConfig, section: str) -> Iterator[None]:
-    """Let a complaint about an argument name its full key: `batch_size=0` becomes `datamodule.batch_size=0`."""
-    try:
-        yield
-    except (InstantiationException, ValueError, MisconfigurationException) as error:
-        cause = error.__cause__ if isinstance(error, InstantiationException) else error
-        if isinstance(cause, ValueError | MisconfigurationException):
-            raise ValueError(key_of(cfg, section, str(cause))) from error
-        raise (cause or error) from None

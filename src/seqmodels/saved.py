@@ -99,7 +99,7 @@ def saved_config(folder: Path) -> DictConfig:
         ValueError: its config cannot be read.
     """
     if not is_run(folder):
-        raise FileNotFoundError(f"resume={folder} is not the folder of a run: there is no {folder / CONFIG}")
+        raise FileNotFoundError(f"{folder} is not the folder of a run: there is no {folder / CONFIG}")
     try:
         cfg = OmegaConf.load(folder / CONFIG)
         OmegaConf.resolve(cfg.copy())

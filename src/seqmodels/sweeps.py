@@ -161,7 +161,7 @@ def run_job_apart(cfg: DictConfig, folder: Path, words: list[str]) -> float | No
 
 
 def _apart(cfg: DictConfig, folder: Path, words: list[str]) -> float | None:
-    from seqmodels.resuming import log_to
+    from seqmodels.logs import log_to
 
     log_to(folder)
     return run_job(cfg, folder, words)

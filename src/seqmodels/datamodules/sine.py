@@ -37,6 +37,7 @@ class SineStream(pl.LightningDataModule):
     notice: str | None = None
     input_size = output_size = 1
     input_stats = None
+    input_names, target_names = ("x",), ("y",)
 
     def __init__(
         self,

@@ -59,8 +59,8 @@ class StreamRegressor(StreamModule):
                 `SequenceModule`.
             output_size: Y, targets per step.
             target_stats: mean and standard deviation by which the head's output becomes a prediction; None leaves it.
-            target_scale: the (Y,) errors of the naive forecast in the training data, which MASE measures errors in; None
-                leaves MASE out.
+            target_scale: the (Y,) errors of the naive forecast in the training data, in which MASE measures errors;
+                None leaves MASE out.
             carry: False drops the state at every window: the control that shows what the state is worth.
             backprop_windows: m; every window updates the weights by its own loss, whose gradient goes back through
                 the last m windows, or as many as there were: TBPTT(k1, k2) with k1 the window and k2 = m k1.

@@ -8,7 +8,7 @@ from seqmodels.reporting.runs import Run, read_run
 from seqmodels.results import FILE
 from seqmodels.saved import CONFIG
 
-NOT_ENTERED = ("checkpoints", "figures", "__pycache__")
+NOT_ENTERED = ("checkpoints", "figures", "evaluations", "export", "__pycache__")
 
 
 def runs_below(folders: Sequence[Path]) -> tuple[list[Run], list[str]]:

@@ -1,0 +1,131 @@
+"""Config to objects; the only file that instantiates what a config names."""
+
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import lightning.pytorch as pl
+import torch
+from hydra.errors import InstantiationException
+from hydra.utils import get_class, instantiate
+from lightning.pytorch.callbacks import ProgressBar
+from lightning.pytorch.utilities.exceptions import MisconfigurationException
+from omegaconf import DictConfig, OmegaConf
+
+from seqmodels.callbacks.checkpoint import AtomicCheckpointIO
+from seqmodels.checks import check_config, key_of, parameters
+from seqmodels.distributed import adopt
+from seqmodels.intervals import intervals
+from seqmodels.submitted import cluster_environment
+from seqmodels.threads import set_threads
+
+FROM_DATA = ("input_size", "output_size", "input_stats", "target_stats", "target_scale")
+"""What a module is told of the data, as far as the data knows it and the module's class takes it."""
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The objects of a run."""
+
+    datamodule: Any
+    module: Any
+    trainer: pl.Trainer
+
+
+def build(cfg: DictConfig, folder: Path) -> Parts:
+    """Turn config into objects; sizes flow from the data to the module."""
+    check_config(cfg)
+    datamodule = build_datamodule(cfg)
+    with explained(cfg, "datamodule"):
+        datamodule.prepare_data()
+        datamodule.setup("fit")
+    with explained(cfg, "trainer"):
+        when = intervals(cfg.trainer, datamodule)
+    trainer = build_trainer(cfg, folder, **when)
+    pl.seed_everything(cfg.seed, workers=True, verbose=False)
+    return Parts(datamodule, build_module(cfg, datamodule), trainer)
+
+
+def build_datamodule(cfg: DictConfig) -> Any:
+    """The source of the data; nothing is read yet."""
+    with explained(cfg, "datamodule"):
+        return instantiate(cfg.datamodule, seed=cfg.seed)
+
+
+def build_module(cfg: DictConfig, datamodule: Any) -> Any:
+    """The model, of the size that the data has and with its statistics."""
+    _check_task(cfg, datamodule)
+    known = {name: getattr(datamodule, name) for name in FROM_DATA if hasattr(datamodule, name)}
+    taken = parameters(get_class(cfg.module._target_))
+    with explained(cfg, "module"):
+        return instantiate(cfg.module, **{name: value for name, value in known.items() if name in taken})
+
+
+def _check_task(cfg: DictConfig, datamodule: Any) -> None:
+    module: Any = get_class(cfg.module._target_)
+    if module.task != datamodule.task:
+        fitting = {"classification": "module=classifier", "regression": "module=regressor"}[datamodule.task]
+        raise ValueError(
+            f"{module.__name__} does {module.task}, but the data {datamodule.name!r} is for {datamodule.task}; "
+            f"use {fitting} with it, or choose another datamodule"
+        )
+
+
+def _quieten_lightning() -> None:
+    """What it says at every start says nothing about the run; our own block does."""
+    for name in ("lightning.pytorch", "lightning.fabric"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    warnings.filterwarnings("ignore", ".*does not have many workers.*")  # data in memory wants none
+    warnings.filterwarnings("ignore", ".*Total length of `list` across ranks is zero.*")  # no validation is a choice
+    warnings.filterwarnings("ignore", ".*smaller than the logging interval.*")  # a short epoch is logged across epochs
+    warnings.filterwarnings("ignore", ".*your dataloader is not resumable.*")  # ours are, through start_from
+    warnings.filterwarnings("ignore", ".*LeafSpec.*deprecated.*")  # Lightning 2.6 with torch 2.15
+
+
+def build_trainer(cfg: DictConfig, folder: Path, **settings: Any) -> pl.Trainer:
+    """Lightning's Trainer with our callbacks, loggers and checkpoints, and the threads that its processes take.
+
+    Args:
+        cfg: the config.
+        folder: where the trainer writes.
+        settings: of the trainer, in place of the config's.
+    """
+    accelerator = cfg.trainer.accelerator
+    if accelerator in ("gpu", "cuda") and not (torch.cuda.is_available() or torch.backends.mps.is_available()):
+        raise ValueError(
+            f"accelerator={accelerator} but torch sees no GPU here (torch {torch.__version__}); "
+            "use trainer=cpu, or install a driver and a torch build that match"
+        )
+    _quieten_lightning()
+    with explained(cfg, "trainer"):
+        callbacks = [instantiate(callback) for callback in (cfg.callbacks or {}).values() if callback]
+        if not cfg.trainer.enable_progress_bar:
+            callbacks = [callback for callback in callbacks if not isinstance(callback, ProgressBar)]
+        checkpoint_io = AtomicCheckpointIO(OmegaConf.to_container(cfg, resolve=True))  # type: ignore[arg-type]
+        trainer: pl.Trainer = instantiate(
+            cfg.trainer,
+            default_root_dir=str(folder),
+            callbacks=callbacks,
+            logger=[instantiate(logger, folder=str(folder)) for logger in (cfg.logger or {}).values() if logger],
+            plugins=[plugin for plugin in (checkpoint_io, cluster_environment()) if plugin],
+            **settings,
+        )
+    adopt(trainer)
+    set_threads(cfg.threads, trainer)
+    return trainer
+
+
+@contextmanager
+def explained(cfg: DictConfig, section: str) -> Iterator[None]:
+    """Let a complaint about an argument name its full key: `batch_size=0` becomes `datamodule.batch_size=0`."""
+    try:
+        yield
+    except (InstantiationException, ValueError, MisconfigurationException) as error:
+        cause = error.__cause__ if isinstance(error, InstantiationException) else error
+        if isinstance(cause, ValueError | MisconfigurationException):
+            raise ValueError(key_of(cfg, section, str(cause))) from error
+        raise (cause or error) from None
