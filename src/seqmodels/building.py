@@ -94,14 +94,14 @@ def build_trainer(cfg: DictConfig, folder: Path, **settings: Any) -> pl.Trainer:
         folder: where the trainer writes.
         settings: of the trainer, in place of the config's.
     """
-    accelerator = cfg.trainer.accelerator
-    if accelerator in ("gpu", "cuda") and not (torch.cuda.is_available() or torch.backends.mps.is_available()):
-        raise ValueError(
-            f"accelerator={accelerator} but torch sees no GPU here (torch {torch.__version__}); "
-            "use trainer=cpu, or install a driver and a torch build that match"
-        )
     _quieten_lightning()
     with explained(cfg, "trainer"):
+        accelerator = cfg.trainer.accelerator
+        if accelerator in ("gpu", "cuda") and not (torch.cuda.is_available() or torch.backends.mps.is_available()):
+            raise ValueError(
+                f"accelerator={accelerator} but torch sees no GPU here (torch {torch.__version__}); "
+                "use trainer=cpu, or install a driver and a torch build that match"
+            )
         callbacks = [instantiate(callback) for callback in (cfg.callbacks or {}).values() if callback]
         if not cfg.trainer.enable_progress_bar:
             callbacks = [callback for callback in callbacks if not isinstance(callback, ProgressBar)]
