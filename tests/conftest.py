@@ -4,7 +4,8 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Iterator
-from functools import cache
+from functools import cache, partial
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -45,32 +46,30 @@ def _loggers_as_before() -> Iterator[None]:
 
 
 @pytest.fixture
-def command(monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
-    """`command("+experiment=sine_rnn", ...)`: what `python -m seqmodels.train` does, and its exit code."""
-    from seqmodels import train
+def invoke(monkeypatch: pytest.MonkeyPatch) -> Command:
+    """`invoke("evaluate", "run=...")`: what `python -m seqmodels.evaluate run=...` does, and its exit code."""
 
-    def run(*words: str) -> int:
-        monkeypatch.setattr(sys, "argv", ["seqmodels-train", *words])
+    def run(name: str, *words: str) -> int:
+        monkeypatch.setattr(sys, "argv", [f"seqmodels-{name}", *words])
         monkeypatch.delenv("HYDRA_FULL_ERROR", raising=False)
-        return train.command_line()
+        return import_module(f"seqmodels.{name}").command_line()
 
     return run
 
 
 @pytest.fixture
-def tune(monkeypatch: pytest.MonkeyPatch) -> Command:
-    """`tune("+experiment=sine_rnn", ...)`: what `python -m seqmodels.tune` does, and its exit code."""
-    from seqmodels import tune
+def command(invoke: Command) -> Command:
+    """`command("+experiment=sine_rnn", ...)`: `python -m seqmodels.train` and its exit code."""
+    return partial(invoke, "train")
+
+
+@pytest.fixture
+def tune(invoke: Command) -> Command:
+    """`tune("+experiment=sine_rnn", ...)`: `python -m seqmodels.tune` and its exit code."""
     from tests.searching import write_search
 
     write_search()
-
-    def run(*words: str) -> int:
-        monkeypatch.setattr(sys, "argv", ["seqmodels-tune", *words])
-        monkeypatch.delenv("HYDRA_FULL_ERROR", raising=False)
-        return tune.command_line()
-
-    return run
+    return partial(invoke, "tune")
 
 
 def options(group: str) -> list[str]:
