@@ -76,7 +76,7 @@ class InOrder(Sampler[int]):
     def __iter__(self) -> Iterator[int]:
         epoch = self._epoch() if self._epoch else self._passes
         self._passes += 1
-        return iter(range(self.start[1] if epoch == self.start[0] else 0, self.stop))
+        yield from range(self.start[1] if epoch == self.start[0] else 0, self.stop)
 
 
 def finite_loader(windows: FiniteWindows, order: InOrder, num_workers: int) -> DataLoader[Window]:
