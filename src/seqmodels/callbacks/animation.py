@@ -8,6 +8,7 @@ from typing import Any
 
 import lightning.pytorch as pl
 import matplotlib
+import torch
 from matplotlib.animation import PillowWriter
 from matplotlib.figure import Figure
 
@@ -91,9 +92,15 @@ def draw_frame(axes: matplotlib.axes.Axes, pieces: list[Piece], end: int, visibl
     """The frame after window `end`."""
     start = max(0, end - visible)
     axes.clear()
+    for beside in [other for other in axes.figure.axes if other is not axes]:
+        beside.remove()
     first_step, seen = (sum(len(piece.x) for piece in pieces[:window]) for window in (start, end))
     plot_pieces(axes, pieces[start:end], first_step)
     steps = len(pieces[0].x)
     axes.set_xlim(first_step - 0.5, max(first_step + visible * steps, seen) - 0.5)
-    axes.set_ylim(-1.6, 1.6)
+    targets = torch.cat([piece.y[:, 0] for piece in pieces])
+    if targets.isfinite().any():
+        low, high = (float(bound) for bound in targets[targets.isfinite()].aminmax())
+        margin = 0.3 * (high - low) or 1
+        axes.set_ylim(low - margin, high + margin)
     axes.set_title(f"{name}: training, window {end}")

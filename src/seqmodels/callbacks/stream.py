@@ -72,12 +72,14 @@ class StreamFigure(pl.Callback):
             return
         figure = Figure(figsize=(10, 5.5), layout="constrained")
         above, below = figure.subplots(2, height_ratios=[3, 2])
-        name = trainer.datamodule.name  # type: ignore[attr-defined]
-        above.set_title(f"{name}, {stage}: the first stream, windows of {len(self._pieces[0].x)} steps")
-        plot_pieces(above, self._pieces, self._steps - sum(len(part.x) for part in self._pieces))
+        datamodule: Any = trainer.datamodule  # type: ignore[attr-defined]
+        above.set_title(f"{datamodule.name}, {stage}: the first stream, windows of {len(self._pieces[0].x)} steps")
+        first = self._steps - sum(len(part.x) for part in self._pieces)
+        named_input, named_target = (getattr(datamodule, what, [""])[0] for what in ("input_names", "target_names"))
+        plot_pieces(above, self._pieces, first, (named_input, named_target))
         error = (self._error_sum / self._count).cpu()  # type: ignore[union-attr]
         below.plot(range(1, len(error) + 1), error, marker="o", markersize=3, color="tab:blue")
-        below.set_ylim(0, 1.1 * float(error.nan_to_num().max()))  # NaN: a position that burn-in always takes
+        below.set_ylim(0, 1.1 * float(error.nan_to_num().max()) or 1)  # NaN: a position that burn-in always takes
         below.xaxis.set_major_locator(MaxNLocator(integer=True))
         below.set_xlabel("step in the window")
         below.set_ylabel("mean squared error")
