@@ -103,7 +103,8 @@ def series_table(files: Sequence[Path], recipe: Recipe, cache: Path | None = Non
                 if not folder.exists():  # else another process has just made it
                     _convert(files, recipe, folder, key)
         except OSError as error:
-            if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.ENOTDIR):
+            full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+            if full or place in (Path(str(error.filename)), *Path(str(error.filename)).parents):
                 raise OSError(
                     f"the converted data cannot be written to {place}: {error.strerror}; "
                     f"give another folder with datamodule.cache=FOLDER"

@@ -29,7 +29,7 @@ class Clock:
         self.column, self.gaps, self.names = recipe.time, recipe.gaps, names
         self._last = np.zeros(len(names), np.int64)
         self._begun = np.zeros(len(names), bool)
-        self._dates = _are_dates(beginnings[0])
+        self._dates = are_dates(beginnings[0])
         self._step = np.full(len(names), np.inf)
         for series, times in enumerate(beginnings):
             differences = np.diff(_counted(times))[:MEASURED]
@@ -71,12 +71,10 @@ class Clock:
         return gaps & (self.gaps == "reset")
 
     def _check(self, path: Path, first: int, times: np.ndarray) -> None:
-        missing = np.flatnonzero(np.isnat(times) if _are_dates(times) else np.isnan(times))
+        missing = np.flatnonzero(np.isnat(times) if are_dates(times) else np.isnan(times))
         if len(missing):
             raise ValueError(f"{path}, column {self.column}, row {first + missing[0]}: the time is missing")
-        if _are_dates(times) != self._dates:
-            kinds = ("numbers", "dates") if self._dates else ("dates", "numbers")
-            raise ValueError(f"{path}, column {self.column}: holds {kinds[0]}, where the data before has {kinds[1]}")
+        check_kind(path, self.column, times, self._dates)
 
     def _error(
         self,
@@ -106,10 +104,21 @@ class Clock:
         return text.rstrip("0").rstrip(".") if not text.endswith("T00:00:00.000000000") else text[:10]
 
 
-def _are_dates(times: np.ndarray) -> bool:
+def check_kind(path: Path, column: str | None, times: np.ndarray, dates: bool) -> None:
+    """
+    Raises:
+        ValueError: the times are numbers where dates were before, or the other way round.
+    """
+    if are_dates(times) != dates:
+        kinds = ("numbers", "dates") if dates else ("dates", "numbers")
+        raise ValueError(f"{path}, column {column}: holds {kinds[0]}, where the data before has {kinds[1]}")
+
+
+def are_dates(times: np.ndarray) -> bool:
+    """Whether they are, and not numbers."""
     return times.dtype.kind == "M"
 
 
 def _counted(times: np.ndarray) -> np.ndarray:
     """Dates as nanoseconds."""
-    return times.astype("datetime64[ns]").view(np.int64) if _are_dates(times) else times
+    return times.astype("datetime64[ns]").view(np.int64) if are_dates(times) else times

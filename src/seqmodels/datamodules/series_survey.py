@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from seqmodels.datamodules.series_clock import MEASURED
+from seqmodels.datamodules.series_clock import MEASURED, are_dates, check_kind
 from seqmodels.datamodules.series_recipe import Recipe
 from seqmodels.datamodules.tables import Block, blocks
 
@@ -52,7 +52,7 @@ def _groups(files: Sequence[Path], recipe: Recipe) -> Survey:
     codes: dict[str, int] = {}
     rows = np.zeros(0, np.int64)
     beginnings: list[list[np.ndarray]] = []
-    times = [recipe.time] if recipe.time is not None else []
+    times, dates = [recipe.time] if recipe.time is not None else [], None
     for path in files:
         for block in blocks(path, (), [recipe.group], times, recipe.delimiter, recipe.decimal):
             series = group_codes(path, block, recipe.group, codes)
@@ -61,6 +61,8 @@ def _groups(files: Sequence[Path], recipe: Recipe) -> Survey:
             known[: len(rows)] = rows
             beginnings += [[] for _ in range(len(codes) - len(beginnings))]
             for name in times:
+                dates = are_dates(block.times[name]) if dates is None else dates
+                check_kind(path, name, block.times[name], dates)
                 _collect(beginnings, known, series, found, block.times[name])
             rows = known + found
     joined = [np.concatenate(parts)[: MEASURED + 1] if parts else np.zeros(0) for parts in beginnings]

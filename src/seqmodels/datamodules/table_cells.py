@@ -92,9 +92,11 @@ def as_times(column: pa.Array) -> np.ndarray:
     column, types = _plain(column), pa.types
     if types.is_string(column.type):
         texts = _trimmed(column)
-        for kind in (pa.int64(), pa.float64(), pa.timestamp("ns"), pa.timestamp("ns", "UTC")):
-            if texts.null_count < len(texts) and _castable(texts[texts.is_valid().index(True).as_py()], kind):
+        first = texts.drop_null()[:1]
+        for kind in (pa.float64(), pa.timestamp("ns"), pa.timestamp("ns", "UTC")):
+            if len(first) and _castable(first, kind):
                 expected = "a time like those above it" if types.is_timestamp(kind) else "a number like those above it"
+                kind = pa.int64() if types.is_floating(kind) and _castable(texts, pa.int64()) else kind
                 column = _cast(texts, lambda part, kind=kind: pc.cast(part, kind), column, expected)  # type: ignore[misc]
                 break
         else:
@@ -129,11 +131,11 @@ def _trimmed(texts: pa.Array) -> pa.Array:
     return pc.if_else(pc.is_in(texts, pa.array(MISSING)), None, texts)
 
 
-def _castable(text: pa.Scalar, kind: pa.DataType) -> bool:
+def _castable(texts: pa.Array, kind: pa.DataType) -> bool:
     import pyarrow as pa
 
     try:
-        text.cast(kind)
+        texts.cast(kind)
     except pa.ArrowInvalid:
         return False
     return True
