@@ -9,7 +9,13 @@ SOURCE = Path(__file__).parents[1] / "src" / "seqmodels"
 ALLOWED = {
     "cores": ("seqmodels.cores",),
     "datamodules": ("seqmodels.datamodules",),
-    "modules": ("seqmodels.modules", "seqmodels.cores.base", "seqmodels.cores.learned", "seqmodels.datamodules.stream"),
+    "modules": (
+        "seqmodels.modules",
+        "seqmodels.cores.base",
+        "seqmodels.cores.changes",
+        "seqmodels.cores.learned",
+        "seqmodels.datamodules.stream",
+    ),
     "callbacks": ("seqmodels.callbacks", "seqmodels.stopped"),
 }
 HEAVY = ("torch", "torchvision", "torchmetrics", "lightning", "matplotlib", "sklearn", "numpy")

@@ -23,7 +23,15 @@ from seqmodels.intervals import intervals
 from seqmodels.submitted import cluster_environment
 from seqmodels.threads import set_threads
 
-FROM_DATA = ("input_size", "output_size", "input_stats", "target_stats", "target_scale")
+FROM_DATA = (
+    "input_size",
+    "output_size",
+    "input_stats",
+    "target_stats",
+    "target_scale",
+    "change_stats",
+    "target_inputs",
+)
 """What a module is told of the data, as far as the data knows it and the module's class takes it."""
 
 

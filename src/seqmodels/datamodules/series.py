@@ -146,6 +146,20 @@ class SeriesStream(pl.LightningDataModule):
         return self.learned.target_mean, self.learned.target_std
 
     @property
+    def change_stats(self) -> Stats | None:
+        """Sizes of what changes: each input from step to step, (D,), and each target within the horizon, (Y,)."""
+        if self.learned is None or not self.normalize:
+            return None
+        return self.learned.input_change, self.learned.target_change
+
+    @property
+    def target_inputs(self) -> list[int] | None:
+        """(Y,) which inputs the targets are the future of; None where one is not among them, or nothing lies ahead."""
+        if self.layout.horizon == 0 or not set(self.target_names) <= set(self.input_names):
+            return None
+        return [self.input_names.index(name) for name in self.target_names]
+
+    @property
     def target_scale(self) -> list[float] | None:
         """(Y,) what MASE measures errors in; None without a horizon, and where a target has no season that differs."""
         return self.learned.target_scale if self.learned else None

@@ -23,6 +23,8 @@ class Learned:
 
     Attributes:
         input_mean, input_std: (D,). target_mean, target_std: (Y,). The std of a constant column is 1.
+        input_change: (D,) root mean square of x_t - x_{t-1}. target_change: (Y,) of y_{t+h} - y_t. Of what never
+            changes it is 1.
         target_scale: (Y,) mean |y_t - y_{t - season}|; None where there is none, or a horizon of 0 needs none.
         rows: of the table.
         steps: of training.
@@ -32,6 +34,8 @@ class Learned:
     input_std: list[float]
     target_mean: list[float]
     target_std: list[float]
+    input_change: list[float]
+    target_change: list[float]
     target_scale: list[float] | None
     rows: int
     steps: int
@@ -66,8 +70,13 @@ def learn(table: SeriesTable, rows: Rows, steps: int, horizon: int, season: int)
     recipe = table.recipe
     input_mean, input_std = mean_and_std(table.inputs, rows, recipe.inputs)
     target_mean, target_std = mean_and_std(table.targets, rows, recipe.targets)
+    input_change, target_change = (
+        change_size(values, rows, lag) for values, lag in ((table.inputs, 1), (table.targets, horizon))
+    )
     scale = seasonal_scale(table.targets, rows, season) if horizon else None
-    return Learned(input_mean, input_std, target_mean, target_std, scale, table.rows, steps)
+    return Learned(
+        input_mean, input_std, target_mean, target_std, input_change, target_change, scale, table.rows, steps
+    )
 
 
 def mean_and_std(values: np.ndarray, rows: Rows, names: Sequence[str]) -> tuple[list[float], list[float]]:
@@ -99,14 +108,26 @@ def seasonal_scale(targets: np.ndarray, rows: Rows, season: int) -> list[float] 
     """(Y,) mean |y_t - y_{t - season}|: what MASE measures errors in (Hyndman & Koehler 2006, equation 3; with the
     season of M4). None where a column has no such pair, or only equal ones.
     """
-    total = count = np.zeros(targets.shape[1])
-    for start, stop in _blocks([(start + season, stop) for start, stop in rows]):
-        now, before = (targets[start - lag : stop - lag].astype(np.float64) for lag in (0, season))
-        differences = np.abs(now - before)
-        there = ~np.isnan(differences)
-        total = total + np.where(there, differences, 0).sum(0)
-        count = count + there.sum(0)
+    total, count = np.zeros(targets.shape[1]), np.zeros(targets.shape[1])
+    for differences in _differences(targets, rows, season):
+        total += np.nansum(np.abs(differences), 0)
+        count += (~np.isnan(differences)).sum(0)
     return (total / count).tolist() if total.all() else None
+
+
+def change_size(values: np.ndarray, rows: Rows, lag: int) -> list[float]:
+    """Root mean square of v_t - v_{t - lag} of each column; 1 where it never changes."""
+    total, count = np.zeros(values.shape[1]), np.zeros(values.shape[1])
+    for differences in _differences(values, rows, lag):
+        total += np.nansum(differences**2, 0)
+        count += (~np.isnan(differences)).sum(0)
+    return np.where(total > 0, np.sqrt(total / np.maximum(count, 1)), 1).tolist()
+
+
+def _differences(values: np.ndarray, rows: Rows, lag: int) -> Iterator[np.ndarray]:
+    """v_t - v_{t - lag}, block by block, NaN where one of both is missing."""
+    for start, stop in _blocks([(start + lag, stop) for start, stop in rows]):
+        yield values[start:stop].astype(np.float64) - values[start - lag : stop - lag].astype(np.float64)
 
 
 def _blocks(rows: Rows) -> Iterator[tuple[int, int]]:

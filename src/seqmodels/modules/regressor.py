@@ -11,8 +11,10 @@ from torch.optim.lr_scheduler import LRScheduler
 from torchmetrics import MeanAbsoluteError, Metric, MetricCollection, R2Score
 
 from seqmodels.cores.base import Core, State
+from seqmodels.cores.changes import Changes
 from seqmodels.datamodules.stream import Window
 from seqmodels.modules import burn_in as burning
+from seqmodels.modules import differences
 from seqmodels.modules.base import HeadInit, InitialState, Stats
 from seqmodels.modules.inputs import without_nan
 from seqmodels.modules.scaled_error import MeanAbsoluteScaledError, NormalizedMeanSquaredError
@@ -33,6 +35,7 @@ class StreamRegressor(StreamModule):
     task = "regression"
     target_mean: Tensor
     target_std: Tensor
+    target_inputs: Tensor
 
     def __init__(
         self,
@@ -44,6 +47,10 @@ class StreamRegressor(StreamModule):
         input_stats: Stats | None = None,
         target_stats: Stats | None = None,
         target_scale: Sequence[float] | None = None,
+        change_stats: tuple[Sequence[float], Sequence[float]] | None = None,
+        target_inputs: Sequence[int] | None = None,
+        residual: bool = False,
+        changes: bool = False,
         carry: bool = True,
         backprop_windows: int = 1,
         burn_in: int = 0,
@@ -61,6 +68,14 @@ class StreamRegressor(StreamModule):
             target_stats: mean and standard deviation by which the head's output becomes a prediction; None leaves it.
             target_scale: the (Y,) errors of the naive forecast in the training data, in which MASE measures errors;
                 None leaves MASE out.
+            change_stats: root mean squares in the training data: of what each input changes by from step to step, (D,),
+                and each target from the present step to the one that is predicted, (Y,). None leaves both in the units
+                of `input_stats` and `target_stats`.
+            target_inputs: the (Y,) inputs whose future values the targets are; None where they are not.
+            residual: the head predicts by how much each target will differ from its present value, so that a head of
+                zeros is the naive forecast.
+            changes: the core reads by how much each input differs from the step before. With `residual` nothing hangs
+                on the level, which a trend takes out of the range of the training.
             carry: False drops the state at every window: the control that shows what the state is worth.
             backprop_windows: m; every window updates the weights by its own loss, whose gradient goes back through
                 the last m windows, or as many as there were: TBPTT(k1, k2) with k1 the window and k2 = m k1.
@@ -75,6 +90,11 @@ class StreamRegressor(StreamModule):
         Raises:
             ValueError: an argument is outside its range, or two contradict each other.
         """
+        differences.check(residual, changes, target_inputs, nan_input, state_dtype)
+        if changes:
+            input_stats = differences.input_units(input_stats, change_stats and change_stats[0])
+        if residual:
+            target_stats = differences.residual_units(target_stats, change_stats and change_stats[1])
         super().__init__(
             core,
             optimizer,
@@ -91,6 +111,11 @@ class StreamRegressor(StreamModule):
             nan_input,
             state_dtype,
         )
+        if changes:
+            self.core = Changes(self.core)
+        self.residual = residual
+        if residual:
+            self.register_buffer("target_inputs", torch.tensor(target_inputs), persistent=False)
         self._normalizes_target = target_stats is not None
         if target_stats is not None:
             self.register_buffer("target_mean", torch.tensor(target_stats[0]))
@@ -108,7 +133,7 @@ class StreamRegressor(StreamModule):
             predictions (B, T, Y), and the state after step T.
         """
         y, state = self.core(self.normalized(x), state)
-        return self._in_units(self.head(y)), state
+        return self._in_units(self.head(y), x), state
 
     def training_step(self, window: Window) -> dict[str, Tensor]:
         logs = self.logs_this_step
@@ -123,15 +148,18 @@ class StreamRegressor(StreamModule):
             self.log("train/loss_mean", carried.loss_sum / carried.windows, sync_dist=True)
             self.log("lr", self.learning_rate)
         self.carried = carried
-        return {"loss": loss, "prediction": self._in_units(output)}
+        return {"loss": loss, "prediction": self._in_units(output, window.x)}
 
-    def _in_units(self, output: Tensor) -> Tensor:
-        """The head's output as a prediction."""
-        return output * self.target_std + self.target_mean if self._normalizes_target else output
+    def _in_units(self, output: Tensor, x: Tensor) -> Tensor:
+        """The head's output (B, T, Y) on inputs (B, T, D) as a prediction."""
+        if self._normalizes_target:
+            output = output * self.target_std + self.target_mean
+        return output + x.index_select(-1, self.target_inputs) if self.residual else output
 
     def _normalized_target(self, window: Window) -> Window:
         """The window with its target as the head puts it out."""
-        return window._replace(y=(window.y - self.target_mean) / self.target_std) if self._normalizes_target else window
+        y = window.y - window.x.index_select(-1, self.target_inputs) if self.residual else window.y
+        return window._replace(y=(y - self.target_mean) / self.target_std if self._normalizes_target else y)
 
     def on_validation_start(self) -> None:
         self._places.pop("val", None)
@@ -156,7 +184,8 @@ class StreamRegressor(StreamModule):
 
     def predict_step(self, window: Window, batch_idx: int) -> Tensor:
         """(B, T, Y) predictions."""
-        return self._in_units(self.head(self._read_for("predict", window, batch_idx)[0]))
+        y, window = self._read_for("predict", window, batch_idx)
+        return self._in_units(self.head(y), window.x)
 
     def gradient_by_lag(self, window: Window) -> Tensor:
         """How much the error at a window's last step depends on the inputs before, as far as training's gradient goes.
@@ -180,7 +209,7 @@ class StreamRegressor(StreamModule):
 
     def _evaluate(self, stage: str, window: Window, batch_idx: int) -> dict[str, Tensor]:
         y, window = self._read_for(stage, window, batch_idx)
-        prediction, mask = self._in_units(self.head(y)), window.mask
+        prediction, mask = self._in_units(self.head(y), window.x), window.mask
         metrics: Any = self.metrics[stage]
         metrics.update(prediction[mask], window.y[mask])
         self.log_dict(metrics, batch_size=len(window.x))

@@ -1,0 +1,43 @@
+"""Statistics for signals with a trend: the core reads changes, the head predicts one, each in a unit of its own."""
+
+from collections.abc import Sequence
+
+from seqmodels.modules.base import Stats
+
+
+def check(
+    residual: bool, changes: bool, target_inputs: Sequence[int] | None, nan_input: str, state_dtype: str | None
+) -> None:
+    """
+    Raises:
+        ValueError: what comes cannot be differenced; the arguments are those of `StreamRegressor`.
+    """
+    if residual and target_inputs is None:
+        raise ValueError(
+            "residual=true predicts by how much each target will differ from its present value, so each must be an "
+            "input too, and lie ahead; add the targets to datamodule.inputs and give datamodule.horizon of at least 1, "
+            "or use residual=false"
+        )
+    if changes and nan_input == "mask":
+        raise ValueError(
+            "nan_input='mask' reads the mean where an input is missing, which changes=true would take for a jump; "
+            "repeat the last value instead (datamodule.missing=ffill), or use changes=false"
+        )
+    if changes and state_dtype == "bfloat16":
+        raise ValueError(
+            "state_dtype='bfloat16' would round the last input, which changes=true subtracts from the next; "
+            "use float32 or null"
+        )
+
+
+def input_units(levels: Stats | None, changes: Sequence[float] | None) -> Stats | None:
+    """Mean of the levels and size of the changes: the difference of two inputs normalised so is of size 1."""
+    return levels if levels is None or changes is None else (levels[0], changes)
+
+
+def residual_units(levels: Stats | None, changes: Sequence[float] | None) -> Stats | None:
+    """A residual's mean, 0, so that a head of zeros is the naive forecast, and its size."""
+    size = changes if changes is not None else levels and levels[1]
+    if size is None:
+        return None
+    return (0.0, size) if isinstance(size, float) else ([0.0] * len(size), size)
