@@ -108,7 +108,7 @@ def test_making_an_iterator_leaves_the_global_generator_alone() -> None:
     torch.manual_seed(0)
     expected = torch.rand(3)
     torch.manual_seed(0)
-    for loader in (data.train_dataloader(), *data.val_dataloader(), data.test_dataloader()):
+    for loader in (data.train_dataloader(), *data.val_dataloader(), *data.test_dataloader()):
         next(iter(loader))
     assert torch.equal(torch.rand(3), expected)
 
@@ -198,5 +198,5 @@ def test_mnist_is_whole(mnist_root: Path) -> None:
     assert data.notice is None
     assert data.input_stats == pytest.approx((0.1307, 0.3081), abs=2e-3)
     assert data._parts["test"].y[:10].tolist() == [7, 2, 1, 0, 4, 1, 4, 9, 5, 9]
-    x, _ = data.on_after_batch_transfer(next(iter(data.test_dataloader())), 0)
+    x, _ = data.on_after_batch_transfer(next(iter(data.test_dataloader()[0])), 0)
     assert x.shape == (1000, 28, 28)

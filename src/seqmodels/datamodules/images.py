@@ -6,13 +6,12 @@ The images lie in memory as uint8 and travel to the device as uint8; there they 
 
 from typing import Any
 
-import lightning.pytorch as pl
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader
 
 from seqmodels.datamodules.checks import check_at_least
-from seqmodels.datamodules.loading import OrderedBatches, ShuffledBatches, TensorRows, batch_loader
+from seqmodels.datamodules.labelled_rows import LabelledRows
+from seqmodels.datamodules.loading import TensorRows
 from seqmodels.datamodules.views import (
     Permutation,
     PixelOrder,
@@ -29,22 +28,15 @@ Images = tuple[Tensor, Tensor]
 """(N, height, width) uint8 and (N,) int64."""
 
 
-class ImageSequences(pl.LightningDataModule):
+class ImageSequences(LabelledRows):
     """Labelled images, each read as one sequence.
 
     Subclasses read the files: `prepare_data` (may be called twice) and `load(train)`.
 
     Attributes:
-        name: the data really used.
-        input_size: D. output_size: number of classes. class_names: one a class.
         input_stats: mean and standard deviation of the training pixels, or None when not normalised. The module
             applies them.
     """
-
-    name: str
-    endless = False
-    task = "classification"
-    notice: str | None = None
 
     def __init__(
         self,
@@ -74,19 +66,14 @@ class ImageSequences(pl.LightningDataModule):
             shift: augmentation; each training image moves by up to this many pixels.
             val_size: images taken from the training set for validation, 0 for none.
             split_seed: which ones.
-            batch_size: training images of one step, over all processes.
-            eval_batch_size: the same for validation and test.
-            num_workers: processes that prepare batches; 0 is fastest for data in memory.
-            overfit_batches: above 0, train on the first so many batches again and again.
-            seed: of the training order.
+            batch_size, eval_batch_size, num_workers, overfit_batches, seed: as in `LabelledRows`.
 
         Raises:
             ValueError: an argument is outside its range.
         """
-        super().__init__()
+        super().__init__(batch_size, eval_batch_size, num_workers, overfit_batches, seed)
         check_view(view)
-        check_at_least(1, batch_size=batch_size, eval_batch_size=eval_batch_size)
-        check_at_least(0, val_size=val_size, num_workers=num_workers, overfit_batches=overfit_batches, shift=shift)
+        check_at_least(0, val_size=val_size, shift=shift)
         self.view: View = view
         self.shape = shape
         self.steps, self.input_size = steps_and_width(view, *shape)
@@ -99,14 +86,7 @@ class ImageSequences(pl.LightningDataModule):
         self.shift = shift
         self.val_size = val_size
         self.split_seed = split_seed
-        self.batch_size = batch_size
-        self.eval_batch_size = eval_batch_size
-        self.num_workers = num_workers
-        self.overfit_batches = overfit_batches
-        self.seed = seed
         self.input_stats: tuple[float, float] | None = None
-        self._parts: dict[str, TensorRows] = {}
-        self._start = (0, 0)
 
     def load(self, train: bool) -> Images:
         """The training or the test images, whole."""
@@ -135,48 +115,6 @@ class ImageSequences(pl.LightningDataModule):
         }
         if self.normalize:
             self.input_stats = _mean_and_std(self._parts["train"].x)
-
-    def train_dataloader(self) -> DataLoader[tuple[Tensor, Tensor]]:
-        rank, ranks = self._rank()
-        if self.batch_size % ranks:
-            raise ValueError(
-                f"batch_size={self.batch_size} is the batch over all processes and cannot be shared by {ranks}; "
-                f"give a multiple of {ranks}"
-            )
-        data = self._parts["train"]
-        limit = self.overfit_batches or None
-        batches = ShuffledBatches(
-            len(data),
-            self.batch_size,
-            self.seed,
-            rank,
-            ranks,
-            limit,
-            self._epoch if self.trainer else None,
-            self._start,
-        )
-        return batch_loader(data, batches, self.num_workers)
-
-    def start_from(self, epoch: int, batch: int) -> None:
-        """Training goes on at this batch of this epoch; said before the training loader is made."""
-        self._start = (epoch, batch)
-
-    def _epoch(self) -> int:
-        assert self.trainer is not None
-        return self.trainer.current_epoch
-
-    def val_dataloader(self) -> list[DataLoader[tuple[Tensor, Tensor]]]:
-        return [self._eval_loader("val")] if self.val_size else []
-
-    def test_dataloader(self) -> DataLoader[tuple[Tensor, Tensor]]:
-        return self._eval_loader("test")
-
-    def _eval_loader(self, part: str) -> DataLoader[tuple[Tensor, Tensor]]:
-        data = self._parts[part]
-        return batch_loader(data, OrderedBatches(len(data), self.eval_batch_size, *self._rank()), num_workers=0)
-
-    def _rank(self) -> tuple[int, int]:
-        return (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
 
     def transfer_batch_to_device(self, batch: Images, device: torch.device, dataloader_idx: int) -> Images:
         images, labels = batch

@@ -10,11 +10,13 @@ A batch is one vectorised index into the tensors, not B Python calls.
 
 import math
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
+
+Batch = TypeVar("Batch")
 
 
 class TensorRows(Dataset[tuple[Tensor, Tensor]]):
@@ -105,7 +107,7 @@ def epoch_seed(seed: int, epoch: int) -> int:
     return (z ^ (z >> 31)) >> 1
 
 
-def batch_loader(data: TensorRows, batches: Sampler[Tensor], num_workers: int) -> DataLoader[tuple[Tensor, Tensor]]:
+def batch_loader(data: Dataset[Batch], batches: Sampler[Tensor], num_workers: int) -> DataLoader[Batch]:
     """A DataLoader that hands the sampler's indices to the dataset whole and leaves the global generator alone."""
     return DataLoader(
         data,

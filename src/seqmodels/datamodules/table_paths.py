@@ -11,12 +11,13 @@ SUFFIXES = {".csv": "csv", ".parquet": "parquet", ".pq": "parquet", ".npy": "npy
 PACKAGE = "package:"
 
 
-def expand(patterns: Sequence[str]) -> list[Path]:
+def expand(patterns: Sequence[str], others: Sequence[str] = ()) -> list[Path]:
     """The files that the patterns mean, in their order; those of one glob sorted by name; none twice.
 
     Args:
         patterns: paths (`a.csv`, `~/data/a.parquet`), globs (`data/*.csv`, `data/**/*.npy`), or
             `package:statsmodels/datasets/co2/co2.csv`: a file inside an installed Python package.
+        others: suffixes that the caller reads itself.
 
     Raises:
         ValueError: a package is not installed; a file is of no known kind.
@@ -25,7 +26,7 @@ def expand(patterns: Sequence[str]) -> list[Path]:
     files: dict[Path, Path] = {}
     for pattern in patterns:
         for path in _matches(pattern):
-            _check(path)
+            _check(path, (*SUFFIXES, *others))
             files.setdefault(path.resolve(), path)
     return list(files.values())
 
@@ -40,11 +41,11 @@ def _matches(pattern: str) -> list[Path]:
     return found
 
 
-def _check(path: Path) -> None:
+def _check(path: Path, suffixes: Sequence[str]) -> None:
     if path.is_dir():
         raise IsADirectoryError(f"{path} is a folder; name the files in it, such as {path}/*.csv")
-    if path.suffix.lower() not in SUFFIXES:
-        raise ValueError(f"{path} is of no known kind; files of numbers end in {', '.join(SUFFIXES)}")
+    if path.suffix.lower() not in suffixes:
+        raise ValueError(f"{path} is of no known kind; files of numbers end in {', '.join(suffixes)}")
 
 
 def _in_package(pattern: str) -> Path:

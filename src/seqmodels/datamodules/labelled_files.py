@@ -1,0 +1,32 @@
+"""Labelled sequences from any of the files they come in."""
+
+from seqmodels.datamodules.labelled_tables import Columns, read_table
+from seqmodels.datamodules.sequences import Sequences, check_ids, joined
+from seqmodels.datamodules.table_paths import expand
+from seqmodels.datamodules.ucr import SUFFIXES, read_ucr
+
+
+def read_files(patterns: list[str], columns: Columns, unique_ids: bool, labelled: bool = True) -> Sequences:
+    """The sequences of all files, in their order.
+
+    Args:
+        patterns: see `expand`; .ts and .tsv are files of the UCR and UEA archives, others tables.
+        columns: of the tables.
+        unique_ids: an id may stand in one file only.
+        labelled: read the labels too.
+
+    Raises:
+        ValueError, OSError: the message names file, column and row.
+    """
+    parts = []
+    for path in expand(patterns, SUFFIXES):
+        if path.suffix.lower() in SUFFIXES:
+            parts.append(read_ucr(path, labelled))
+            continue
+        wanted = {"inputs": columns.inputs, "label": columns.label or not labelled}
+        for argument in (name for name, given in wanted.items() if not given):
+            raise ValueError(f"{path} is a table: say which of its columns to read, datamodule.{argument}=...")
+        parts.append(read_table(path, columns if labelled else columns._replace(label=None)))
+    if unique_ids:
+        check_ids(parts)
+    return joined(parts)
