@@ -25,25 +25,47 @@ def greeting(cfg: DictConfig, parts: Any, folder: Path, begin: str | None) -> No
     log.info("  folder  %s", short(folder))
     if begin:
         log.info("  from    %s", begin)
-    say_notice(parts.datamodule)
+    _notice(parts.datamodule)
 
 
-def farewell(datamodule: Any, metrics: dict[str, float], folder: Path) -> None:
-    """What was reached, on which data."""
-    say_metrics(metrics, folder)
-    say_notice(datamodule)
+def farewell(datamodule: Any, results: dict[str, Any], folder: Path) -> None:
+    """One table: what was reached, what a forecast without a model reaches, and where it lies.
 
-
-def say_metrics(metrics: dict[str, float], folder: Path) -> None:
-    """One table: what was measured, and where it lies."""
-    width = max((len(name) for name in metrics), default=0)
-    for name, value in sorted(metrics.items()):
-        log.info("  %s  %.6g", name.ljust(width), value)
+    Args:
+        datamodule: what was read.
+        results: the contents of results.json.
+        folder: where that lies.
+    """
+    table = results["metrics"] | {
+        f"{name.replace('_', ' ')}: {measure}": value
+        for name, measures in results.get("baselines", {}).items()
+        for measure, value in measures.items()
+    }
+    width = max((len(name) for name in table), default=0)
+    for name in [*sorted(results["metrics"]), *(name for name in table if name not in results["metrics"])]:
+        log.info("  %s  %.6g", name.ljust(width), table[name])
     log.info("  %s  %s", "folder".ljust(width), short(folder))
+    _verdict(results)
+    _notice(datamodule)
 
 
-def say_notice(datamodule: Any) -> None:
-    """What the data is instead of what was asked for, if so."""
+def _verdict(results: dict[str, Any]) -> None:
+    reached = results["metrics"].get("test/mase")
+    baselines = {name: measures.get("mase") for name, measures in results.get("baselines", {}).items()}
+    known = {name: value for name, value in baselines.items() if value is not None}
+    if reached is None or not known:
+        return
+    best = min(known, key=lambda name: known[name])
+    if known[best] <= reached:
+        log.warning(
+            "the %s forecast is better than the model: test/mase %.4g against %.4g",
+            best.replace("_", " "),
+            known[best],
+            reached,
+        )
+
+
+def _notice(datamodule: Any) -> None:
     if datamodule.notice:
         log.warning("%s\n%s\n%s", "!" * 80, datamodule.notice, "!" * 80)
 

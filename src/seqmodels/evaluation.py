@@ -9,7 +9,7 @@ from pathlib import Path
 
 from omegaconf import open_dict
 
-from seqmodels.announce import device_of, say_metrics, say_notice
+from seqmodels.announce import device_of, farewell
 from seqmodels.building import build_trainer
 from seqmodels.loading import LoadedRun, load_run
 from seqmodels.paths import short
@@ -58,11 +58,11 @@ def evaluate(
     if not metrics:
         raise ValueError(f"the data of {loaded.datamodule.name!r} has no test part, so there is nothing to evaluate")
     folder.mkdir(parents=True, exist_ok=True)
-    write_results(folder, _results(loaded, words, metrics, device_of(trainer), time.monotonic() - started))
+    results = _results(loaded, words, metrics, device_of(trainer), time.monotonic() - started)
+    write_results(folder, results)
     log.info("%s, tested with %s", loaded.cfg.name, short(loaded.checkpoint))
     log.info("  data    %s", loaded.datamodule.summary())
-    say_metrics(metrics, folder)
-    say_notice(loaded.datamodule)
+    farewell(loaded.datamodule, results, folder)
     return Evaluation(folder, metrics)
 
 

@@ -6,6 +6,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import lightning.pytorch as pl
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
@@ -120,6 +121,7 @@ def _attempt(
     parts: Parts | None = None
     metrics: dict[str, float] = dict(checkpoint.contents["metrics"]) if checkpoint else {}
     status, error = "failed", None
+    results: dict[str, Any] = {}
     try:
         parts = build(cfg, folder)
         if is_first_process():
@@ -154,9 +156,10 @@ def _attempt(
         if is_first_process() and (parts is not None or checkpoint is None):
             seconds = time.monotonic() - started
             words = [*overrides, *beside]
-            write_results(folder, results_of(cfg, parts, status, error, metrics, words, seconds))
+            results = results_of(cfg, parts, status, error, metrics, words, seconds)
+            write_results(folder, results)
     if parts.trainer.is_global_zero:
-        farewell(parts.datamodule, metrics, folder)
+        farewell(parts.datamodule, results, folder)
     return Result(folder, metrics, metrics.get(cfg.monitor))
 
 
