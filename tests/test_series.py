@@ -56,7 +56,7 @@ def lanes(found: list[Window], window: int) -> list[Window]:
 def test_every_step_counts_exactly_once_in_its_part() -> None:
     """Against the plain rule, row by row, over random lengths, gaps, horizons, windows, lanes and fractions."""
     made_up = 0
-    for seed in range(60):
+    for seed in range(45):
         layout = random_layout(seed)
         try:
             data = made(layout)
@@ -73,7 +73,7 @@ def test_every_step_counts_exactly_once_in_its_part() -> None:
             counted = [x for lane in lanes(found, layout.window) for x in check_lane(layout, part, lane)]
             assert len(counted) == len(set(counted)), (seed, part)
             assert set(counted) == layout.steps(part), (seed, part)
-    assert made_up > 30
+    assert made_up > 25
 
 
 def test_lanes_are_even_and_long_series_stay_in_place() -> None:
