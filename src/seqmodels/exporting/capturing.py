@@ -1,0 +1,43 @@
+"""Around every call of an exporter: no gradients, no chatter, and one kind of error."""
+
+import io
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+
+import torch
+
+
+class CannotExport(Exception):
+    """A format cannot take the graph; the message says what stood against it."""
+
+
+@contextmanager
+def capturing(what: str) -> Iterator[None]:
+    """
+    Raises:
+        CannotExport: in place of whatever the exporter raised.
+    """
+    disabled = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
+    try:
+        unheard = io.StringIO()
+        with warnings.catch_warnings(), redirect_stdout(unheard), redirect_stderr(unheard), torch.no_grad():
+            warnings.simplefilter("ignore")
+            yield
+    except CannotExport:
+        raise
+    except Exception as error:  # exporters raise errors of dozens of classes
+        torch._dynamo.reset()  # what it remembers of a failure makes the next export fail too
+        raise CannotExport(f"{what}: {_first_words(error)}") from error
+    finally:
+        logging.disable(disabled)
+
+
+def _first_words(error: BaseException) -> str:
+    """What matters is said by the first error of the chain, in its first line."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[0] if lines else type(error).__name__

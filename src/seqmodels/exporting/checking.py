@@ -1,0 +1,125 @@
+"""A file against the run itself: the same streams read by both, the file's own state fed back to it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from seqmodels.cores.base import State
+from seqmodels.exporting.capturing import CannotExport
+from seqmodels.exporting.forms import Call, begin, dtype_of
+
+LENGTHS = {"step": [1] * 1000, "window": [1, 7, 2, 50, 340, 600]}
+"""Steps read by each call, one after the other."""
+
+BATCHES = (1, 3)
+
+
+class Disagrees(ValueError):
+    """The file computes something else than the run."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What the run itself makes of streams of noise.
+
+    Attributes:
+        inputs: x of each call.
+        states: before each call, and after the last.
+        outputs: y of each call.
+    """
+
+    inputs: list[Tensor]
+    states: list[State]
+    outputs: list[Tensor]
+
+
+def trials(name: str, module: Any) -> list[Trial]:
+    """The streams that a step or a window is tried on, of as many rows as `BATCHES` says.
+
+    Raises:
+        ValueError: the run's own output is no number.
+    """
+    return [_trial(module, batch, LENGTHS[name], step=name == "step") for batch in BATCHES]
+
+
+@torch.no_grad()
+def _trial(module: Any, batch: int, lengths: Sequence[int], step: bool) -> Trial:
+    generator = torch.Generator().manual_seed(batch)
+    noise = torch.randn(batch, sum(lengths), module.core.input_size, generator=generator, dtype=dtype_of(module))
+    chunks = (module.input_mean + module.input_std * noise).to(dtype_of(module)).split(list(lengths), dim=1)
+    outputs, states = [], [begin(module, batch)]
+    for number, chunk in enumerate(chunks):
+        y, state = module(chunk, states[-1] if number else None)
+        outputs.append(y.squeeze(1) if step and y.dim() == 3 else y)
+        states.append(state)
+    if not all(y.isfinite().all() for y in outputs):
+        raise ValueError("the run's own output for noise like its data is NaN or infinite; choose another checkpoint")
+    return Trial([chunk.squeeze(1) if step else chunk for chunk in chunks], states, outputs)
+
+
+def check(call: Call, tried: Sequence[Trial], unit: Tensor, tolerance: float) -> float:
+    """
+    Args:
+        call: the file at work.
+        tried: from `trials`.
+        unit: (Y,) or (), what differences are measured in.
+        tolerance: in that unit; what float32 cannot tell apart is allowed beside it.
+
+    Returns:
+        The largest difference between the outputs.
+
+    Raises:
+        CannotExport: the file does not run on these streams.
+        Disagrees: a difference is larger than allowed, or the states at the end are not the same.
+    """
+    return max(_compare(call, trial, unit, tolerance) for trial in tried)
+
+
+def _compare(call: Call, trial: Trial, unit: Tensor, tolerance: float) -> float:
+    state, largest, read = trial.states[0], 0.0, 0
+    for x, y in zip(trial.inputs, trial.outputs, strict=True):
+        found, *state = _run(call, x, state)  # type: ignore[assignment]
+        read += x.shape[1] if x.dim() == 3 else 1
+        largest = max(largest, (worst := ((found - y).abs() / unit).max().item()))
+        if found.shape != y.shape or not _near(found, y, unit, tolerance):
+            raise Disagrees(_complaint(call, trial, unit, worst, read, tolerance))
+    for number, (found, end) in enumerate(zip(state, trial.states[-1], strict=True)):
+        if found.dtype != end.dtype or not _near(found, end, end.abs().max().clamp(min=1), tolerance):
+            raise Disagrees(f"state_{number} after {read} steps is not that of the run itself; nothing was written")
+    return largest
+
+
+def _near(found: Tensor, own: Tensor, unit: Tensor, tolerance: float) -> bool:
+    if not own.is_floating_point():
+        return torch.equal(found, own)
+    return bool(((found - own).abs() <= tolerance * unit + 4 * torch.finfo(own.dtype).eps * own.abs()).all())
+
+
+def _run(call: Call, x: Tensor, state: Sequence[Tensor]) -> tuple[Tensor, ...]:
+    try:
+        return call(x, *state)
+    except Exception as error:
+        reason = str(error).strip().splitlines()[0]
+        raise CannotExport(f"the file does not run with x of {'x'.join(map(str, x.shape))}: {reason}") from error
+
+
+def _complaint(call: Call, trial: Trial, unit: Tensor, worst: float, read: int, tolerance: float) -> str:
+    """Tell a wrong graph from a model in which roundings grow."""
+    alone = max(
+        ((_run(call, x, state)[0] - y).abs() / unit).max().item()
+        for x, state, y in zip(trial.inputs, trial.states, trial.outputs, strict=False)
+    )
+    return (
+        f"the file differs from the run itself by {worst:.0e} at step {read}, more than tolerance={tolerance:g}, and "
+        f"by {alone:.0e} at most where each call is given the run's own state; nothing was written. If the second "
+        f"number is small, roundings grow in this model, as in a chaotic one, and a larger tolerance= accepts that"
+    )
+
+
+def unit_of(module: Any) -> Tensor:
+    """The target's standard deviation, where the module knows one; logits have none."""
+    std = getattr(module, "target_std", None)
+    return torch.ones(()) if std is None else std.detach()

@@ -1,0 +1,113 @@
+"""The two graphs that a run becomes, both with the state as inputs and outputs.
+
+    step      y, next_state_0, ... = graph(x, state_0, ...)     x (B, D), y (B, Y)
+    window    the same                                          x (B, T, D), y (B, T, Y)
+
+Of a classifier y is called logits, (B, classes) in both. A step has no time axis, since whoever feeds one reading at a
+time has none: a row of D numbers goes in, a row comes out, and nothing of the wrong length fits.
+"""
+
+import copy
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.export import Dim
+
+from seqmodels.cores.base import State
+
+Call = Callable[..., tuple[Tensor, ...]]
+"""A graph at work: (x, *state) to (y, *next state)."""
+
+FORMS = ("step", "window")
+
+
+class Window(nn.Module):
+    """The module as a function of tensors alone."""
+
+    def __init__(self, module: Any) -> None:
+        super().__init__()
+        self.module = module
+        self.replaces_nan = getattr(module, "nan_input", None) == "mask"
+
+    def forward(self, x: Tensor, *state: Tensor) -> tuple[Tensor, ...]:
+        if self.replaces_nan:  # as the run itself reads its data
+            x = torch.where(x.isfinite(), x, self.module.input_mean.to(x.dtype))
+        y, state = self.module(x, state)
+        return y, *state
+
+
+class Step(Window):
+    """The same for one step, without a time axis."""
+
+    def forward(self, x: Tensor, *state: Tensor) -> tuple[Tensor, ...]:
+        y, *ends = super().forward(x.unsqueeze(1), *state)
+        return y.squeeze(1) if y.dim() == 3 else y, *ends
+
+
+@dataclass(frozen=True)
+class Form:
+    """A graph, and what an exporter has to know about it.
+
+    Attributes:
+        graph: takes `inputs`, or others with another B (and T).
+        inputs: an example, x and the state.
+        output: the name of y.
+    """
+
+    graph: nn.Module
+    inputs: tuple[Tensor, ...]
+    output: str
+
+    @property
+    def input_names(self) -> list[str]:
+        return ["x", *(f"state_{number}" for number in range(len(self.inputs) - 1))]
+
+    @property
+    def output_names(self) -> list[str]:
+        return [self.output, *(f"next_{name}" for name in self.input_names[1:])]
+
+    @property
+    def dynamic_shapes(self) -> dict[str, Any]:
+        batch = {0: Dim("batch")}
+        x = batch if self.inputs[0].dim() == 2 else batch | {1: Dim("time")}
+        return {"x": x, "state": (batch,) * (len(self.inputs) - 1)}
+
+
+def form_of(name: str, module: Any) -> Form:
+    """The graph called `name`, step or window, with inputs to trace it by."""
+    state = begin(module, 1)
+    batch, time = sizes_apart(module, state)
+    shape = (batch, module.core.input_size) if name == "step" else (batch, time, module.core.input_size)
+    graph = Step(module) if name == "step" else Window(module)
+    output = "logits" if module.task == "classification" else "y"
+    return Form(graph, (torch.zeros(shape, dtype=dtype_of(module)), *expanded(state, batch)), output)
+
+
+def begin(module: Any, batch: int) -> State:
+    """The state of streams that have seen nothing yet."""
+    with torch.no_grad():
+        return expanded(module.core.initial_state(1, torch.device("cpu"), dtype_of(module)), batch)
+
+
+def expanded(state: State, batch: int) -> State:
+    """The state of one stream for a batch of them; each tensor its own memory, or an exporter takes two for one."""
+    return tuple(tensor.repeat(batch, *[1] * (tensor.dim() - 1)) for tensor in state)
+
+
+def plain(module: Any) -> Any:
+    """A copy to take apart: not compiled, nothing to train."""
+    return copy.deepcopy(module).requires_grad_(False).eval()
+
+
+def dtype_of(module: Any) -> torch.dtype:
+    return module.head.weight.dtype
+
+
+def sizes_apart(module: Any, state: State) -> tuple[int, int]:
+    """B and T of an example, unlike any other size of the model: torch.export takes a B that meets one for fixed."""
+    taken = {size for tensor in (*state, *module.parameters(), *module.buffers()) for size in tensor.shape}
+    batch, time = [size for size in range(5, len(taken) + 7) if size not in taken][:2]
+    return batch, time

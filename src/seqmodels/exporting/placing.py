@@ -1,0 +1,60 @@
+"""All of the files or none, and none over another."""
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+
+from seqmodels.cores.base import State
+
+INITIAL_STATE = "initial_state.npz"
+
+
+def check_free(folder: Path, names: Sequence[str], state: State, overwrite: bool) -> None:
+    """
+    Raises:
+        NotADirectoryError: the folder is a file.
+        FileExistsError: one of the names is taken; by the same initial state does no harm.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise NotADirectoryError(f"output={folder} is a file; give a folder")
+    taken = [name for file in names for name in (file, f"{file}.data") if (folder / name).exists()]
+    if (folder / INITIAL_STATE).exists() and not _holds(folder / INITIAL_STATE, state):
+        taken.append(INITIAL_STATE)
+    if taken and not overwrite:
+        raise FileExistsError(
+            f"{folder} holds {', '.join(taken)} already; choose another output=, or say overwrite=true to replace"
+        )
+
+
+def _holds(path: Path, state: State) -> bool:
+    try:
+        with np.load(path) as there:
+            ours = arrays(state)
+            return set(there) == set(ours) and all(np.array_equal(there[name], ours[name]) for name in ours)
+    except Exception:  # it is another file altogether
+        return False
+
+
+def arrays(state: State) -> dict[str, np.ndarray]:
+    """state_0, state_1, ... as numpy knows them."""
+    return {f"state_{number}": tensor.detach().numpy() for number, tensor in enumerate(state)}
+
+
+@contextmanager
+def workshop(folder: Path) -> Iterator[Path]:
+    """A hidden folder inside, whose files come out at the end if nothing went wrong; otherwise no trace is left."""
+    new = [place for place in (folder, *folder.parents) if not place.exists()]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".export-", dir=folder) as name:
+            yield Path(name)
+            for path in sorted(Path(name).iterdir()):
+                path.replace(folder / path.name)
+    except BaseException:
+        for place in new:
+            if place.is_dir() and not any(place.iterdir()):
+                place.rmdir()
+        raise

@@ -1,0 +1,139 @@
+"""From a run's folder to files that need neither the run nor seqmodels."""
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from seqmodels.exporting import onnx_format, torch_format
+from seqmodels.exporting.about import about
+from seqmodels.exporting.capturing import CannotExport, capturing
+from seqmodels.exporting.checking import BATCHES, LENGTHS, Disagrees, check, trials, unit_of
+from seqmodels.exporting.forms import FORMS, Form, begin, form_of, plain
+from seqmodels.exporting.looped import step_by_step
+from seqmodels.exporting.placing import INITIAL_STATE, arrays, check_free, workshop
+from seqmodels.loading import load_run
+
+log = logging.getLogger(__name__)
+
+FORMATS: dict[str, Any] = {"onnx": onnx_format, "torch": torch_format}
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What `export` returns.
+
+    Attributes:
+        folder: of the files.
+        differences: of each file from the run itself, the largest.
+        refused: the files that there cannot be, and why.
+    """
+
+    folder: Path
+    differences: dict[str, float]
+    refused: dict[str, str]
+
+
+def export(
+    run: str | Path,
+    format: str = "onnx",
+    checkpoint: str | None = None,
+    output: str | Path | None = None,
+    overwrite: bool = False,
+    tolerance: float = 1e-5,
+    trust: Sequence[str] = (),
+) -> Exported:
+    """Write a run's model as graphs with the state as inputs and outputs, each tried against the run itself.
+
+    Args:
+        run: its folder, which is not changed but for the new folder in it.
+        format: onnx or torch.
+        checkpoint, trust: as in `load_run`.
+        output: a folder for the files; None makes RUN/export.
+        overwrite: replace files of the same names.
+        tolerance: how far an output may lie from the run's own, in standard deviations of the target; logits plainly.
+
+    Raises:
+        ValueError, OSError: the input does not allow it, or a file computes something else than the run; nothing is
+            left behind then.
+    """
+    if format == "onnx":
+        onnx_format.check_installed()
+    kind = FORMATS[format]
+    loaded = load_run(run, checkpoint, trust=trust)
+    module, state = plain(loaded.module), begin(loaded.module, 1)
+    folder = (Path(output).expanduser() if output else loaded.folder / "export").absolute()
+    names = {form: form + kind.SUFFIX for form in FORMS}
+    check_free(folder, list(names.values()), state, overwrite)
+    log.info("%s, %s, as %s", loaded.cfg.name, loaded.checkpoint.name, format)
+    exported = Exported(folder, {}, {})
+    with workshop(folder) as place:
+        for form, name in names.items():
+            try:
+                how, difference = write_checked(form, module, kind, place / name, about(loaded), tolerance)
+            except CannotExport as failure:
+                for half_done in place.glob(f"{name}*"):
+                    half_done.unlink()
+                exported.refused[name] = str(failure)
+            else:
+                exported.differences[name] = difference
+                log.info("  %-12s %s", name, how)
+        if not exported.differences:
+            reasons = "; ".join(f"{name}: {reason}" for name, reason in exported.refused.items())
+            raise ValueError(f"this model cannot be exported with format={format}; {reasons}")
+        np.savez(place / INITIAL_STATE, **arrays(state))  # type: ignore[arg-type]
+    for name, reason in exported.refused.items():
+        log.warning("  no %-9s %s", name, reason)
+    log.info("  %s", folder)
+    return exported
+
+
+def write_checked(
+    form: str, module: Any, kind: Any, path: Path, facts: str = "", tolerance: float = 1e-5
+) -> tuple[str, float]:
+    """Write one file and try it against the module.
+
+    Args:
+        form: step or window.
+        module: from `plain`.
+        kind: one of `FORMATS`.
+        path: of the file.
+        facts: what it says about itself.
+        tolerance: as in `export`.
+
+    Returns:
+        What was found, in words, and the largest difference.
+
+    Raises:
+        CannotExport: there can be no such file.
+        Disagrees: there is one, but it computes something else.
+    """
+    _check_sense(form, module)
+    tried, unit = trials(form, module), unit_of(module)
+    ways: list[tuple[str, Callable[[], Form]]] = [("", lambda: form_of(form, module))]
+    if form == "window":
+        ways.append((", as a loop over steps", lambda: form_of(form, step_by_step(module))))
+    failures: list[Exception] = []
+    for way, make in ways:
+        try:
+            with capturing("it cannot be read step by step"):
+                graph = make()
+            kind.write(graph, path, facts)
+            difference = check(kind.read(path), tried, unit, tolerance)
+        except (CannotExport, Disagrees) as failure:
+            failures.append(failure)
+        else:
+            steps, streams = sum(LENGTHS[form]), " and ".join(map(str, BATCHES))
+            return f"{steps:,} steps of {streams} streams, largest difference {difference:.0e}{way}", difference
+    raise next((failure for failure in failures if isinstance(failure, Disagrees)), failures[0])
+
+
+def _check_sense(form: str, module: Any) -> None:
+    if form == "step" and getattr(module, "readout", None) == "mean":
+        raise CannotExport(
+            "readout=mean averages the outputs of one call, and a call of one step has only one; use the window, on "
+            "whole sequences"
+        )

@@ -1,0 +1,165 @@
+"""A run as files: they compute what the run computes, they say what they are, and nothing else happens."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+import pytest
+import torch
+from torch import Tensor
+
+from seqmodels import load_run
+from seqmodels.exporting.run import export
+from seqmodels.run import compose, train
+from tests.attempts import DIGITS, SINE
+from tests.conftest import Command
+
+GUIDE = (Path(__file__).parents[1] / "docs" / "export.md").read_text()
+KINDS = {
+    "sine": [*SINE, "module.initial_state=learned", "trainer.max_steps=6"],
+    "digits": [*DIGITS, "core=rnn", "trainer.max_epochs=1", "datamodule.normalize=true"],
+    "mean": [*DIGITS, "core=gru", "trainer.max_epochs=1", "module.readout=mean"],
+}
+
+
+Trained = Callable[[str], Path]
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    """`trained("sine")`: the folder of a finished run, which no test changes."""
+
+    @cache
+    def folder(kind: str) -> Path:
+        torch.set_num_threads(1)
+        return train(compose(KINDS[kind]), tmp_path_factory.mktemp("runs") / kind, KINDS[kind]).folder
+
+    return folder
+
+
+@pytest.fixture(scope="module")
+def exported(trained: Trained, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run on the sine stream, with its `export/` of both formats."""
+    run = Path(shutil.copytree(trained("sine"), tmp_path_factory.mktemp("exported") / "run"))
+    for format in ("onnx", "torch"):
+        export(run, format)
+    return run
+
+
+def read_with_onnx(path: Path, chunks: list[Tensor], batch: int) -> tuple[list[Tensor], list[Tensor]]:
+    """Outputs of each call and the state at the end, begun as a user would."""
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    with np.load(path.with_name("initial_state.npz")) as begin:
+        state = {name: np.repeat(begin[name], batch, axis=0) for name in begin}
+    outputs = []
+    for chunk in chunks:
+        y, *ends = session.run(None, {"x": chunk.numpy()} | state)
+        state = dict(zip(state, ends, strict=True))
+        outputs.append(torch.from_numpy(y))
+    return outputs, [torch.from_numpy(value) for value in state.values()]
+
+
+def read_with_torch(path: Path, chunks: list[Tensor], batch: int) -> tuple[list[Tensor], list[Tensor]]:
+    graph = torch.export.load(path).module()
+    with np.load(path.with_name("initial_state.npz")) as begin:
+        state = [torch.from_numpy(begin[name]).repeat_interleave(batch, 0) for name in begin]
+    outputs = []
+    with torch.no_grad():
+        for chunk in chunks:
+            y, *state = graph(chunk, *state)
+            outputs.append(y)
+    return outputs, state
+
+
+READERS: dict[str, Any] = {"onnx": read_with_onnx, "pt2": read_with_torch}
+
+
+@pytest.mark.parametrize("batch", [1, 2, 5])
+@pytest.mark.parametrize("suffix", READERS)
+def test_step_and_window_follow_the_run(exported: Path, suffix: str, batch: int) -> None:
+    x = torch.randn(batch, 83, 1)
+    with torch.no_grad():
+        y, state = load_run(exported).module(x)
+    steps, ends = READERS[suffix](exported / "export" / f"step.{suffix}", list(x.unbind(1)), batch)
+    torch.testing.assert_close(torch.stack(steps, 1), y)
+    torch.testing.assert_close(tuple(ends), state)
+    windows, ends = READERS[suffix](exported / "export" / f"window.{suffix}", list(x.split([1, 80, 2], 1)), batch)
+    torch.testing.assert_close(torch.cat(windows, 1), y)
+    torch.testing.assert_close(tuple(ends), state)
+
+
+def test_streams_begin_in_the_learned_state(exported: Path) -> None:
+    with np.load(exported / "export" / "initial_state.npz") as begin:
+        state = [begin[name] for name in begin]
+    learned = load_run(exported).module.core.initial_state(1)
+    assert all(np.array_equal(mine, own.detach()) for mine, own in zip(state, learned, strict=True))
+    assert any(value.any() for value in state)
+
+
+@pytest.mark.slow
+def test_a_classifier_says_its_logits(invoke: Command, trained: Trained) -> None:
+    assert invoke("export", f"run={trained('digits')}", "output=here") == 0
+    x = torch.rand(4, 8, 8)
+    with torch.no_grad():
+        logits = load_run(trained("digits")).module(x)[0]
+    for name, chunks in (("step", list(x.unbind(1))), ("window", list(x.split([5, 3], 1)))):
+        torch.testing.assert_close(read_with_onnx(Path("here", f"{name}.onnx"), chunks, 4)[0][-1], logits)
+        assert onnxruntime.InferenceSession(Path("here", f"{name}.onnx")).get_outputs()[0].name == "logits"
+
+
+def test_a_mean_over_steps_has_no_step(invoke: Command, trained: Trained, capsys: pytest.CaptureFixture[str]) -> None:
+    assert invoke("export", f"run={trained('mean')}", "output=here", "format=torch") == 0
+    assert sorted(path.name for path in Path("here").iterdir()) == ["initial_state.npz", "window.pt2"]
+    said = "".join(capsys.readouterr())
+    assert "no step.pt2" in said
+    assert "readout=mean" in said
+    x = torch.rand(2, 8, 8)
+    with torch.no_grad():
+        logits = load_run(trained("mean")).module(x)[0]
+    torch.testing.assert_close(read_with_torch(Path("here/window.pt2"), [x], 2)[0][0], logits)
+
+
+def test_the_files_say_what_they_are_and_nothing_of_this_machine(exported: Path) -> None:
+    session = onnxruntime.InferenceSession(exported / "export" / "step.onnx")
+    extra: dict[str, Any] = {"seqmodels.json": ""}
+    torch.export.load(exported / "export" / "window.pt2", extra_files=extra)
+    about = json.loads(session.get_modelmeta().custom_metadata_map["seqmodels"])
+    assert about == json.loads(extra["seqmodels.json"])
+    assert (about["run"], about["checkpoint"], about["task"]) == ("sine_stream/run", "best.ckpt", "regression")
+    assert {"state_0", "state_1"} < {value.name for value in session.get_inputs()}
+    assert [value.name for value in session.get_outputs()] == ["y", "next_state_0", "next_state_1"]
+    for path in exported.joinpath("export").iterdir():
+        assert str(Path(__file__).parents[1]).encode() not in path.read_bytes()
+
+
+@pytest.mark.parametrize("number", [0, pytest.param(2, marks=pytest.mark.slow)])
+def test_the_guides_examples_print_the_runs_own_numbers(exported: Path, number: int) -> None:
+    code = re.findall(r"```python\n(.*?)```", GUIDE, re.DOTALL)[number]
+    assert "seqmodels." not in code.replace("seqmodels.json", "")
+    readings = np.random.default_rng(1).normal(size=(20, 1)).astype(np.float32)
+    np.savetxt(exported / "export" / "readings.csv", readings, delimiter=",")
+    alone = "import sys; sys.modules['seqmodels'] = sys.modules['lightning'] = None\n"
+    if number == 0:
+        alone += "sys.modules['torch'] = None\n"
+    done = subprocess.run(
+        [sys.executable, "-c", alone + code],
+        cwd=exported / "export",
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    with torch.no_grad():
+        y = load_run(exported).module(torch.from_numpy(readings)[None])[0][0, :, 0]
+    np.testing.assert_allclose(np.array(done.stdout.split(), dtype=float), y, atol=1e-5)

@@ -1,0 +1,140 @@
+"""Every core can be exported, those of tomorrow too: states of other shapes, integers among them."""
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+import pytest
+import torch
+from hydra.utils import instantiate
+from torch import Tensor, nn
+
+from seqmodels.cores.base import Core, State
+from seqmodels.cores.recurrent import GRU, LSTM, RNN
+from seqmodels.exporting import onnx_format, torch_format
+from seqmodels.exporting.capturing import CannotExport
+from seqmodels.exporting.checking import Disagrees, check, trials, unit_of
+from seqmodels.exporting.forms import Call, Window, form_of, plain
+from seqmodels.exporting.run import FORMATS, write_checked
+from seqmodels.modules.regressor import StreamRegressor
+from tests.conftest import core_config, options
+
+SLOW_PAIRS = [("torch", "window"), ("onnx", "step"), ("onnx", "window")]
+
+
+class Ring(Core):
+    """Attention over the last few steps: two rings of them, and an integer that says where in the ring we are."""
+
+    def __init__(self, input_size: int, slots: int = 4, width: int = 6) -> None:
+        super().__init__()
+        self.input_size, self.output_size, self.slots = input_size, width, slots
+        self.query, self.key, self.value = (nn.Linear(input_size, width) for _ in range(3))
+
+    def initial_state(
+        self, batch_size: int, device: torch.device | None = None, dtype: torch.dtype | None = None
+    ) -> State:
+        ring = torch.zeros(batch_size, self.slots, self.output_size, device=device, dtype=dtype)
+        return ring, ring, torch.zeros(batch_size, device=device, dtype=torch.int64)
+
+    def forward(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State]:
+        keys, values, position = state or self.initial_state(len(x), x.device, x.dtype)
+        slots, outputs = torch.arange(self.slots, device=x.device), []
+        for t in range(x.shape[1]):
+            here = (slots == (position % self.slots)[:, None])[..., None]
+            keys = torch.where(here, self.key(x[:, t, None]), keys)
+            values = torch.where(here, self.value(x[:, t, None]), values)
+            position = position + 1
+            scores = (keys @ self.query(x[:, t])[..., None])[..., 0]
+            scores = scores.masked_fill(slots >= position[:, None], float("-inf"))
+            outputs.append((scores.softmax(-1)[:, None] @ values)[:, 0])
+        return torch.stack(outputs, 1), (keys, values, position)
+
+
+class Undecided(Ring):
+    """Decides in Python by what it reads, which no graph can."""
+
+    def forward(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State]:
+        return super().forward(x if x.sum() > 0 else 2 * x, state)
+
+
+def regressor(core: Any, **settings: Any) -> StreamRegressor:
+    torch.manual_seed(1)
+    stats = {"input_stats": ([1.0, 2.0, -3.0], [1.0, 5.0, 0.1]), "target_stats": ([10.0, 0.0], [2.0, 1.0])}
+    return plain(StreamRegressor(core, torch.optim.SGD, 3, 2, **stats, **settings))  # type: ignore[arg-type]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("format", FORMATS)
+@pytest.mark.parametrize("name", options("core"))
+def test_every_core_in_both_forms(name: str, format: str, tmp_path: Path) -> None:
+    module = regressor(instantiate(core_config(name), num_layers=2), initial_state="learned")
+    for form in ("step", "window"):
+        _, difference = write_checked(form, module, FORMATS[format], tmp_path / form)
+        assert difference < 1e-5
+
+
+@pytest.mark.parametrize(
+    ("format", "form"),
+    [("torch", "step"), *(pytest.param(*pair, marks=pytest.mark.slow) for pair in SLOW_PAIRS)],
+)
+def test_rings_and_integers_in_the_state(format: str, form: str, tmp_path: Path) -> None:
+    write_checked(form, regressor(Ring), FORMATS[format], tmp_path / form)
+    x, state = torch.randn(2, 3) if form == "step" else torch.randn(2, 9, 3), regressor(Ring).core.initial_state(2)
+    *_, position = FORMATS[format].read(tmp_path / form)(x, *state)
+    assert position.dtype == torch.int64
+    assert position.tolist() == ([1, 1] if form == "step" else [9, 9])
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_what_no_format_can_express(format: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(CannotExport, match="data-dependent"):
+        write_checked("step", regressor(Undecided), FORMATS[format], tmp_path / "step")
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_fixed_time_is_noticed(tmp_path: Path) -> None:
+    """torch's ONNX exporter unrolls an RNN without a word, for the T of the example alone."""
+    with pytest.raises(CannotExport, match="fixes the length of x's axis 1"):
+        onnx_format.write(form_of("window", regressor(partial(RNN, hidden_size=4))), tmp_path / "window.onnx", "")
+
+
+def test_another_model_or_state_is_noticed() -> None:
+    mine, other = (regressor(partial(core, hidden_size=4)) for core in (GRU, partial(GRU, init="orthogonal")))
+    tried, unit = trials("window", mine), unit_of(mine)
+
+    def forgetful(x: Tensor, state: Tensor) -> tuple[Tensor, ...]:
+        y, end = Window(mine)(x, state)
+        return y, end if x.shape[1] < 600 else state
+
+    calls: list[Call] = [Window(other), forgetful]
+    with torch.no_grad():
+        assert check(Window(mine), tried, unit, 1e-5) == 0
+        for call, complaint in zip(calls, ("differs from the run itself", "state_0 after 1000 steps"), strict=True):
+            with pytest.raises(Disagrees, match=complaint):
+                check(call, tried, unit, 1e-5)
+
+
+def test_a_masked_input_is_read_as_the_mean(tmp_path: Path) -> None:
+    module = regressor(partial(LSTM, hidden_size=4), nan_input="mask")
+    torch_format.write(form_of("step", module), tmp_path / "step.pt2", "")
+    state = module.core.initial_state(1)
+    x = torch.tensor([[float("nan"), 3.0, float("inf")]])
+    y, *_ = torch_format.read(tmp_path / "step.pt2")(x, *state)
+    with torch.no_grad():
+        expected, _ = module(torch.tensor([[[1.0, 3.0, -3.0]]]), state)
+    torch.testing.assert_close(y, expected[:, 0])
+
+
+def test_weights_too_large_for_one_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(onnx_format, "ONE_FILE", 1000)
+    module = regressor(partial(GRU, hidden_size=64))
+    (tmp_path / "first").mkdir()
+    onnx_format.write(form_of("step", module), tmp_path / "first" / "step.onnx", "")
+    moved = (tmp_path / "first").rename(tmp_path / "second")
+    assert sorted(path.name for path in moved.iterdir()) == ["step.onnx", "step.onnx.data"]
+    session = onnxruntime.InferenceSession(moved / "step.onnx")
+    y, _ = session.run(None, {"x": np.zeros((1, 3), np.float32), "state_0": np.zeros((1, 1, 64), np.float32)})
+    with torch.no_grad():
+        np.testing.assert_allclose(y, module(torch.zeros(1, 1, 3))[0][:, 0], rtol=1e-6)
