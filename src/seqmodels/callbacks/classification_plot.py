@@ -60,7 +60,7 @@ def confusion_figure(counts: Tensor, names: list[str], title: str) -> Figure:
     """(classes, classes) counts, true by predicted; the colour is the share of the true class."""
     classes = len(names)
     side = max(4.0, 0.55 * classes)
-    figure = Figure(figsize=(side + 1, side + 0.5))
+    figure = Figure(figsize=(side + 1, side + 0.5), layout="constrained")
     axes = figure.subplots()
     share = counts / counts.sum(1, keepdim=True).clamp(min=1)
     axes.imshow(share, cmap="Blues", vmin=0, vmax=1)
@@ -70,10 +70,10 @@ def confusion_figure(counts: Tensor, names: list[str], title: str) -> Figure:
                 if counts[i, j]:
                     colour = "white" if share[i, j] > 0.5 else "black"
                     axes.text(j, i, str(int(counts[i, j])), ha="center", va="center", fontsize=8, color=colour)
-    axes.set_xticks(range(classes), names)
+    axes.set_xticks(range(classes), names, rotation=90 if max(map(len, names)) > 3 else 0)
     axes.set_yticks(range(classes), names)
     axes.set_xlabel("predicted")
     axes.set_ylabel("true")
     accuracy = counts.diagonal().sum() / counts.sum()
-    axes.set_title(f"{title}: {accuracy:.2%} of {int(counts.sum()):,} right")
+    axes.set_title(f"{title}\n{accuracy:.2%} of {int(counts.sum()):,} right")
     return figure
