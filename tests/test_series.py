@@ -162,6 +162,15 @@ def test_what_is_learned_from_the_training_rows(season: int, monkeypatch: pytest
     assert (plain.input_stats, plain.target_stats, plain.target_scale) == (None, None, None)
 
 
+def test_what_was_learned_is_found_again_and_not_learned_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    first = made(PLAIN, season=3)
+    monkeypatch.setattr("seqmodels.datamodules.series_data.learn", None)
+    again = PLAIN.datamodule(Path("series.csv"), season=3)
+    assert again.learned == first.learned
+    with pytest.raises(TypeError):  # another season, so that there is something to learn
+        PLAIN.datamodule(Path("series.csv"), season=4)
+
+
 def test_no_scale_where_nothing_changes() -> None:
     Path("s.csv").write_text("a,b\n" + "1,2\n" * 40)
     data = SeriesStream("s.csv", ["a"], ["b"], horizon=1, window=4, cache="cache")

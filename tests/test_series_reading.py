@@ -195,6 +195,18 @@ def test_the_cache_is_the_users_own_unless_said_otherwise(monkeypatch: pytest.Mo
     assert folder.parent == Path.cwd() / "home" / "seqmodels" / "series"
 
 
+def test_others_may_read_the_table() -> None:
+    """As the user's umask says, so that a team may share a cache."""
+    csv("a.csv", "x,y", "1,2")
+    before = os.umask(0o022)
+    try:
+        folder = table(PLAIN, "a.csv").folder
+    finally:
+        os.umask(before)
+    assert folder.stat().st_mode & 0o777 == 0o755
+    assert {path.stat().st_mode & 0o777 for path in folder.iterdir()} == {0o644}
+
+
 @pytest.mark.parametrize("place", ["/proc/none", "/dev/null/none"])
 def test_a_cache_that_cannot_be_made(place: str) -> None:
     csv("a.csv", "x,y", "1,2")

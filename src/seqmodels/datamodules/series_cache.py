@@ -7,9 +7,10 @@ or not at all, and whoever deletes it loses nothing but the time to convert agai
 import errno
 import hashlib
 import json
+import os
 import shutil
-import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -77,6 +78,18 @@ class SeriesTable:
         """(N, Y) float32, NaN where a cell is missing."""
         return self._mapped(TARGETS, len(self.recipe.targets))
 
+    def remembered(self, about: list[Any], find: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        """What `find` returns, found once: plain values that follow from the table and from `about`."""
+        path = self.folder / f"{_hash(about)}.json"
+        if path.exists():
+            return json.loads(path.read_text(encoding="utf-8"))
+        found = find()
+        unfinished = path.with_suffix(f".{os.getpid()}")
+        with suppress(OSError):  # of a folder that may only be read
+            unfinished.write_text(json.dumps(found), encoding="utf-8")
+            unfinished.replace(path)
+        return found
+
     def _mapped(self, name: str, columns: int) -> np.ndarray:
         return np.memmap(self.folder / name, "<f4", "r", shape=(self.rows, columns))
 
@@ -116,7 +129,8 @@ def series_table(files: Sequence[Path], recipe: Recipe, cache: Path | None = Non
 def _convert(files: Sequence[Path], recipe: Recipe, folder: Path, key: str) -> None:
     for leftover in folder.parent.glob(f".{key}-*"):  # of a process that was killed: the lock is ours
         shutil.rmtree(leftover)
-    workplace = Path(tempfile.mkdtemp(prefix=f".{key}-", dir=folder.parent))
+    workplace = folder.with_name(f".{key}-{os.getpid()}")
+    workplace.mkdir()
     try:
         write_table(files, recipe, workplace)
         if _key(files, recipe) != key:
@@ -130,5 +144,8 @@ def _convert(files: Sequence[Path], recipe: Recipe, folder: Path, key: str) -> N
 def _key(files: Sequence[Path], recipe: Recipe) -> str:
     stats = [(str(path.resolve()), path.stat()) for path in files]
     identity = [(name, stat.st_size, stat.st_mtime_ns) for name, stat in stats]
-    text = json.dumps([VERSION, identity, recipe], default=str)
-    return hashlib.sha256(text.encode()).hexdigest()[:20]
+    return _hash([VERSION, identity, recipe])
+
+
+def _hash(plain: list[Any]) -> str:
+    return hashlib.sha256(json.dumps(plain).encode()).hexdigest()[:20]

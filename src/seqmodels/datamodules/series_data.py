@@ -1,6 +1,6 @@
 """A person's files as training, validation and test: read when they are asked for, and no earlier."""
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -124,8 +124,13 @@ class SeriesData:
     def learn(self) -> Learned:
         """What the training rows tell."""
         table = self.table("files")
-        rows = training_rows(table, *self.fractions)
-        return learn(table, rows, self.steps("train"), self.layout.horizon, self.layout.season)
+        horizon, season = self.layout.horizon, self.layout.season
+
+        def find() -> dict[str, Any]:
+            return asdict(learn(table, training_rows(table, *self.fractions), self.steps("train"), horizon, season))
+
+        about = [*Learned.__dataclass_fields__, *self.fractions, horizon, season]
+        return Learned(**table.remembered(about, find))
 
     def baselines(self, learned: Learned) -> dict[str, Any]:
         """Of the test."""
