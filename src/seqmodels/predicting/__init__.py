@@ -1,0 +1,1 @@
+"""What `predict` does: rows or images in, predictions out."""

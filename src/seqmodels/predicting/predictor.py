@@ -1,0 +1,177 @@
+"""A run that predicts streams step by step, from Python:
+
+    predictor = Predictor(load_run("outputs/NAME/DATE_TIME"))
+    y = predictor.step([0.3, 1.2])                      # one row of one stream
+    y = predictor.step([0.3, 1.2], id="engine 7")       # of one of several streams
+
+The state of each stream is carried from step to step.
+"""
+
+import math
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+
+from seqmodels.cores.base import State
+from seqmodels.loading import LoadedRun
+from seqmodels.predicting.clock import Clock, Time
+from seqmodels.predicting.faults import Malformed
+
+LARGEST = torch.finfo(torch.float32).max
+"""What is larger counts as missing, as it does in training."""
+
+
+class Stream(NamedTuple):
+    """Where a stream stands.
+
+    Attributes:
+        state: of the core; None before the first step.
+        last: (D,) the last value of each input, NaN where there was none; None where nothing needs it.
+        time: of the last step; None where it is not known.
+    """
+
+    state: State | None = None
+    last: tuple[float, ...] | None = None
+    time: Time | None = None
+
+
+FRESH = Stream()
+
+
+class Predictor:
+    """Predicts in physical units, one row at a time.
+
+    Attributes:
+        streams: by id; None is the id of a stream without one.
+        clock: reads times.
+        input_names, target_names: (D,) and (Y,) columns.
+    """
+
+    def __init__(self, run: LoadedRun) -> None:
+        """
+        Args:
+            run: of a regressor. Its config says what a missing input means, as it did in training
+                (`datamodule.missing`): `error`; `mask` reads the mean; `ffill` repeats the last value of the stream.
+
+        Raises:
+            ValueError: the run predicts classes.
+        """
+        data, module = run.cfg.datamodule, run.module
+        if module.task != "regression":
+            raise ValueError(f"{run.folder} does {module.task}; only a regressor predicts streams step by step")
+        self.streams: dict[str | None, Stream] = {}
+        self.input_names, self.target_names = list(run.datamodule.input_names), list(run.datamodule.target_names)
+        self.clock = Clock(data)
+        self.missing = data.get("missing", getattr(module, "nan_input", "error"))
+        self._module = module
+        self._mean = _means(run)
+        self._row = torch.zeros(1, 1, len(self.input_names), dtype=module.head.weight.dtype)
+        self._cells = self._row.numpy()[0, 0]
+
+    @torch.inference_mode()
+    def step(self, values: Sequence[float | None], id: str | None = None, time: Any = None) -> list[float]:
+        """The prediction for a stream's next row; its state goes on.
+
+        Args:
+            values: (D,) inputs in physical units, None or NaN where missing.
+            id: of the stream; one that has not been seen begins anew.
+            time: a number, a datetime or a date in ISO 8601, which must go forward; None leaves it unchecked.
+
+        Returns:
+            (Y,) targets in physical units, of `horizon` rows later if the run has one.
+
+        Raises:
+            ValueError: the row is not what the run reads; the stream is left as it was.
+        """
+        if len(values) != len(self.input_names):
+            raise Malformed(f"{len(values)} values; expected {len(self.input_names)}: {', '.join(self.input_names)}")
+        numbers = [math.nan if value is None else float(value) for value in values]
+        prediction, self.streams[id] = self.look(numbers, id, None if time is None else self.clock.read(time))
+        return prediction.tolist()
+
+    def look(self, values: list[float], id: str | None, time: Time | None) -> tuple[np.ndarray, Stream]:
+        """As `step`, but nothing goes on yet. Call it within `torch.inference_mode`, which would cost 3 µs a row here.
+
+        Returns:
+            (Y,) the prediction, and where the stream stands after it.
+
+        Raises:
+            Malformed: the row is not what the run reads.
+        """
+        values, stream = self.admit(values, self.streams.get(id, FRESH), time)
+        self._cells[:] = values
+        # A copy, since the state of a core may hold on to its input.
+        y, state = self._module(self._row.clone(), stream.state)
+        prediction = y.numpy()[0, 0]
+        if not all(map(math.isfinite, prediction.tolist())):
+            raise Malformed(f"the prediction is {prediction.tolist()}; the inputs are far from what was trained on")
+        return prediction, Stream(held(state), stream.last, stream.time)
+
+    def window(self, values: list[list[float]], stream: Stream) -> tuple[np.ndarray, Stream]:
+        """Many rows of one stream at once: faster, and equal but for rounding.
+
+        Args:
+            values: (T, D), as `admit` returns them.
+            stream: where it stands.
+
+        Returns:
+            (T, Y) predictions, and where the stream stands after them.
+        """
+        y, state = self._module(torch.tensor([values], dtype=self._row.dtype), stream.state)
+        return y.numpy()[0], Stream(held(state), stream.last, stream.time)
+
+    def admit(self, values: list[float], before: Stream, time: Time | None) -> tuple[list[float], Stream]:
+        """A row as the model reads it.
+
+        Args:
+            values: (D,), NaN where missing.
+            before: where the stream stands.
+            time: of the row.
+
+        Returns:
+            (D,) finite values, and the stream with its state still before the row.
+
+        Raises:
+            Malformed: time does not go forward, or a value is missing and must not.
+        """
+        if time is not None and before.time is not None:
+            self.clock.check(time, before.time)
+            if self.clock.jumps(time, before.time):
+                before = FRESH
+        last = None
+        if not sum(map(abs, values)) <= LARGEST:
+            values, last = self._completed(values, before.last)
+        elif self.missing == "ffill":
+            last = tuple(values)
+        return values, Stream(before.state, last, time)
+
+    def _completed(
+        self, values: list[float], before: tuple[float, ...] | None
+    ) -> tuple[list[float], tuple[float, ...] | None]:
+        known = [value if abs(value) <= LARGEST else math.nan for value in values]
+        if self.missing == "error" and any(map(math.isnan, known)):
+            name = self.input_names[list(map(math.isnan, known)).index(True)]
+            raise Malformed(
+                f"{name}: the cell is missing or infinite; datamodule.missing=mask reads the mean instead, "
+                f"datamodule.missing=ffill the last value"
+            )
+        last = None
+        if self.missing == "ffill":
+            known = [old if math.isnan(new) else new for new, old in zip(known, before or known, strict=True)]
+            last = tuple(known)
+        return [mean if math.isnan(value) else value for value, mean in zip(known, self._mean, strict=True)], last
+
+
+def held(state: State) -> State:
+    """A copy of a state that holds on to nothing else in memory and lies there as one that is read from a file."""
+    return tuple(tensor.clone(memory_format=torch.contiguous_format) for tensor in state)
+
+
+def _means(run: LoadedRun) -> list[float]:
+    """(D,) what training read where a value was missing."""
+    learned: Any = getattr(run.datamodule, "learned", None)
+    if learned is not None:
+        return list(learned.input_mean)
+    return run.module.input_mean.expand(len(run.datamodule.input_names)).tolist()

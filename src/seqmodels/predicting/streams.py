@@ -1,0 +1,135 @@
+"""Predict streams: rows in, predictions out, the state of each stream carried from row to row.
+
+A stream's state is committed when its prediction has been written, and signals wait for both. So wherever it is
+stopped, going on with the row behind the last prediction gives what one run over all rows gives, bit for bit.
+"""
+
+import gc
+import sys
+from collections.abc import Iterable
+from contextlib import closing
+
+import numpy as np
+import torch
+from omegaconf import DictConfig
+
+from seqmodels.loading import LoadedRun
+from seqmodels.predicting import columns
+from seqmodels.predicting.chunks import Chunks
+from seqmodels.predicting.columns import Columns
+from seqmodels.predicting.faults import Faults, Malformed
+from seqmodels.predicting.latency import Latency
+from seqmodels.predicting.output import Encoder, Output
+from seqmodels.predicting.predictor import Predictor, Stream
+from seqmodels.predicting.rows import Reader, Row, Source
+from seqmodels.predicting.settings import Settings
+from seqmodels.predicting.source import opened
+from seqmodels.predicting.state_file import StateFile
+from seqmodels.predicting.stopping import Stopping
+
+
+def predict_streams(run: LoadedRun, settings: Settings) -> None:
+    """
+    Args:
+        run: of a regressor.
+        settings: where from, where to, and how.
+
+    Raises:
+        ValueError, OSError: the input does not allow it; the message says what to change. What was predicted before
+            stays, and so does its state.
+        Stopped: a signal came.
+    """
+    torch.set_num_threads(settings.threads)
+    cfg = run.cfg.datamodule
+    predictor = Predictor(run)
+    wanted = columns.find(run.datamodule, cfg, settings.id, settings.keep)
+    faults = Faults("standard input" if settings.input == "-" else settings.input, settings.skip)
+    with Stopping() as stopping, torch.inference_mode(), opened(settings, cfg, faults, stopping) as source:
+        found = _found(wanted, source, settings, predictor.missing, faults.name)
+        if not settings.quiet:
+            _say_what_differs(wanted, found, cfg)
+        state = StateFile(settings.state, predictor, run.module, found.id) if settings.state else None
+        if state:
+            state.load()
+        encoder = Encoder(settings.output_format, found.shown, found.predictions)
+        with closing(Output(settings.output, settings.overwrite, stopping)) as output:
+            output.write(encoder.header)
+            prediction = _Prediction(predictor, encoder, output, faults, stopping)
+            rows = Reader(found, cfg.get("decimal", "."), predictor.clock).rows(source, faults)
+            try:
+                prediction.run(rows, settings.chunk)
+            finally:
+                if state:
+                    state.save(prediction.latency.rows + faults.skipped)
+                if not settings.quiet:
+                    _say(_summary(prediction.latency, len(predictor.streams), faults.skipped, settings.chunk))
+
+
+class _Prediction:
+    """From rows to written predictions."""
+
+    def __init__(
+        self, predictor: Predictor, encoder: Encoder, output: Output, faults: Faults, stopping: Stopping
+    ) -> None:
+        self.predictor, self.encoder, self.output = predictor, encoder, output
+        self.faults, self.stopping = faults, stopping
+        self.latency = Latency()
+
+    def run(self, rows: Iterable[Row], chunk: int) -> None:
+        gc.freeze()  # what is loaded by now stays, and looking through it takes longer than hundreds of rows
+        try:
+            if chunk == 1:
+                self._one_by_one(rows)
+            else:
+                Chunks(self.predictor, chunk, self.faults, self._emit, self._one_by_one).run(rows)
+        finally:
+            gc.unfreeze()
+
+    def _one_by_one(self, rows: Iterable[Row]) -> None:
+        for row in rows:
+            self.stopping.check()
+            try:
+                prediction, stream = self.predictor.look(row.values, row.id, row.time)
+            except Malformed as fault:
+                self.faults.met(row.number, fault)
+                continue
+            self.output.write(self.encoder.row(row.shown, prediction))
+            self.predictor.streams[row.id] = stream
+            self.latency.add(row.arrived)
+
+    def _emit(self, rows: list[Row], predictions: list[np.ndarray], streams: dict[str | None, Stream]) -> None:
+        self.stopping.check()
+        self.output.write("".join(map(self.encoder.row, (row.shown for row in rows), predictions)))
+        self.predictor.streams |= streams
+        self.latency.add(rows[0].arrived, len(rows))
+
+
+def _found(wanted: Columns, source: Source, settings: Settings, missing: str, name: str) -> Columns:
+    """The columns of the input; JSON lines that may leave values out may do so in the first line already."""
+    if source.sparse and not source.names:  # no line at all
+        return wanted
+    here = [name for name in wanted.inputs if name in source.names]
+    inputs = here if here and source.sparse and missing != "error" else wanted.inputs
+    needed = [*inputs, *([settings.id] if settings.id else []), *settings.keep]
+    return columns.fit(wanted, source.names, name, needed)
+
+
+def _say_what_differs(wanted: Columns, found: Columns, cfg: DictConfig) -> None:
+    if wanted.id != found.id:
+        _say(f"note: there is no column {wanted.id!r}, so all rows are one stream")
+    if found.time and cfg.get("gaps") == "reset" and cfg.get("time_step") is None:
+        _say("note: gaps in time are read over; datamodule.time_step= tells where streams begin anew")
+
+
+def _summary(latency: Latency, streams: int, skipped: int, chunk: int) -> str:
+    text = f"{latency.rows:,} rows, {streams:,} {'stream' if streams == 1 else 'streams'}"
+    if latency.rows:
+        text += f", {latency.rows_per_second:,.0f} rows a second"
+    if latency.rows and chunk == 1:
+        median, slow = (latency.quantile(share) * 1e3 for share in (0.5, 0.99))
+        text += f"; a row takes {median:.3g} ms (median), {slow:.3g} ms (99 %)"
+    return text + (f"; {skipped:,} malformed rows skipped" if skipped else "")
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
