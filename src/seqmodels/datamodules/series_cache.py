@@ -109,20 +109,20 @@ def series_table(files: Sequence[Path], recipe: Recipe, cache: Path | None = Non
     place = cache or platformdirs.user_cache_path("seqmodels") / "series"
     key = _key(files, recipe)
     folder = place / key
-    if not folder.exists():
-        try:
+    try:
+        if not folder.exists():
             place.mkdir(parents=True, exist_ok=True)
             with FileLock(place / f".{key}.lock"):
                 if not folder.exists():  # else another process has just made it
                     _convert(files, recipe, folder, key)
-        except OSError as error:
-            full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-            if full or place in (Path(str(error.filename)), *Path(str(error.filename)).parents):
-                raise OSError(
-                    f"the converted data cannot be written to {place}: {error.strerror}; "
-                    f"give another folder with datamodule.cache=FOLDER"
-                ) from error
-            raise
+    except OSError as error:
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        if full or place in (Path(str(error.filename)), *Path(str(error.filename)).parents):
+            raise OSError(
+                f"the converted data cannot be written to {place}: {error.strerror}; "
+                f"give another folder with datamodule.cache=FOLDER"
+            ) from error
+        raise
     return SeriesTable(folder, files, recipe)
 
 
