@@ -8,6 +8,7 @@ from functools import cache, partial
 from importlib import import_module
 from pathlib import Path
 
+import matplotlib
 import pytest
 import torch
 from omegaconf import DictConfig
@@ -15,6 +16,8 @@ from omegaconf import DictConfig
 from seqmodels.paths import conf_dir
 
 Command = Callable[..., int]
+MATPLOTLIB = matplotlib.get_cachedir()
+"""It keeps its list of fonts, which takes seconds to make."""
 
 
 @pytest.fixture(scope="session")
@@ -30,6 +33,8 @@ def mnist_root() -> Path:
 def _away_from_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every test works in a folder of its own, on one thread, with nothing left in the environment."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("MPLCONFIGDIR", MATPLOTLIB)
     for name in ("PL_GLOBAL_SEED", "PL_SEED_WORKERS"):
         monkeypatch.delenv(name, raising=False)
     torch.set_num_threads(1)

@@ -24,6 +24,9 @@ OVERRIDES = Path(".hydra", "overrides.yaml")
 RESUMED = Path(".hydra", "resumed.yaml")
 DEVICES = ("accelerator", "devices", "num_nodes", "strategy")
 LIMITS = ("trainer.max_epochs", "trainer.max_steps", "trainer.max_time")
+PLACES = ("datamodule.root", "datamodule.cache")
+"""Where files lie on this machine."""
+
 KEYS = (
     *LIMITS,
     *(f"trainer.{key}" for key in DEVICES),
@@ -33,7 +36,7 @@ KEYS = (
     "checkpoint.every_n_steps",
     "checkpoint.every_n_minutes",
     "datamodule.num_workers",
-    "datamodule.root",
+    *PLACES,
     "trust",
 )
 """What may be given beside `resume=`; everything else would make another experiment of the run."""

@@ -220,7 +220,7 @@ class StreamRegressor(StreamModule):
         if metrics[f"{stage}/r2"].total < 2:
             raise ValueError(
                 f"burn_in={self.burn_in} and the mask of the data leave fewer than 2 steps to measure {stage}/r2; "
-                f"give more {stage}_windows"
+                f"give more {stage}_windows, a shorter warmup, or a higher trainer.limit_{stage}_batches"
             )
 
 

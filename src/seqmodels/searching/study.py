@@ -9,7 +9,7 @@ from filelock import FileLock
 from optuna.storages import BaseStorage
 from optuna.study import Study, StudyDirection
 
-from seqmodels.saved import DEVICES, is_run
+from seqmodels.saved import DEVICES, PLACES, is_run
 from seqmodels.searching.flat import differences
 from seqmodels.searching.sampler import pruner_of, sampler_of
 from seqmodels.searching.setting import Search
@@ -22,7 +22,7 @@ FREE = (
     "threads",
     "trust",
     "datamodule.num_workers",
-    "datamodule.root",
+    *PLACES,
     "checkpoint.",
     "logger.",
 )

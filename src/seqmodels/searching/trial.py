@@ -17,7 +17,7 @@ from seqmodels.callbacks.pruning import judged_by
 from seqmodels.paths import conf_dir
 from seqmodels.results import reason
 from seqmodels.run import resume, train
-from seqmodels.saved import DEVICES, is_run, parsed, results
+from seqmodels.saved import DEVICES, PLACES, is_run, parsed, results
 from seqmodels.searching.claims import Claim
 from seqmodels.searching.setting import Search
 from seqmodels.stopped import Pruned
@@ -102,7 +102,7 @@ def _state_of(ended: dict[str, Any]) -> TrialState:
 
 def _beside(words: Sequence[str]) -> list[str]:
     """Of the command's words those that say where a trial goes on, not what it is."""
-    keys = ("trainer", "logger", "threads", "datamodule.num_workers", "datamodule.root")
+    keys = ("trainer", "logger", "threads", "datamodule.num_workers", *PLACES)
     devices = tuple(f"trainer.{name}" for name in DEVICES)
     starts = ("checkpoint.", "logger.")
     pairs = zip(words, parsed(words), strict=True)
