@@ -116,6 +116,7 @@ def test_a_classifier_says_its_logits(invoke: Command, trained: Trained) -> None
         assert onnxruntime.InferenceSession(Path("here", f"{name}.onnx")).get_outputs()[0].name == "logits"
 
 
+@pytest.mark.slow
 def test_a_mean_over_steps_has_no_step(invoke: Command, trained: Trained, capsys: pytest.CaptureFixture[str]) -> None:
     assert invoke("export", f"run={trained('mean')}", "output=here", "format=torch") == 0
     assert sorted(path.name for path in Path("here").iterdir()) == ["initial_state.npz", "window.pt2"]
@@ -139,6 +140,40 @@ def test_the_files_say_what_they_are_and_nothing_of_this_machine(exported: Path)
     assert [value.name for value in session.get_outputs()] == ["y", "next_state_0", "next_state_1"]
     for path in exported.joinpath("export").iterdir():
         assert str(Path(__file__).parents[1]).encode() not in path.read_bytes()
+
+
+@pytest.mark.slow
+def test_a_signal_keeps_its_names_and_what_a_missing_reading_means(invoke: Command) -> None:
+    rng = np.random.default_rng(1)
+    table = np.column_stack([rng.normal(5, 2, 400), rng.normal(-3, 1, 400), rng.normal(0, 1, 400)]).round(3)
+    rows = [",".join(map(str, row)) for row in table]
+    rows[7] = rows[7].replace(str(table[7, 0]), "", 1)
+    Path("plant.csv").write_text("\n".join(["load,wind,heat", *rows]) + "\n")
+    words = [
+        *("name=plant", "datamodule=series", "module=regressor", "core=gru", "module.core.hidden_size=8"),
+        *("datamodule.files=[plant.csv]", "datamodule.inputs=[load,wind]", "datamodule.targets=[heat]"),
+        *("datamodule.horizon=2", "datamodule.missing=mask", "datamodule.cache=cache", "datamodule.warmup=5"),
+        *(
+            "monitor=val/loss",
+            "mode=min",
+            "trainer=cpu",
+            "trainer.max_steps=2",
+            "threads=1",
+            "logger=none",
+            "test=false",
+        ),
+    ]
+    run = train(compose(words), "run", words).folder
+    assert invoke("export", f"run={run}", "format=torch") == 0
+    extra: dict[str, Any] = {"seqmodels.json": ""}
+    step = torch.export.load(run / "export" / "step.pt2", extra_files=extra).module()
+    about = json.loads(extra["seqmodels.json"])
+    assert (about["input_names"], about["target_names"], about["horizon"]) == (["load", "wind"], ["heat"], 2)
+    loaded = load_run(run)
+    with torch.no_grad():
+        y, *_ = step(torch.tensor([[torch.nan, 1.0]]), *loaded.module.core.initial_state(1))
+        expected, _ = loaded.module(torch.tensor([[[loaded.datamodule.learned.input_mean[0], 1.0]]]))
+    torch.testing.assert_close(y, expected[:, 0])
 
 
 @pytest.mark.parametrize("number", [0, pytest.param(2, marks=pytest.mark.slow)])

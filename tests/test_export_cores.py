@@ -18,6 +18,7 @@ from seqmodels.exporting.capturing import CannotExport
 from seqmodels.exporting.checking import Disagrees, check, trials, unit_of
 from seqmodels.exporting.forms import Call, Window, form_of, plain
 from seqmodels.exporting.run import FORMATS, write_checked
+from seqmodels.modules.classifier import SequenceClassifier
 from seqmodels.modules.regressor import StreamRegressor
 from tests.conftest import core_config, options
 
@@ -62,7 +63,7 @@ class Undecided(Ring):
 def regressor(core: Any, **settings: Any) -> StreamRegressor:
     torch.manual_seed(1)
     stats = {"input_stats": ([1.0, 2.0, -3.0], [1.0, 5.0, 0.1]), "target_stats": ([10.0, 0.0], [2.0, 1.0])}
-    return plain(StreamRegressor(core, torch.optim.SGD, 3, 2, **stats, **settings))  # type: ignore[arg-type]
+    return plain(StreamRegressor(core, torch.optim.SGD, 3, 2, **stats, **settings))
 
 
 @pytest.mark.slow
@@ -94,6 +95,13 @@ def test_what_no_format_can_express(format: str, tmp_path: Path, capfd: pytest.C
     assert capfd.readouterr() == ("", "")
 
 
+def test_a_mean_over_steps_has_no_step(tmp_path: Path) -> None:
+    module = plain(SequenceClassifier(partial(RNN, hidden_size=4), torch.optim.SGD, 3, 2, readout="mean"))
+    with pytest.raises(CannotExport, match="readout=mean averages"):
+        write_checked("step", module, torch_format, tmp_path / "step.pt2")
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_fixed_time_is_noticed(tmp_path: Path) -> None:
     """torch's ONNX exporter unrolls an RNN without a word, for the T of the example alone."""
     with pytest.raises(CannotExport, match="fixes the length of x's axis 1"):
@@ -116,9 +124,9 @@ def test_another_model_or_state_is_noticed() -> None:
                 check(call, tried, unit, 1e-5)
 
 
-def test_a_masked_input_is_read_as_the_mean(tmp_path: Path) -> None:
-    module = regressor(partial(LSTM, hidden_size=4), nan_input="mask")
-    torch_format.write(form_of("step", module), tmp_path / "step.pt2", "")
+def test_a_missing_input_is_read_as_the_mean(tmp_path: Path) -> None:
+    module = regressor(partial(LSTM, hidden_size=4))
+    torch_format.write(form_of("step", module, torch.tensor([1.0, 2.0, -3.0])), tmp_path / "step.pt2", "")
     state = module.core.initial_state(1)
     x = torch.tensor([[float("nan"), 3.0, float("inf")]])
     y, *_ = torch_format.read(tmp_path / "step.pt2")(x, *state)
@@ -129,7 +137,7 @@ def test_a_masked_input_is_read_as_the_mean(tmp_path: Path) -> None:
 
 def test_weights_too_large_for_one_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(onnx_format, "ONE_FILE", 1000)
-    module = regressor(partial(GRU, hidden_size=64))
+    module = regressor(partial(RNN, hidden_size=64))
     (tmp_path / "first").mkdir()
     onnx_format.write(form_of("step", module), tmp_path / "first" / "step.onnx", "")
     moved = (tmp_path / "first").rename(tmp_path / "second")

@@ -25,16 +25,18 @@ FORMS = ("step", "window")
 
 
 class Window(nn.Module):
-    """The module as a function of tensors alone."""
+    """The module as a function of tensors alone; `fill` is read in place of NaN and infinities."""
 
-    def __init__(self, module: Any) -> None:
+    fill: Tensor | None
+
+    def __init__(self, module: Any, fill: Tensor | None = None) -> None:
         super().__init__()
         self.module = module
-        self.replaces_nan = getattr(module, "nan_input", None) == "mask"
+        self.register_buffer("fill", fill)
 
     def forward(self, x: Tensor, *state: Tensor) -> tuple[Tensor, ...]:
-        if self.replaces_nan:  # as the run itself reads its data
-            x = torch.where(x.isfinite(), x, self.module.input_mean.to(x.dtype))
+        if self.fill is not None:
+            x = torch.where(x.isfinite(), x, self.fill.to(x.dtype))
         y, state = self.module(x, state)
         return y, *state
 
@@ -76,12 +78,12 @@ class Form:
         return {"x": x, "state": (batch,) * (len(self.inputs) - 1)}
 
 
-def form_of(name: str, module: Any) -> Form:
-    """The graph called `name`, step or window, with inputs to trace it by."""
+def form_of(name: str, module: Any, fill: Tensor | None = None) -> Form:
+    """The graph called `name`, step or window, with inputs to trace it by; `fill` as in `Window`."""
     state = begin(module, 1)
     batch, time = sizes_apart(module, state)
     shape = (batch, module.core.input_size) if name == "step" else (batch, time, module.core.input_size)
-    graph = Step(module) if name == "step" else Window(module)
+    graph = Step(module, fill) if name == "step" else Window(module, fill)
     output = "logits" if module.task == "classification" else "y"
     return Form(graph, (torch.zeros(shape, dtype=dtype_of(module)), *expanded(state, batch)), output)
 

@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from torch import Tensor
 
 from seqmodels.exporting import onnx_format, torch_format
 from seqmodels.exporting.about import about
 from seqmodels.exporting.capturing import CannotExport, capturing
 from seqmodels.exporting.checking import BATCHES, LENGTHS, Disagrees, check, trials, unit_of
+from seqmodels.exporting.filling import fill_of
 from seqmodels.exporting.forms import FORMS, Form, begin, form_of, plain
 from seqmodels.exporting.looped import step_by_step
 from seqmodels.exporting.placing import INITIAL_STATE, arrays, check_free, workshop
@@ -64,7 +66,7 @@ def export(
         onnx_format.check_installed()
     kind = FORMATS[format]
     loaded = load_run(run, checkpoint, trust=trust)
-    module, state = plain(loaded.module), begin(loaded.module, 1)
+    module, state, fill = plain(loaded.module), begin(loaded.module, 1), fill_of(loaded)
     folder = (Path(output).expanduser() if output else loaded.folder / "export").absolute()
     names = {form: form + kind.SUFFIX for form in FORMS}
     check_free(folder, list(names.values()), state, overwrite)
@@ -73,7 +75,7 @@ def export(
     with workshop(folder) as place:
         for form, name in names.items():
             try:
-                how, difference = write_checked(form, module, kind, place / name, about(loaded), tolerance)
+                how, difference = write_checked(form, module, kind, place / name, fill, about(loaded), tolerance)
             except CannotExport as failure:
                 for half_done in place.glob(f"{name}*"):
                     half_done.unlink()
@@ -92,7 +94,13 @@ def export(
 
 
 def write_checked(
-    form: str, module: Any, kind: Any, path: Path, facts: str = "", tolerance: float = 1e-5
+    form: str,
+    module: Any,
+    kind: Any,
+    path: Path,
+    fill: Tensor | None = None,
+    facts: str = "",
+    tolerance: float = 1e-5,
 ) -> tuple[str, float]:
     """Write one file and try it against the module.
 
@@ -101,6 +109,7 @@ def write_checked(
         module: from `plain`.
         kind: one of `FORMATS`.
         path: of the file.
+        fill: read where an input is missing.
         facts: what it says about itself.
         tolerance: as in `export`.
 
@@ -113,9 +122,9 @@ def write_checked(
     """
     _check_sense(form, module)
     tried, unit = trials(form, module), unit_of(module)
-    ways: list[tuple[str, Callable[[], Form]]] = [("", lambda: form_of(form, module))]
+    ways: list[tuple[str, Callable[[], Form]]] = [("", lambda: form_of(form, module, fill))]
     if form == "window":
-        ways.append((", as a loop over steps", lambda: form_of(form, step_by_step(module))))
+        ways.append((", as a loop over steps", lambda: form_of(form, step_by_step(module), fill)))
     failures: list[Exception] = []
     for way, make in ways:
         try:
