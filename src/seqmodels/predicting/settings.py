@@ -75,15 +75,15 @@ def settings(own: dict[str, str]) -> Settings:
     made = Settings(
         own["input"],
         own["output"],
-        format if own["input"] == "-" else _by_suffix("input", own["input"], INPUTS, format),
-        format or "csv" if own["output"] == "-" else _by_suffix("output", own["output"], OUTPUTS, format),
+        format if own["input"] == "-" else by_suffix("input", own["input"], INPUTS, format),
+        format or "csv" if own["output"] == "-" else by_suffix("output", own["output"], OUTPUTS, format),
         words.listed(own, "keep"),
         own.get("id"),
         Path(own["state"]).expanduser().resolve() if own.get("state") else None,
-        _at_least_one(own, "chunk"),
+        at_least_one(own, "chunk"),
         words.choice(own, "errors", ["stop", "skip"]) == "skip",
         words.choice(own, "overwrite", ["false", "true"]) == "true",
-        _at_least_one(own, "threads"),
+        at_least_one(own, "threads"),
         words.choice(own, "quiet", ["false", "true"]) == "true",
     )
     if made.chunk > 1 and made.input == "-":
@@ -113,7 +113,7 @@ def _status(place: str, standard: int) -> os.stat_result | None:
         raise OSError(f"standard {'output' if standard else 'input'} is closed; give a file instead of -") from error
 
 
-def _by_suffix(key: str, place: str, formats: dict[str, str], format: str | None) -> str:
+def by_suffix(key: str, place: str, formats: dict[str, str], format: str | None) -> str:
     found = formats.get(Path(place).suffix.lower(), format)
     if found is None:
         raise ValueError(
@@ -122,7 +122,7 @@ def _by_suffix(key: str, place: str, formats: dict[str, str], format: str | None
     return found
 
 
-def _at_least_one(own: dict[str, str], key: str) -> int:
+def at_least_one(own: dict[str, str], key: str) -> int:
     value = own.get(key, "1")
     if not value.isdecimal() or int(value) < 1:
         raise ValueError(f"{key}={value} is not a number of at least 1")

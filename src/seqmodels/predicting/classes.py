@@ -1,0 +1,121 @@
+"""Predict classes: images or sequences in, for each a row out: its class and the probability of every class."""
+
+import os
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from seqmodels import words
+from seqmodels.datamodules.images import ImageSequences
+from seqmodels.datamodules.labelled_series import LabelledSeries
+from seqmodels.loading import LoadedRun
+from seqmodels.predicting.images import ImageFiles
+from seqmodels.predicting.output import Encoder, Output
+from seqmodels.predicting.settings import OUTPUTS, at_least_one, by_suffix
+from seqmodels.predicting.stopping import Stopping
+
+TAKEN = ("run", "checkpoint", "trust", "input", "output", "overwrite", "format", "threads", "quiet")
+OF_IMAGES = ("errors", "invert")
+
+Batches = Iterable[tuple[list[str], Tensor, Tensor | None]]
+"""Names of B sequences, x (B, T, D), and lengths (B,) or None; as a module takes them."""
+
+
+class Task(NamedTuple):
+    """What is to be predicted: what the sequences are called, and where they come from."""
+
+    column: str
+    batches: Batches
+
+
+def predict_classes(loaded: LoadedRun, own: dict[str, str]) -> None:
+    """
+    Args:
+        loaded: a run of a classifier.
+        own: the words of the command.
+
+    Raises:
+        ValueError, OSError: the input does not allow it; the message says what to change.
+        Stopped: a signal came. Then, as after any error, there is no output, and one that was there is as it was.
+    """
+    images = isinstance(loaded.datamodule, ImageSequences)
+    for key in own:
+        if key not in (*TAKEN, *(OF_IMAGES if images else ())):
+            raise ValueError(f"{key}={own[key]} changes nothing here: this run tells classes of {_what(loaded)}")
+    if own["input"] == "-":
+        raise ValueError(f"input=- is for streams, row by row; this run tells classes of {_what(loaded)}: name a file")
+    if "threads" in own:
+        torch.set_num_threads(at_least_one(own, "threads"))
+    format = words.choice(own, "format", ["csv", "jsonl"])
+    if own["output"] != "-":
+        format = by_suffix("output", own["output"], OUTPUTS, format if "format" in own else None)
+    files = ImageFiles(loaded.datamodule, own) if images else None
+    task = Task("file", files) if files else _sequences(loaded, own["input"])
+    count = _write(loaded, task, own, format)
+    if own.get("quiet") != "true":
+        print(files.summary(count) if files else f"{count:,} sequences", file=sys.stderr, flush=True)
+
+
+def _sequences(loaded: LoadedRun, path: str) -> Task:
+    data = loaded.datamodule
+    if not isinstance(data, LabelledSeries):
+        raise ValueError(f"predict does not know how to read {_what(loaded)} from a file")
+    found = data.read([path], labelled=False)
+    rows = data.rows(found)
+
+    def batches() -> Batches:
+        for numbers in torch.arange(len(rows)).split(data.eval_batch_size):
+            x, _, lengths = rows.__getitems__(numbers)
+            yield [found.ids[number] for number in numbers], x, lengths
+
+    return Task(data.columns.id or "sequence", batches())
+
+
+def _write(loaded: LoadedRun, task: Task, own: dict[str, str], format: str) -> int:
+    """How many were predicted."""
+    classes = loaded.datamodule.class_names
+    columns = ["probability", *(f"probability_{name}" for name in classes)]
+    encoder = Encoder(format, [task.column, "class"], columns)
+    count = 0
+    with Stopping() as stopping, torch.inference_mode(), _output(own, stopping) as output:
+        output.write(encoder.header)
+        for names, x, lengths in task.batches:
+            stopping.check()
+            probabilities = loaded.module(x, lengths=lengths)[0].softmax(-1)
+            best, predicted = probabilities.max(-1)
+            numbers = torch.cat([best[:, None], probabilities], 1).numpy()
+            cells = [(name, classes[number]) for name, number in zip(names, predicted.tolist(), strict=True)]
+            output.write("".join(map(encoder.row, cells, numbers)))
+            count += len(names)
+    return count
+
+
+@contextmanager
+def _output(own: dict[str, str], stopping: Stopping) -> Iterator[Output]:
+    """A file is put in its place when it is whole; standard output and pipes are written as it goes."""
+    place = own["output"]
+    path = Path(place).expanduser()
+    if place == "-" or (path.exists() and not path.is_file()):
+        with closing(Output(place, False, stopping)) as output:
+            yield output
+        return
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with closing(Output(str(unfinished), True, stopping)) as output:
+            yield output
+        if path.exists() and words.choice(own, "overwrite", ["false", "true"]) == "false":
+            raise FileExistsError(f"output={place} exists and will not be overwritten; overwrite=true allows it")
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def _what(loaded: LoadedRun) -> str:
+    kinds = {ImageSequences: "images", LabelledSeries: "labelled sequences"}
+    known = [what for kind, what in kinds.items() if isinstance(loaded.datamodule, kind)]
+    return known[0] if known else repr(loaded.datamodule.name)
