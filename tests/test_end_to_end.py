@@ -5,6 +5,8 @@ import csv
 import json
 import math
 import random
+import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -13,6 +15,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+
+from tests.conftest import Command
+from tests.test_readme import README
 
 TRAINING = [
     "+experiment=signal", "datamodule.files=[pump.csv]", "datamodule.inputs=[load,heat]", "datamodule.targets=[heat]",
@@ -117,3 +123,35 @@ print(json.dumps(outputs))
 """
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     return np.array(json.loads(done.stdout))
+
+
+@pytest.mark.slow
+def test_the_readmes_section_on_ones_own_signal(invoke: Command, capfd: pytest.CaptureFixture[str]) -> None:
+    """Its commands, word by word, in one process but for the sensor's."""
+    section = README.partition("## Your own signal")[2].partition("\n## ")[0]
+    commands, python = re.findall(r"```(?:python)?\n(.*?)```", section, re.DOTALL)
+    write_signal("pump.csv", rows=1500)
+    lines = write_signal("tuesday.csv", rows=400)
+    for command in commands.splitlines():
+        command = re.sub(r"outputs/signal/DATE_TIME", lambda _: newest(), command)
+        before, _, words = command.partition("python -m seqmodels.")
+        name, *given = shlex.split(words)
+        if before:
+            assert before == "sensor | "
+            live = do(name, *given, given=text(lines))
+        else:
+            assert invoke(name, *given) == 0, capfd.readouterr().err
+    assert live == Path("predictions.csv").read_text()
+    assert Path("pump.state").exists()
+    assert {path.name for path in Path(newest(), "export").iterdir()} >= {"step.onnx", "window.onnx"}
+    assert list(Path(newest(), "evaluations").glob("*/results.json"))
+
+    cells = torch.tensor([[float(cell) for cell in line[1:]] for line in lines[1:]])[None]
+    known = {"x": cells}
+    exec(python.replace("outputs/signal/DATE_TIME", newest()), known)
+    theirs = [float(line.split(",")[1]) for line in live.splitlines()[1:]]
+    torch.testing.assert_close(known["y"][0, :, 0], torch.tensor(theirs), rtol=1e-4, atol=1e-4)
+
+
+def newest() -> str:
+    return str(max(Path("outputs", "signal").iterdir()))
