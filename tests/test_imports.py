@@ -44,7 +44,8 @@ def test_arrows_go_one_way(folder: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["__init__", "train", "tune", "report", "evaluate", "command", "naming", "paths", "words"]
+    "name",
+    ["__init__", "train", "tune", "report", "evaluate", "predict", "export", "command", "naming", "paths", "words"],
 )
 def test_the_command_starts_without_heavy_imports(name: str) -> None:
     for module in imported(SOURCE / f"{name}.py", top_level_only=True):
