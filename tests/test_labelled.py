@@ -4,6 +4,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import lightning.pytorch as pl
 import numpy as np
 import pytest
 import torch
@@ -262,3 +263,13 @@ def test_an_id_is_in_one_part_only() -> None:
 def test_wrong_arguments_are_named(wrong: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=f"^{message}"):
         LabelledSeries(**{"files": ["a.csv"], **wrong})
+
+
+def test_too_few_sequences_for_so_many_processes() -> None:
+    write("a.csv", 30)
+    module = ready()
+    module.trainer = pl.Trainer(accelerator="cpu", devices=4, strategy="ddp", logger=False, enable_checkpointing=False)
+    with pytest.raises(
+        ValueError, match=r"^eval_batch_size=256 makes batches of 3 of 3 rows of val, which 4 processes"
+    ):
+        module.val_dataloader()

@@ -1,6 +1,5 @@
 """What the data of classifications shares: rows with labels in memory, in three parts, and the loaders over them."""
 
-from collections.abc import Sized
 from typing import Any
 
 import lightning.pytorch as pl
@@ -81,16 +80,24 @@ class LabelledRows(pl.LightningDataModule):
         return self.trainer.current_epoch
 
     def val_dataloader(self) -> list[DataLoader[Any]]:
-        return self._eval_loaders(self._parts["val"])
+        return self._eval_loaders("val")
 
     def test_dataloader(self) -> list[DataLoader[Any]]:
-        return self._eval_loaders(self._parts["test"])
+        return self._eval_loaders("test")
 
-    def _eval_loaders(self, data: Sized) -> list[DataLoader[Any]]:
+    def _eval_loaders(self, part: str) -> list[DataLoader[Any]]:
+        data = self._parts[part]
         if not len(data):
             return []
-        batches = OrderedBatches(len(data), self.eval_batch_size, *self._rank())
-        return [batch_loader(data, batches, num_workers=0)]  # type: ignore[arg-type]  # a Dataset with a length
+        rank, ranks = self._rank()
+        batches = OrderedBatches(len(data), self.eval_batch_size, rank, ranks)
+        smallest = len(data) // len(batches)
+        if smallest < ranks:
+            raise ValueError(
+                f"eval_batch_size={self.eval_batch_size} makes batches of {smallest} of {len(data)} rows of {part}, "
+                f"which {ranks} processes cannot share; give a larger one or more data, or use fewer processes"
+            )
+        return [batch_loader(data, batches, num_workers=0)]
 
     def _rank(self) -> tuple[int, int]:
         return (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)

@@ -8,7 +8,8 @@
     val      b               i
     test               f            val_files and test_files: that part comes from them, and `files` keep theirs
 
-All of it lies in memory, 4 bytes a value and several times that while it is read; batches are padded to their longest sequence.
+All of it lies in memory, 4 bytes a value and several times that while it is read. Batches are padded to their longest
+sequence.
 """
 
 from dataclasses import asdict

@@ -130,5 +130,5 @@ def _numbers(path: Path, row: int, cells: list[str]) -> np.ndarray:
         try:
             numbers[step] = float(cell)
         except ValueError as error:
-            raise ValueError(f"{path}, row {row}, step {step + 1}: {cell.strip()!r} is not a number") from error
+            raise ValueError(f"{path}, row {row}, step {step + 1}: {cell.strip()[:40]!r} is not a number") from error
     return numbers
