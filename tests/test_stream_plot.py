@@ -1,12 +1,13 @@
 """The figures of a stream: what is drawn where nothing is known, and of which magnitude."""
 
+import numpy as np
 import pytest
 import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from seqmodels.callbacks.animation import draw_frame
-from seqmodels.callbacks.stream_plot import Piece, piece, plot_pieces
+from seqmodels.callbacks.stream_plot import Piece, piece, plot_pieces, shade_uncounted
 from seqmodels.datamodules.stream import Window
 
 TIME = torch.arange(20.0)
@@ -45,6 +46,23 @@ def test_an_input_of_another_magnitude_has_its_own_axis(scale: float, offset: fl
     assert [text.get_text() for text in legend.get_texts()] == ["input rpm", "target heat", "prediction"]
     low, high = drawn.get_ylim()
     assert (-1.5 < low < -0.9 and 0.9 < high < 1.5) if sides == 2 else low < -0.9
+
+
+@pytest.mark.parametrize(
+    ("counts", "spans"),
+    [
+        ("1111", []),
+        ("0000", [(9.5, 13.5)]),
+        ("0011", [(9.5, 11.5)]),
+        ("1001", [(10.5, 12.5)]),
+        ("0101", [(9.5, 10.5), (11.5, 12.5)]),
+    ],
+)
+def test_what_does_not_count_lies_on_grey(counts: str, spans: list[tuple[float, float]]) -> None:
+    drawn = axes()
+    shade_uncounted(drawn, np.array([sign == "1" for sign in counts]), first_step=10)
+    boxes = [patch.get_extents().transformed(drawn.transData.inverted()) for patch in drawn.patches]
+    assert [(round(box.x0, 6), round(box.x1, 6)) for box in boxes] == spans
 
 
 def test_frames_show_the_range_of_the_target() -> None:

@@ -9,7 +9,7 @@ from matplotlib.ticker import MaxNLocator
 from torch import Tensor
 
 from seqmodels.callbacks.figures import publish
-from seqmodels.callbacks.stream_plot import Piece, piece, plot_pieces
+from seqmodels.callbacks.stream_plot import Piece, piece, plot_pieces, shade_uncounted
 
 
 class StreamFigure(pl.Callback):
@@ -31,6 +31,7 @@ class StreamFigure(pl.Callback):
 
     def _reset(self) -> None:
         self._pieces: list[Piece] = []
+        self._counts: list[Tensor] = []
         self._steps = 0
         self._error_sum: Tensor | float = 0.0
         self._count: Tensor | float = 0.0
@@ -66,6 +67,7 @@ class StreamFigure(pl.Callback):
         self._count = self._count + mask.sum(0)
         self._steps += mask.shape[1]
         self._pieces = [*self._pieces, piece(batch, prediction)][-self.windows :]
+        self._counts = [*self._counts, mask[0]][-self.windows :]
 
     def _draw(self, trainer: pl.Trainer, stage: str) -> None:
         if not self._pieces or not trainer.is_global_zero:
@@ -73,10 +75,15 @@ class StreamFigure(pl.Callback):
         figure = Figure(figsize=(10, 5.5), layout="constrained")
         above, below = figure.subplots(2, height_ratios=[3, 2])
         datamodule: Any = trainer.datamodule  # type: ignore[attr-defined]
-        above.set_title(f"{datamodule.name}, {stage}: the first stream, windows of {len(self._pieces[0].x)} steps")
+        counts = torch.cat(self._counts).cpu().numpy()
+        grey = "" if counts.all() else " (on grey: read, not counted)"
+        above.set_title(
+            f"{datamodule.name}, {stage}: the first stream, windows of {len(self._pieces[0].x)} steps{grey}"
+        )
         first = self._steps - sum(len(part.x) for part in self._pieces)
         named_input, named_target = (getattr(datamodule, what, [""])[0] for what in ("input_names", "target_names"))
         plot_pieces(above, self._pieces, first, (named_input, named_target))
+        shade_uncounted(above, counts, first)
         error = (self._error_sum / self._count).cpu()  # type: ignore[union-attr]
         below.plot(range(1, len(error) + 1), error, marker="o", markersize=3, color="tab:blue")
         below.set_ylim(0, 1.1 * float(error.nan_to_num().max()) or 1)  # NaN: a position that burn-in always takes

@@ -48,9 +48,23 @@ def plot_pieces(axes: Axes, pieces: list[Piece], first_step: int = 0, names: tup
         axes.patch.set_visible(False)
     for border in first_step + np.cumsum([0, *(len(piece.x) for piece in pieces)]):
         axes.axvline(border - 0.5, color="0.85", linewidth=0.8, zorder=0)
-    axes.set_xlim(time[0] - 0.5, time[-1] + 0.5)
+    known = time[np.isfinite(y)]
+    axes.set_xlim(time[0] - 0.5, (known[-1] if len(known) else time[-1]) + 0.5)
     axes.set_xlabel("step")
     axes.legend(handles=lines, loc="upper right", ncols=3, fontsize=8)
+
+
+def shade_uncounted(axes: Axes, counts: np.ndarray, first_step: int) -> None:
+    """Steps that are read but do not count, of a warm-up or a burn-in, lie on grey.
+
+    Args:
+        axes: with the pieces.
+        counts: (T,) bool, of all their steps.
+        first_step: the number of the first one.
+    """
+    borders = np.flatnonzero(np.diff(np.concatenate([[False], ~counts, [False]]).astype(int)))
+    for begin, end in borders.reshape(-1, 2):
+        axes.axvspan(first_step + begin - 0.5, first_step + end - 0.5, color="0.94", zorder=-1)
 
 
 def _alike(x: np.ndarray, y: np.ndarray) -> bool:
