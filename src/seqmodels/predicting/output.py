@@ -4,6 +4,7 @@ import csv
 import json
 import os
 import select
+import stat
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -83,7 +84,7 @@ class Output:
         except BrokenPipeError as error:
             raise BrokenPipeError(f"output={self.name}: whoever read the predictions has closed their end") from error
         except OSError as error:
-            if self._file is not None and self._file.seekable():
+            if self._file is not None and stat.S_ISREG(os.fstat(self._fd).st_mode):
                 self._file.truncate(self._written)
             raise OSError(f"output={self.name} cannot be written: {error.strerror}") from error
         self._written += len(data)

@@ -37,12 +37,12 @@ class Stopping:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        for signum, handler in self._before.items():
-            signal.signal(signum, handler)
         if self._before:
             signal.set_wakeup_fd(self._wakes_before)
         os.close(self._woken)
         os.close(self._wakes)
+        for signum, handler in self._before.items():  # last, since from here on a signal may raise again
+            signal.signal(signum, handler)
 
     def check(self) -> None:
         """

@@ -128,7 +128,7 @@ def _summary(latency: Latency, streams: int, skipped: int, chunk: int) -> str:
     if latency.rows and chunk == 1:
         median, slow = (latency.quantile(share) * 1e3 for share in (0.5, 0.99))
         text += f"; a row takes {median:.3g} ms (median), {slow:.3g} ms (99 %)"
-    return text + (f"; {skipped:,} malformed rows skipped" if skipped else "")
+    return text + (f"; {skipped:,} malformed {'row' if skipped == 1 else 'rows'} skipped" if skipped else "")
 
 
 def _say(text: str) -> None:
