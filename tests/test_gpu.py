@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from seqmodels import load_run
+from seqmodels.evaluation import evaluate
 from seqmodels.run import compose, train
 from tests.attempts import DIGITS, SINE, checkpoint, cut_and_resumed, same, whole
 
@@ -20,6 +22,7 @@ pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(),
         ["+experiment=sine_rnn"],
         ["+experiment=sine_stream", "trainer.max_steps=50", "trainer.val_check_interval=50"],
         ["datamodule=digits", "datamodule.permutation=random", "datamodule.normalize=true", "module.optimizer.lr=0.01"],
+        ["+experiment=co2_1", "trainer.max_epochs=10"],
     ],
     ids=lambda words: words[0],
 )
@@ -31,6 +34,18 @@ def test_a_run_agrees_with_the_cpu(words: list[str]) -> None:
         assert on_gpu[name] == pytest.approx(value, rel=0.02, abs=0.01), name
     checkpoint = torch.load(results[1].folder / "checkpoints" / "last.ckpt", map_location="cpu", weights_only=True)
     assert checkpoint["global_step"] > 0
+
+
+def test_a_run_of_the_gpu_is_loaded_on_the_cpu_and_tested_on_either() -> None:
+    run = train(compose([*SINE, "trainer=gpu"]))
+    x = torch.randn(2, 9, 1)
+    loaded = load_run(run.folder)
+    assert {tensor.device.type for tensor in loaded.module.state_dict().values()} == {"cpu"}
+    assert loaded.module(x)[0].isfinite().all()
+    for device in ("cpu", "gpu"):
+        found = evaluate(run.folder, words=[f"trainer.accelerator={device}"], output=device).metrics
+        for name, value in found.items():
+            assert value == pytest.approx(run.metrics[name], rel=1e-3, abs=1e-4), name
 
 
 def test_mixed_precision_trains() -> None:
