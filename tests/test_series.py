@@ -364,7 +364,8 @@ GOOD = {"files": ["s.csv"], "inputs": ["x"], "targets": ["y"]}
         ({"missing": "drop"}, "^missing='drop' is not known; choose error, mask, ffill"),
         ({"gaps": "drop"}, "^gaps='drop' is not known; choose error, reset, ignore"),
         ({"time_step": 0.0}, "^time_step=0.0 is not a step of time"),
-        ({"delimiter": ", "}, "^delimiter=', ' is not one character"),
+        ({"delimiter": ", "}, "^delimiter=', ' is not one character$"),
+        ({"delimiter": r"\t"}, r"is not one character; a tab is \$'datamodule.delimiter=\"\\t\"'$"),
     ],
 )
 def test_wrong_arguments_are_named(wrong: dict, message: str) -> None:

@@ -162,6 +162,14 @@ def test_faults_name_file_column_and_row(lines: list[str], message: str) -> None
     assert [path for path in Path("cache").iterdir() if path.is_dir()] == []
 
 
+def test_rows_of_several_series_without_a_group() -> None:
+    csv("a.csv", "g,t,x,y", *rows(["0", "1"]), *rows(["0", "1"], "b"))
+    with pytest.raises(
+        ValueError, match=r"row 3: 0 after 1 in a.csv must go forward; .* group=COLUMN tells them apart"
+    ):
+        table(BASE._replace(group=None), "a.csv")
+
+
 def test_dates_among_numbers() -> None:
     csv("a.csv", "g,t,x,y", *rows(["0", "1"]))
     csv("b.csv", "g,t,x,y", *rows(hours(5)))

@@ -27,6 +27,7 @@ class Clock:
             beginnings: the first times of each series, to measure its step.
         """
         self.column, self.gaps, self.names = recipe.time, recipe.gaps, names
+        self._mixed = "" if recipe.group else "; where it holds several series, group=COLUMN tells them apart"
         self._last = np.zeros(len(names), np.int64)
         self._begun = np.zeros(len(names), bool)
         self._dates = are_dates(beginnings[0])
@@ -60,7 +61,7 @@ class Clock:
         follows = ~new | self._begun[series]
         stuck = np.flatnonzero(follows & (now <= before))
         if len(stuck):
-            raise self._error(path, first, series, order, now, before, stuck, "must go forward")
+            raise self._error(path, first, series, order, now, before, stuck, f"must go forward{self._mixed}")
         with np.errstate(over="ignore"):  # of what does not follow anything
             gaps = follows & (now - before > JUMP * self._step[series])
         if self.gaps == "error" and gaps.any():

@@ -2,6 +2,8 @@
 
 from typing import Literal, NamedTuple, get_args
 
+from seqmodels.datamodules.tables import TAB
+
 Missing = Literal["error", "mask", "ffill"]
 Gaps = Literal["error", "reset", "ignore"]
 
@@ -45,7 +47,8 @@ def check_recipe(recipe: Recipe, horizon: int) -> None:
         raise ValueError(f"time_step={recipe.time_step} is not a step of time; give a number above 0, or null")
     for name, mark in (("delimiter", recipe.delimiter), ("decimal", recipe.decimal)):
         if len(mark) != 1:
-            raise ValueError(f"{name}={mark!r} is not one character")
+            tab = f"; a tab is {TAB}" if mark == r"\t" else ""
+            raise ValueError(f"{name}={mark!r} is not one character{tab}")
 
 
 def check_named(argument: str, names: list[str]) -> None:

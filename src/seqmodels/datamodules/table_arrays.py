@@ -2,7 +2,7 @@
 
 (N,)        one column, "0"; in an .npz the array's name
 (N, C)      columns "0", "1", ...; in an .npz "name.0", "name.1", ...
-structured  the fields by their names
+structured  the fields by their names; one that is an array again as in an .npz
 """
 
 from __future__ import annotations
@@ -54,19 +54,21 @@ def _columns(path: Path) -> dict[str, np.ndarray]:
         if isinstance(error, FileNotFoundError | PermissionError):
             raise
         raise ValueError(f"{path} is not a readable NumPy file: {error}") from error
-    found: dict[str, np.ndarray] = {}
-    for name, array in arrays.items():
-        dot = f"{name}." if name else ""
-        if array.dtype.names:
-            found |= {f"{dot}{field}": array[field] for field in array.dtype.names}
-        elif array.ndim == 1:
-            found[name or "0"] = array
-        elif array.ndim == 2:
-            found |= {f"{dot}{column}": array[:, column] for column in range(array.shape[1])}
-        else:
-            where = f"array {name!r} " if name else ""
-            raise ValueError(f"{path}: {where}has the shape {array.shape}; expected (rows,) or (rows, columns)")
-    return found
+    return {column: cells for name, array in arrays.items() for column, cells in _named(path, name, array)}
+
+
+def _named(path: Path, name: str, array: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
+    dot = f"{name}." if name else ""
+    if array.dtype.names:
+        for field in array.dtype.names:
+            yield from _named(path, f"{dot}{field}", array[field])
+    elif array.ndim == 1:
+        yield name or "0", array
+    elif array.ndim == 2:
+        yield from ((f"{dot}{column}", array[:, column]) for column in range(array.shape[1]))
+    else:
+        where = f"array {name!r} " if name else ""
+        raise ValueError(f"{path}: {where}has the shape {array.shape}; expected (rows,) or (rows, columns)")
 
 
 def _arrow(path: Path, name: str, cells: np.ndarray) -> pa.Array:

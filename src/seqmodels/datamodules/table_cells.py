@@ -46,9 +46,7 @@ def as_numbers(column: pa.Array, decimal: str = ".") -> np.ndarray:
 
     column, types = _plain(column), pa.types
     if types.is_string(column.type):
-        texts = _trimmed(column)
-        if decimal != ".":
-            texts = pc.replace_substring(texts, decimal, ".")
+        texts = _pointed(_trimmed(column), decimal)
         lower = pc.utf8_lower(texts)
         texts = pc.if_else(pc.equal(lower, "true"), "1", pc.if_else(pc.equal(lower, "false"), "0", texts))
         column = _cast(texts, lambda part: pc.cast(part, pa.float64()), column, f"a number{_hint(column, decimal)}")
@@ -64,36 +62,45 @@ def as_numbers(column: pa.Array, decimal: str = ".") -> np.ndarray:
 
 
 def as_texts(column: pa.Array) -> Texts:
-    """Each different text once, and where it stands; numbers become their shortest text."""
+    """Each different text once, and where it stands; numbers become their shortest text.
+
+    Raises:
+        TypeError: the column holds something else, lists for instance.
+    """
     import pyarrow as pa
     import pyarrow.compute as pc
 
     texts = _plain(column)
     if not pa.types.is_string(texts.type):
-        texts = pc.cast(texts, pa.string())
+        try:
+            texts = pc.cast(texts, pa.string())
+        except pa.ArrowNotImplementedError as error:
+            raise TypeError(f"holds {texts.type}, not texts") from error
     texts = pc.if_else(pc.equal(texts, ""), None, texts)
     encoded = texts.dictionary_encode()
     codes = pc.fill_null(encoded.indices, -1).to_numpy(zero_copy_only=False)
     return Texts(encoded.dictionary.to_pylist(), codes.astype(np.int64))
 
 
-def as_times(column: pa.Array) -> np.ndarray:
+def as_times(column: pa.Array, decimal: str = ".") -> np.ndarray:
     """(n,) int64 or float64 if the times are numbers, else datetime64[ns], in UTC where a zone is given.
 
     NaN and NaT stand for what is missing.
 
     Raises:
         BadCell: a text that is neither a number nor a date in ISO 8601.
-        TypeError: the column holds something else.
+        TypeError: the column holds something else, or dates outside of the years 1678 to 2261.
     """
     import pyarrow as pa
     import pyarrow.compute as pc
 
     column, types = _plain(column), pa.types
     if types.is_string(column.type):
-        texts = _trimmed(column)
-        first = texts.drop_null()[:1]
+        dates = _trimmed(column)
+        numbers = _pointed(dates, decimal)
         for kind in (pa.float64(), pa.timestamp("ns"), pa.timestamp("ns", "UTC")):
+            texts = dates if types.is_timestamp(kind) else numbers
+            first = texts.drop_null()[:1]
             if len(first) and _castable(first, kind):
                 expected = "a time like those above it" if types.is_timestamp(kind) else "a number like those above it"
                 kind = pa.int64() if types.is_floating(kind) and _castable(texts, pa.int64()) else kind
@@ -103,7 +110,11 @@ def as_times(column: pa.Array) -> np.ndarray:
             raise BadCell(0, str(column[0]), "a time; give numbers, or dates in ISO 8601 such as 2024-05-01 13:30:00")
     if types.is_timestamp(column.type) or types.is_date(column.type):
         zone = getattr(column.type, "tz", None)
-        return pc.cast(column, pa.timestamp("ns", zone)).to_numpy(zero_copy_only=False).astype("datetime64[ns]")
+        try:
+            column = pc.cast(column, pa.timestamp("ns", zone))
+        except pa.ArrowInvalid as error:
+            raise TypeError("holds dates outside of the years 1678 to 2261, which nanoseconds cannot count") from error
+        return column.to_numpy(zero_copy_only=False).astype("datetime64[ns]")
     if types.is_integer(column.type) and not column.null_count:
         return pc.cast(column, pa.int64()).to_numpy()
     if types.is_integer(column.type) or types.is_floating(column.type) or types.is_decimal(column.type):
@@ -129,6 +140,16 @@ def _trimmed(texts: pa.Array) -> pa.Array:
 
     texts = pc.utf8_trim_whitespace(texts)
     return pc.if_else(pc.is_in(texts, pa.array(MISSING)), None, texts)
+
+
+def _pointed(texts: pa.Array, decimal: str) -> pa.Array:
+    """With a point before the decimals; where that is written otherwise, a point is no part of a number.
+
+    1.234 may be a thousand there.
+    """
+    import pyarrow.compute as pc
+
+    return texts if decimal == "." else pc.replace_substring(pc.replace_substring(texts, ".", "?"), decimal, ".")
 
 
 def _castable(texts: pa.Array, kind: pa.DataType) -> bool:
@@ -164,4 +185,4 @@ def _hint(column: pa.Array, decimal: str) -> str:
     import pyarrow.compute as pc
 
     comma = decimal == "." and pc.any(pc.match_substring_regex(column, r"^\s*[+-]?\d+,\d+\s*$")).as_py()
-    return "; where commas separate the decimals, give decimal=','" if comma else ""
+    return "; where commas separate the decimals, give 'datamodule.decimal=\",\"'" if comma else ""

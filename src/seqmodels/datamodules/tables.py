@@ -22,10 +22,13 @@ from seqmodels.datamodules.table_paths import SUFFIXES, expand
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["Block", "Texts", "blocks", "column_names", "expand"]
+__all__ = ["TAB", "Block", "Texts", "blocks", "column_names", "expand"]
 
 SHOWN = 20
 """Columns that an error lists."""
+
+TAB = r"""$'datamodule.delimiter="\t"'"""
+"""How a shell says it: without the dollar, Hydra would be given a backslash and a t."""
 
 
 class Block(NamedTuple):
@@ -76,7 +79,7 @@ def blocks(
             rows,
             {name: _converted(path, name, first, as_numbers, batch, decimal) for name in numbers},
             {name: _converted(path, name, first, as_texts, batch) for name in texts},
-            {name: _converted(path, name, first, as_times, batch) for name in times},
+            {name: _converted(path, name, first, as_times, batch, decimal) for name in times},
         )
         first += rows
     if first == 1:
@@ -123,6 +126,13 @@ def _check_columns(path: Path, wanted: Sequence[str], found: Sequence[str], deli
             near = difflib.get_close_matches(name, found, 1)
             guess = f", did you mean {near[0]!r}?" if near else ""
             there = ", ".join(found[:SHOWN]) + (f" and {len(found) - SHOWN} more" if len(found) > SHOWN else "")
-            others = [mark for mark in ";\t|," if len(found) == 1 and mark in found[0] and mark != delimiter]
-            remedy = f"; its header looks as if it needed delimiter={others[0]!r}" if others else ""
-            raise ValueError(f"{path} has no column {name!r}{guess}; there is: {there}{remedy}")
+            raise ValueError(f"{path} has no column {name!r}{guess}; there is: {there}{_remedy(found, delimiter)}")
+
+
+def _remedy(found: Sequence[str], delimiter: str) -> str:
+    """Of a header that is all one cell."""
+    marks = [mark for mark in ";\t|," if len(found) == 1 and mark in found[0] and mark != delimiter]
+    if not marks:
+        return ""
+    word = TAB if marks[0] == "\t" else f"'datamodule.delimiter=\"{marks[0]}\"'"
+    return f"; its header looks as if it needed {word}"
