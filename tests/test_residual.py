@@ -152,6 +152,7 @@ def test_the_size_of_changes() -> None:
     [
         ({"residual": True, "target_inputs": None}, "residual=true .* add the targets to datamodule.inputs"),
         ({"changes": True, "nan_input": "mask"}, "nan_input='mask' .*datamodule.missing=ffill"),
+        ({"changes": True, "fills_with_mean": True}, "datamodule.missing='mask' .*datamodule.missing=ffill"),
         ({"changes": True, "state_dtype": "bfloat16"}, "state_dtype='bfloat16' .* use float32 or null"),
     ],
 )

@@ -196,7 +196,9 @@ def test_metrics_leave_burn_in_out() -> None:
     with torch.no_grad():
         error = (module(x)[0] - y)[:, 10:]
     assert metrics["val/loss"].item() == pytest.approx(error.square().mean().item(), rel=1e-5)
-    with pytest.raises(ValueError, match=r"^burn_in=28 .* fewer than 2 steps to measure val/r2; give more val_windows"):
+    with pytest.raises(
+        ValueError, match=r"^burn_in and the mask .* leave 0 steps to measure val/r2, .* datamodule.val_windows"
+    ):
         fit(regressor(burn_in=28), 3, data, val_check_interval=3)
 
 

@@ -31,6 +31,7 @@ FROM_DATA = (
     "target_scale",
     "change_stats",
     "target_inputs",
+    "fills_with_mean",
 )
 """What a module is told of the data, as far as the data knows it and the module's class takes it."""
 

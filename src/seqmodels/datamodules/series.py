@@ -36,6 +36,7 @@ class SeriesStream(pl.LightningDataModule):
     Attributes:
         input_size, output_size: D and Y, how many columns go in and come out.
         input_names, target_names: these columns.
+        fills_with_mean: whether the training's mean stands where an input is missing.
         data: where parts, tables and statistics come from.
         learned: from the training rows, or from a checkpoint.
     """
@@ -120,6 +121,7 @@ class SeriesStream(pl.LightningDataModule):
             Path(cache).expanduser() if cache else None,
         )
         self.num_streams, self.normalize = num_streams, normalize
+        self.fills_with_mean = missing == "mask"
         self.num_workers, self.overfit_batches = num_workers, overfit_batches
         self.learned: Learned | None = None
         self._fitted = False

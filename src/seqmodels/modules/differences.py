@@ -6,7 +6,12 @@ from seqmodels.modules.base import Stats
 
 
 def check(
-    residual: bool, changes: bool, target_inputs: Sequence[int] | None, nan_input: str, state_dtype: str | None
+    residual: bool,
+    changes: bool,
+    target_inputs: Sequence[int] | None,
+    fills_with_mean: bool,
+    nan_input: str,
+    state_dtype: str | None,
 ) -> None:
     """
     Raises:
@@ -18,10 +23,11 @@ def check(
             "input too, and lie ahead; add the targets to datamodule.inputs and give datamodule.horizon of at least 1, "
             "or use residual=false"
         )
-    if changes and nan_input == "mask":
+    if changes and (nan_input == "mask" or fills_with_mean):
         raise ValueError(
-            "nan_input='mask' reads the mean where an input is missing, which changes=true would take for a jump; "
-            "repeat the last value instead (datamodule.missing=ffill), or use changes=false"
+            f"{'nan_input' if nan_input == 'mask' else 'datamodule.missing'}='mask' reads the mean where an input is "
+            f"missing, which changes=true would take for a jump; repeat the last value instead "
+            f"(datamodule.missing=ffill), or use changes=false"
         )
     if changes and state_dtype == "bfloat16":
         raise ValueError(

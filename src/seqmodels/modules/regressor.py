@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
-from torchmetrics import MeanAbsoluteError, Metric, MetricCollection, R2Score
+from torchmetrics import MeanAbsoluteError, Metric, MetricCollection
 
 from seqmodels.cores.base import Core, State
 from seqmodels.cores.changes import Changes
@@ -17,7 +17,7 @@ from seqmodels.modules import burn_in as burning
 from seqmodels.modules import differences
 from seqmodels.modules.base import HeadInit, InitialState, Stats
 from seqmodels.modules.inputs import without_nan
-from seqmodels.modules.scaled_error import MeanAbsoluteScaledError, NormalizedMeanSquaredError
+from seqmodels.modules.scaled_error import MeanAbsoluteScaledError, NormalizedMeanSquaredError, R2OfStage
 from seqmodels.modules.stream import NanInput, StateDtype, StreamModule
 
 
@@ -49,6 +49,7 @@ class StreamRegressor(StreamModule):
         target_scale: Sequence[float] | None = None,
         change_stats: tuple[Sequence[float], Sequence[float]] | None = None,
         target_inputs: Sequence[int] | None = None,
+        fills_with_mean: bool = False,
         residual: bool = False,
         changes: bool = False,
         carry: bool = True,
@@ -72,6 +73,7 @@ class StreamRegressor(StreamModule):
                 and each target from the present step to the one that is predicted, (Y,). None leaves both in the units
                 of `input_stats` and `target_stats`.
             target_inputs: the (Y,) inputs whose future values the targets are; None where they are not.
+            fills_with_mean: the data holds its mean where an input is missing.
             residual: the head predicts by how much each target will differ from its present value, so that a head of
                 zeros is the naive forecast.
             changes: the core reads by how much each input differs from the step before. With `residual` nothing hangs
@@ -90,7 +92,7 @@ class StreamRegressor(StreamModule):
         Raises:
             ValueError: an argument is outside its range, or two contradict each other.
         """
-        differences.check(residual, changes, target_inputs, nan_input, state_dtype)
+        differences.check(residual, changes, target_inputs, fills_with_mean, nan_input, state_dtype)
         if changes:
             input_stats = differences.input_units(input_stats, change_stats and change_stats[0])
         if residual:
@@ -167,17 +169,11 @@ class StreamRegressor(StreamModule):
     def validation_step(self, window: Window, batch_idx: int) -> dict[str, Tensor]:
         return self._evaluate("val", window, batch_idx)
 
-    def on_validation_epoch_end(self) -> None:
-        self._check_measured("val")
-
     def on_test_start(self) -> None:
         self._places.pop("test", None)
 
     def test_step(self, window: Window, batch_idx: int) -> dict[str, Tensor]:
         return self._evaluate("test", window, batch_idx)
-
-    def on_test_epoch_end(self) -> None:
-        self._check_measured("test")
 
     def on_predict_start(self) -> None:
         self._places.pop("predict", None)
@@ -215,14 +211,6 @@ class StreamRegressor(StreamModule):
         self.log_dict(metrics, batch_size=len(window.x))
         return {"prediction": prediction, "mask": mask}
 
-    def _check_measured(self, stage: str) -> None:
-        metrics: Any = self.metrics[stage]
-        if metrics[f"{stage}/r2"].total < 2:
-            raise ValueError(
-                f"burn_in={self.burn_in} and the mask of the data leave fewer than 2 steps to measure {stage}/r2; "
-                f"give more {stage}_windows, a shorter warmup, or a higher trainer.limit_{stage}_batches"
-            )
-
 
 def masked_mse(prediction: Tensor, window: Window) -> Tensor:
     """Mean squared error over the steps that count; 0 if none does.
@@ -238,7 +226,7 @@ def _metrics(stage: str, std: float | Sequence[float], scale: Sequence[float] | 
     metrics: dict[str, Metric] = {
         f"{stage}/loss": NormalizedMeanSquaredError(std),
         f"{stage}/mae": MeanAbsoluteError(),
-        f"{stage}/r2": R2Score(),
+        f"{stage}/r2": R2OfStage(stage),
     }
     if scale is not None:
         metrics[f"{stage}/mase"] = MeanAbsoluteScaledError(scale)

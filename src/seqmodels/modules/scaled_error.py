@@ -1,11 +1,11 @@
-"""Errors of several targets, each in a unit of its own, so that one mean says something about all of them."""
+"""Metrics of several targets, each in a unit of its own, so that one mean says something about all of them."""
 
 from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
-from torchmetrics import MeanAbsoluteError, MeanSquaredError
+from torchmetrics import MeanAbsoluteError, MeanSquaredError, R2Score
 
 
 class MeanAbsoluteScaledError(MeanAbsoluteError):
@@ -42,3 +42,31 @@ class NormalizedMeanSquaredError(MeanSquaredError):
     def update(self, preds: Tensor, target: Tensor) -> None:
         """Add (N, Y) predictions and targets."""
         super().update((preds / self.std).flatten(), (target / self.std).flatten())
+
+
+class R2OfStage(R2Score):
+    """R², mean over the targets; it says what to do where too few steps count for it, those of all processes."""
+
+    total: Tensor
+
+    def __init__(self, stage: str, **metric: Any) -> None:
+        """
+        Args:
+            stage: val or test.
+        """
+        super().__init__(**metric)
+        self.stage = stage
+
+    def compute(self) -> Tensor:
+        """
+        Raises:
+            ValueError: fewer than 2 steps count.
+        """
+        if self.total < 2:
+            raise ValueError(
+                f"burn_in and the mask of the data leave {int(self.total)} steps to measure {self.stage}/r2, which "
+                f"needs 2; give more data for {self.stage} (datamodule.{self.stage}_fraction or "
+                f"datamodule.{self.stage}_windows), a shorter module.burn_in, or a higher "
+                f"trainer.limit_{self.stage}_batches"
+            )
+        return super().compute()
