@@ -80,6 +80,6 @@ def test_an_untrained_head_of_zeros_is_the_naive_forecast(tmp_path: Path) -> Non
 @pytest.mark.slow
 @pytest.mark.parametrize(("experiment", "mase"), [("co2_1", 0.30), ("co2_24", 0.70)])
 def test_it_beats_both_baselines(experiment: str, mase: float, tmp_path: Path) -> None:
-    result = train(compose([f"+experiment={experiment}", "callbacks=default"]), tmp_path / "run")
+    result = train(compose([f"+experiment={experiment}", "callbacks=[guards,checkpoints]"]), tmp_path / "run")
     baselines = json.loads((result.folder / "results.json").read_text())["baselines"]
     assert result.metrics["test/mase"] < mase < min(baseline["mase"] for baseline in baselines.values())
