@@ -92,5 +92,10 @@ def merge(cfg: DictConfig, words: Sequence[str]) -> None:
             try:
                 value = OmegaConf.from_dotlist([word])
                 OmegaConf.update(cfg, key, OmegaConf.select(value, key), force_add=True)
-            except (ValueError, AttributeError, TypeError, YAMLError) as error:
+            except YAMLError as error:
+                raise ValueError(
+                    f"{word} cannot be read: {str(error).splitlines()[0]}; texts with characters that mean something "
+                    f"stand in double quotes within the single ones: '{key}=[\"*.csv\"]'"
+                ) from error
+            except (ValueError, AttributeError, TypeError) as error:
                 raise ValueError(f"{word} cannot be read: {str(error).splitlines()[0]}") from error
