@@ -196,6 +196,16 @@ def test_a_file_is_converted_once_for_each_recipe_and_again_when_it_changes(monk
     assert table(PLAIN, "a.csv").targets[1, 0] == 5
 
 
+def test_a_table_that_somebody_damaged() -> None:
+    csv("a.csv", "x,y", "1,2", "3,4")
+    found = table(PLAIN, "a.csv")
+    os.truncate(found.folder / "inputs.f32", 4)
+    (found.folder / "targets.f32").unlink()
+    for name in ("inputs", "targets"):
+        with pytest.raises(ValueError, match=r"^cache/\w+ is not whole any more .* delete that folder"):
+            getattr(found, name)
+
+
 def test_the_cache_is_the_users_own_unless_said_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(Path.cwd() / "home"))
     csv("a.csv", "x,y", "1,2")

@@ -91,7 +91,12 @@ class SeriesTable:
         return found
 
     def _mapped(self, name: str, columns: int) -> np.ndarray:
-        return np.memmap(self.folder / name, "<f4", "r", shape=(self.rows, columns))
+        try:
+            return np.memmap(self.folder / name, "<f4", "r", shape=(self.rows, columns))
+        except (ValueError, OSError) as error:
+            raise ValueError(
+                f"{self.folder} is not whole any more ({error}); delete that folder, and the files are converted again"
+            ) from error
 
 
 def series_table(files: Sequence[Path], recipe: Recipe, cache: Path | None = None) -> SeriesTable:
