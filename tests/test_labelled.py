@@ -248,6 +248,19 @@ def test_an_id_is_in_one_part_only() -> None:
     assert len(ready(test_files=["b.csv"], ids_per_file=True)._parts["test"]) == 3
 
 
+def test_a_file_is_in_one_part_only() -> None:
+    write("a.csv", 20)
+    write("b.csv", 3, first=50)
+    for part in ("val_files", "test_files"):
+        with pytest.raises(ValueError, match=rf"^b.csv is named by files and by {part}; a file belongs in one part"):
+            ready("*.csv", **{part: ["./b.csv"]})
+    trained = ready(test_files=["b.csv"]).state_dict()
+    again = data(test_files=["a.csv"])
+    again.load_state_dict(trained)
+    again.setup("test")  # how well it knows what it was trained on may be asked
+    assert len(again._parts["test"]) == 20
+
+
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [

@@ -85,8 +85,15 @@ def test_how_classes_are_called_and_ordered() -> None:
         "2024",
         "inf",
     ]
+    assert [class_name(text) for text in ("1e+10", "1.5e+01", "-0.0")] == ["10000000000", "15", "0"]
     assert in_order(["10", "9", "-1", "9", "1.5"]) == ["-1", "1.5", "9", "10"]
     assert in_order(["b", "10", "9"]) == ["10", "9", "b"]
+
+
+@pytest.mark.parametrize("ids", [["00e1", "00e2", "0"], ["-12345678901234567", "-12345678901234568"]])
+def test_ids_that_a_float_cannot_tell_apart(ids: list[str]) -> None:
+    csv("who,what,x\n" + "".join(f"{name},run,{row}\n" for row, name in enumerate(ids)))
+    assert read_table(Path("a.csv"), Columns("who", "what", ["x"])).ids == ids
 
 
 def test_the_same_label_is_the_same_class_in_every_kind_of_file() -> None:

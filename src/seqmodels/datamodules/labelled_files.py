@@ -1,5 +1,7 @@
 """Labelled sequences from any of the files they come in."""
 
+from pathlib import Path
+
 from seqmodels.datamodules.labelled_tables import Columns, read_table
 from seqmodels.datamodules.sequences import Sequences, check_ids, joined
 from seqmodels.datamodules.table_paths import expand
@@ -30,3 +32,22 @@ def read_files(patterns: list[str], columns: Columns, unique_ids: bool, labelled
     if unique_ids:
         check_ids(parts)
     return joined(parts)
+
+
+def check_apart(patterns: dict[str, list[str]]) -> None:
+    """
+    Args:
+        patterns: of the argument that names them: files, val_files, test_files.
+
+    Raises:
+        ValueError: a file is named by two of them, and would be trained on and tested on.
+    """
+    known: dict[Path, str] = {}
+    for argument, own in patterns.items():
+        for path in expand(own, SUFFIXES):
+            other = known.setdefault(path.resolve(), argument)
+            if other != argument:
+                raise ValueError(
+                    f"{path} is named by {other} and by {argument}; a file belongs in one part of the data, so leave it "
+                    f"out of one of them"
+                )

@@ -16,7 +16,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, get_args
 
-from seqmodels.datamodules.labelled_files import read_files
+from seqmodels.datamodules.labelled_files import check_apart, read_files
 from seqmodels.datamodules.labelled_learned import Learned, Missing, learn, rows_of, short
 from seqmodels.datamodules.labelled_rows import LabelledRows
 from seqmodels.datamodules.labelled_split import split_by_class
@@ -26,6 +26,9 @@ from seqmodels.datamodules.sequences import Sequences, check_ids
 
 PARTS = {"fit": ("train", "val", "test"), "validate": ("val",), "test": ("test",), "predict": ()}
 """What a stage reads; the test of a training too, so that a fault in it is found before hours have passed."""
+
+ARGUMENTS = {"train": "files", "val": "val_files", "test": "test_files"}
+"""What names the files of a part."""
 
 
 class LabelledSeries(LabelledRows):
@@ -119,6 +122,8 @@ class LabelledSeries(LabelledRows):
             ValueError, OSError: the files do not allow it; the message names file, column and row.
         """
         wanted = [part for part in PARTS[stage or "fit"] if part not in self._parts]
+        if "train" in wanted:
+            check_apart({ARGUMENTS[part]: patterns for part, patterns in self.patterns.items()})
         found: dict[str, Sequences] = {}
         if self.learned is None or any(part == "train" or not self.patterns[part] for part in wanted):
             found = self._cut()

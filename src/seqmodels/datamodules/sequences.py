@@ -98,11 +98,18 @@ def check_ids(parts: Iterable[Sequences]) -> None:
                 )
 
 
+EXACT = 2**53
+"""Below it a float holds every whole number, so that none is taken for its neighbour."""
+
+
 def class_name(text: str) -> str:
-    """A label as a class is called: whole numbers alike however they are written, 1.0 and 1.0000000e+00 as 1."""
-    if re.fullmatch(r"[+-]?\d+(\.0*)?([eE][+-]?\d+)?|[+-]?\d+\.\d*[eE][+-]?\d+", text) and not text.isdigit():
+    """A label or an id as it is called: whole numbers alike however they are written, 1.0 and 1.0000000e+00 as 1.
+
+    An exponent counts with a point or a sign, as programs write it; 00e1 and 00e2 are two names and not two zeros.
+    """
+    if re.fullmatch(r"[+-]?\d+(\.0*)?|[+-]?\d+(\.\d*[eE][+-]?|[eE][+-])\d+", text) and not text.isdigit():
         number = float(text)
-        return str(int(number)) if number.is_integer() else text
+        return str(int(number)) if number.is_integer() and abs(number) < EXACT else text
     return text
 
 
