@@ -122,13 +122,17 @@ def _say_what_differs(wanted: Columns, found: Columns, cfg: DictConfig) -> None:
 
 
 def _summary(latency: Latency, streams: int, skipped: int, chunk: int) -> str:
-    text = f"{latency.rows:,} rows, {streams:,} {'stream' if streams == 1 else 'streams'}"
+    text = f"{_counted(latency.rows, 'row')}, {_counted(streams, 'stream')}"
     if latency.rows:
         text += f", {latency.rows_per_second:,.0f} rows a second"
     if latency.rows and chunk == 1:
         median, slow = (latency.quantile(share) * 1e3 for share in (0.5, 0.99))
         text += f"; a row takes {median:.3g} ms (median), {slow:.3g} ms (99 %)"
-    return text + (f"; {skipped:,} malformed {'row' if skipped == 1 else 'rows'} skipped" if skipped else "")
+    return text + (f"; {_counted(skipped, 'malformed row')} skipped" if skipped else "")
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def _say(text: str) -> None:
