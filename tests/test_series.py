@@ -310,6 +310,12 @@ def test_a_checkpoint_replaces_the_training_files() -> None:
     assert later.state_dict() == state
     with pytest.raises(FileNotFoundError, match=r"series.csv matches no file"):
         later.setup("fit")
+    for changed, message in (
+        ({"horizon": 3}, "^horizon=3 but the model was trained with horizon=2"),
+        ({"season": 1}, "^season=1 but the model was trained with season=4"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            SeriesStream(**arguments, **({"horizon": 2, "season": 4} | changed)).load_state_dict(state)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("when", ["after fit", "before fit", "before test"])

@@ -7,7 +7,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from seqmodels.building import build_datamodule, build_module
+from seqmodels.building import build_datamodule, build_module, explained
 from seqmodels.checkpoints import Saved, chosen, fit_weights
 from seqmodels.checks import check_config
 from seqmodels.extension import apply_words
@@ -63,7 +63,8 @@ def load_run(
     datamodule = build_datamodule(cfg)
     learned = learned_from_data(datamodule, saved)
     if learned is not None:
-        datamodule.load_state_dict(learned)
+        with explained(cfg, "datamodule"):
+            datamodule.load_state_dict(learned)
     module = build_module(cfg, datamodule)
     fit_weights(module, saved.contents["state_dict"], f"the weights in {saved.path}")
     return LoadedRun(folder, cfg, module.eval(), datamodule, saved.path)

@@ -213,9 +213,15 @@ class SeriesStream(pl.LightningDataModule):
         """Take what a training learned; its files are then read only where a part is cut from them.
 
         Raises:
-            ValueError: the files that were read since are others.
+            ValueError: the training was for another horizon or season, or the files that were read since are others.
         """
         learned = Learned(**state_dict)
+        for name in ("horizon", "season"):
+            trained, ours = getattr(learned, name), getattr(self.layout, name)
+            if ours != trained:
+                raise ValueError(
+                    f"{name}={ours} but the model was trained with {name}={trained}, which it cannot change"
+                )
         if self._fitted and self.learned is not None:
             self._check_files(learned, self.learned)
         self.learned = learned

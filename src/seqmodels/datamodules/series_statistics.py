@@ -26,6 +26,7 @@ class Learned:
         input_change: (D,) root mean square of x_t - x_{t-1}. target_change: (Y,) of y_{t+h} - y_t. Of what never
             changes it is 1.
         target_scale: (Y,) mean |y_t - y_{t - season}|; None where there is none, or a horizon of 0 needs none.
+        horizon, season: that the training was for.
         rows: of the table.
         steps: of training.
     """
@@ -37,6 +38,8 @@ class Learned:
     input_change: list[float]
     target_change: list[float]
     target_scale: list[float] | None
+    horizon: int
+    season: int
     rows: int
     steps: int
 
@@ -74,9 +77,8 @@ def learn(table: SeriesTable, rows: Rows, steps: int, horizon: int, season: int)
         change_size(values, rows, lag) for values, lag in ((table.inputs, 1), (table.targets, horizon))
     )
     scale = seasonal_scale(table.targets, rows, season) if horizon else None
-    return Learned(
-        input_mean, input_std, target_mean, target_std, input_change, target_change, scale, table.rows, steps
-    )
+    statistics = input_mean, input_std, target_mean, target_std, input_change, target_change, scale
+    return Learned(*statistics, horizon, season, table.rows, steps)
 
 
 def mean_and_std(values: np.ndarray, rows: Rows, names: Sequence[str]) -> tuple[list[float], list[float]]:
