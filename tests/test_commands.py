@@ -1,5 +1,6 @@
 """The commands as a user starts them: processes of their own."""
 
+import errno
 import json
 import os
 import signal
@@ -9,6 +10,8 @@ import time
 from pathlib import Path
 
 import pytest
+
+from seqmodels.command import run_command
 
 PYTHON = [sys.executable, "-m", "seqmodels.train"]
 SCRIPT = [str(Path(sys.executable).with_name("seqmodels-train"))]
@@ -36,6 +39,26 @@ def test_help_config_and_typos_do_not_wait_for_torch(words: list[str], code: int
     assert done.returncode == code, done.stderr
     assert expected in done.stdout + done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_nobody_reads_what_is_printed(unbuffered: str) -> None:
+    """Printing fails at once, or where what was held back is printed at the end."""
+    reads, writes = os.pipe()
+    os.close(reads)
+    env = {**os.environ, "PYTHONUNBUFFERED": unbuffered}
+    command = [sys.executable, "-m", "seqmodels.evaluate", "--help"]
+    done = subprocess.run(command, stdout=writes, stderr=subprocess.PIPE, text=True, env=env, check=False)
+    os.close(writes)
+    assert (done.returncode, done.stderr) == (141, "")
+
+
+def test_another_pipe_that_breaks_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    def command() -> None:
+        raise BrokenPipeError(errno.EPIPE, "Broken pipe")
+
+    assert run_command(command) == 1
+    assert "error: [Errno 32] Broken pipe" in capsys.readouterr().err
 
 
 def test_help_names_every_group() -> None:

@@ -1,7 +1,9 @@
 """The outermost layer of every command: errors become one message and an exit code."""
 
 import atexit
+import errno
 import os
+import select
 import signal
 import sys
 import threading
@@ -19,6 +21,9 @@ FULL_ERROR = "HYDRA_FULL_ERROR"
 MISTAKES = (ValueError, OSError, HydraException, OmegaConfBaseException)
 """What a wrong input raises; anything else is a bug of ours and keeps its traceback."""
 
+UNREAD = 128 + 13
+"""The exit code where whoever read standard output has gone, as `| head` does: that of SIGPIPE, where there is one."""
+
 
 _traceback_wanted = False
 
@@ -27,7 +32,7 @@ def run_command(command: Callable[[], Any]) -> int:
     """Run a command and return its exit code.
 
     0 done; 1 a mistake in the input; 128 + the signal's number when stopped by one: 130 Ctrl-C, 143 SIGTERM,
-    138 SIGUSR1, 140 SIGUSR2 (on Linux).
+    138 SIGUSR1, 140 SIGUSR2 (on Linux), 141 by nobody reading what it prints.
     """
     global _traceback_wanted
     _traceback_wanted = os.environ.get(FULL_ERROR) == "1"
@@ -43,11 +48,22 @@ def run_command(command: Callable[[], Any]) -> int:
         print(f"stopped by {signal.Signals(stopped.signum).name}{remedy}", file=sys.stderr)
         return 128 + stopped.signum
     except MISTAKES as error:
+        if _unread(error):
+            return UNREAD
         if _traceback_wanted:
             raise
         print(f"error: {message_of(error)}\n(HYDRA_FULL_ERROR=1 shows where)", file=sys.stderr)
         return 1
     return 0
+
+
+def _unread(error: BaseException) -> bool:
+    """Whether printing failed since nobody reads; other pipes break for reasons that have to be told."""
+    if not isinstance(error, BrokenPipeError) or error.errno != errno.EPIPE:
+        return False
+    poll = select.poll()
+    poll.register(1, select.POLLOUT)
+    return any(event & (select.POLLERR | select.POLLHUP) for _, event in poll.poll(0))
 
 
 @contextmanager
@@ -72,8 +88,11 @@ def leave(code: int) -> NoReturn:
     """Leave the process without taking the interpreter apart, which costs 1.5 s once torch is loaded."""
     threading._shutdown()  # type: ignore[attr-defined]  # as Python does first: pools of processes end here
     atexit._run_exitfuncs()
-    sys.stdout.flush()
-    sys.stderr.flush()
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except BrokenPipeError:
+            code = code or UNREAD
     os._exit(code)
 
 
