@@ -243,6 +243,16 @@ def test_semicolons_and_decimal_commas(predict: Command) -> None:
     assert predict("input=a.csv", "output=a_out.csv") == 0
     assert predict("input=b.csv", "output=b_out.csv", "datamodule.delimiter=;", 'datamodule.decimal=","') == 0
     assert Path("a_out.csv").read_text() == Path("b_out.csv").read_text()
+    Path("c.jsonl").write_text('{"flow": 0.5, "heat": 20.25}\n{"flow": "1,0", "heat": 21}\n')  # JSON's numbers have points
+    assert predict("input=c.jsonl", "output=c_out.csv", 'datamodule.decimal=","') == 0
+    assert Path("c_out.csv").read_text() == Path("a_out.csv").read_text()
+
+
+def test_a_point_beside_decimal_commas_may_mean_thousands(predict: Command, capfd: pytest.CaptureFixture[str]) -> None:
+    Path("in.csv").write_text("flow;heat\n1.000;20,25\n")
+    words = ["input=in.csv", "output=out.csv", "datamodule.delimiter=;", 'datamodule.decimal=","']
+    assert predict(*words) == 1
+    assert "row 1: flow: '1.000' is not a number" in capfd.readouterr().err
 
 
 def test_a_state_that_does_not_fit(pumps: Path, predict: Command, capfd: pytest.CaptureFixture[str]) -> None:

@@ -22,17 +22,20 @@ def as_number(cell: Any, decimal: str = ".") -> float:
     """
     if cell is None:
         return math.nan
+    written = cell
     if isinstance(cell, str):
         text = cell.strip()
         if text in MISSING:
             return math.nan
-        cell = _TRUTH.get(text.lower(), text.replace(decimal, "."))
+        if decimal != "." and not isinstance(cell, Literal):
+            text = text.replace(".", "?").replace(decimal, ".")  # a point may mean thousands; training refuses it too
+        cell = _TRUTH.get(text.lower(), text)
     try:
         return float(cell)
     except OverflowError:  # an integer with hundreds of digits
         return math.inf
     except (TypeError, ValueError):
-        raise Malformed(f"{cell!r} is not a number") from None
+        raise Malformed(f"{written!r} is not a number") from None
 
 
 def as_text(cell: Any) -> str:
