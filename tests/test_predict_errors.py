@@ -243,7 +243,7 @@ def test_semicolons_and_decimal_commas(predict: Command) -> None:
     assert predict("input=a.csv", "output=a_out.csv") == 0
     assert predict("input=b.csv", "output=b_out.csv", "datamodule.delimiter=;", 'datamodule.decimal=","') == 0
     assert Path("a_out.csv").read_text() == Path("b_out.csv").read_text()
-    Path("c.jsonl").write_text('{"flow": 0.5, "heat": 20.25}\n{"flow": "1,0", "heat": 21}\n')  # JSON's numbers have points
+    Path("c.jsonl").write_text('{"flow": 0.5, "heat": 20.25}\n{"flow": "1,0", "heat": 21}\n')  # JSON has points
     assert predict("input=c.jsonl", "output=c_out.csv", 'datamodule.decimal=","') == 0
     assert Path("c_out.csv").read_text() == Path("a_out.csv").read_text()
 

@@ -48,6 +48,6 @@ def check_apart(patterns: dict[str, list[str]]) -> None:
             other = known.setdefault(path.resolve(), argument)
             if other != argument:
                 raise ValueError(
-                    f"{path} is named by {other} and by {argument}; a file belongs in one part of the data, so leave it "
-                    f"out of one of them"
+                    f"{path} is named by {other} and by {argument}; a file belongs in one part of the data, so "
+                    f"leave it out of one of them"
                 )
