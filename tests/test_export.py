@@ -26,7 +26,7 @@ from tests.conftest import Command
 GUIDE = (Path(__file__).parents[1] / "docs" / "export.md").read_text()
 KINDS = {
     "sine": [*SINE, "module.initial_state=learned", "trainer.max_steps=6"],
-    "digits": [*DIGITS, "core=rnn", "trainer.max_epochs=1", "datamodule.normalize=true"],
+    "digits": [*DIGITS, "core=lstm", "trainer.max_epochs=1", "datamodule.normalize=true"],
     "mean": [*DIGITS, "core=gru", "trainer.max_epochs=1", "module.readout=mean"],
 }
 
@@ -47,12 +47,16 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
 
 
 @pytest.fixture(scope="module")
-def exported(trained: Trained, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run on the sine stream, with its `export/` of both formats."""
-    run = Path(shutil.copytree(trained("sine"), tmp_path_factory.mktemp("exported") / "run"))
-    for format in ("onnx", "torch"):
+def exported(trained: Trained, tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    """`exported("onnx")`: a run on the sine stream, with its `export/` in this format."""
+
+    @cache
+    def folder(format: str) -> Path:
+        run = Path(shutil.copytree(trained("sine"), tmp_path_factory.mktemp("exported") / "run"))
         export(run, format)
-    return run
+        return run
+
+    return folder
 
 
 def read_with_onnx(path: Path, chunks: list[Tensor], batch: int) -> tuple[list[Tensor], list[Tensor]]:
@@ -80,27 +84,31 @@ def read_with_torch(path: Path, chunks: list[Tensor], batch: int) -> tuple[list[
     return outputs, state
 
 
-READERS: dict[str, Any] = {"onnx": read_with_onnx, "pt2": read_with_torch}
+FORMATS: list[Any] = [
+    ("onnx", "onnx", read_with_onnx),
+    pytest.param("torch", "pt2", read_with_torch, marks=pytest.mark.slow),
+]
 
 
 @pytest.mark.parametrize("batch", [1, 2, 5])
-@pytest.mark.parametrize("suffix", READERS)
-def test_step_and_window_follow_the_run(exported: Path, suffix: str, batch: int) -> None:
+@pytest.mark.parametrize(("format", "suffix", "read"), FORMATS)
+def test_step_and_window_follow_the_run(exported: Trained, format: str, suffix: str, read: Any, batch: int) -> None:
+    run = exported(format)
     x = torch.randn(batch, 83, 1)
     with torch.no_grad():
-        y, state = load_run(exported).module(x)
-    steps, ends = READERS[suffix](exported / "export" / f"step.{suffix}", list(x.unbind(1)), batch)
+        y, state = load_run(run).module(x)
+    steps, ends = read(run / "export" / f"step.{suffix}", list(x.unbind(1)), batch)
     torch.testing.assert_close(torch.stack(steps, 1), y)
     torch.testing.assert_close(tuple(ends), state)
-    windows, ends = READERS[suffix](exported / "export" / f"window.{suffix}", list(x.split([1, 80, 2], 1)), batch)
+    windows, ends = read(run / "export" / f"window.{suffix}", list(x.split([1, 80, 2], 1)), batch)
     torch.testing.assert_close(torch.cat(windows, 1), y)
     torch.testing.assert_close(tuple(ends), state)
 
 
-def test_streams_begin_in_the_learned_state(exported: Path) -> None:
-    with np.load(exported / "export" / "initial_state.npz") as begin:
+def test_streams_begin_in_the_learned_state(exported: Trained) -> None:
+    with np.load(exported("onnx") / "export" / "initial_state.npz") as begin:
         state = [begin[name] for name in begin]
-    learned = load_run(exported).module.core.initial_state(1)
+    learned = load_run(exported("onnx")).module.core.initial_state(1)
     assert all(np.array_equal(mine, own.detach()) for mine, own in zip(state, learned, strict=True))
     assert any(value.any() for value in state)
 
@@ -129,16 +137,26 @@ def test_a_mean_over_steps_has_no_step(invoke: Command, trained: Trained, capsys
     torch.testing.assert_close(read_with_torch(Path("here/window.pt2"), [x], 2)[0][0], logits)
 
 
-def test_the_files_say_what_they_are_and_nothing_of_this_machine(exported: Path) -> None:
-    session = onnxruntime.InferenceSession(exported / "export" / "step.onnx")
-    extra: dict[str, Any] = {"seqmodels.json": ""}
-    torch.export.load(exported / "export" / "window.pt2", extra_files=extra)
-    about = json.loads(session.get_modelmeta().custom_metadata_map["seqmodels"])
-    assert about == json.loads(extra["seqmodels.json"])
-    assert (about["run"], about["checkpoint"], about["task"]) == ("sine_stream/run", "best.ckpt", "regression")
+def test_an_onnx_file_says_what_it_is_and_nothing_of_this_machine(exported: Trained) -> None:
+    folder = exported("onnx") / "export"
+    session = onnxruntime.InferenceSession(folder / "step.onnx")
     assert {"state_0", "state_1"} < {value.name for value in session.get_inputs()}
     assert [value.name for value in session.get_outputs()] == ["y", "next_state_0", "next_state_1"]
-    for path in exported.joinpath("export").iterdir():
+    check_told(session.get_modelmeta().custom_metadata_map["seqmodels"], folder)
+
+
+@pytest.mark.slow
+def test_a_pt2_says_what_it_is_and_nothing_of_this_machine(exported: Trained) -> None:
+    folder = exported("torch") / "export"
+    extra: dict[str, Any] = {"seqmodels.json": ""}
+    torch.export.load(folder / "window.pt2", extra_files=extra)
+    check_told(extra["seqmodels.json"], folder)
+
+
+def check_told(about: str, folder: Path) -> None:
+    told = json.loads(about)
+    assert (told["run"], told["checkpoint"], told["task"]) == ("sine_stream/run", "best.ckpt", "regression")
+    for path in folder.iterdir():
         assert str(Path(__file__).parents[1]).encode() not in path.read_bytes()
 
 
@@ -153,15 +171,8 @@ def test_a_signal_keeps_its_names_and_what_a_missing_reading_means(invoke: Comma
         *("name=plant", "datamodule=series", "module=regressor", "core=gru", "module.core.hidden_size=8"),
         *("datamodule.files=[plant.csv]", "datamodule.inputs=[load,wind]", "datamodule.targets=[heat]"),
         *("datamodule.horizon=2", "datamodule.missing=mask", "datamodule.cache=cache", "datamodule.warmup=5"),
-        *(
-            "monitor=val/loss",
-            "mode=min",
-            "trainer=cpu",
-            "trainer.max_steps=2",
-            "threads=1",
-            "logger=none",
-            "test=false",
-        ),
+        *("monitor=val/loss", "mode=min", "trainer=cpu", "trainer.max_steps=2"),
+        *("threads=1", "logger=none", "test=false"),
     ]
     run = train(compose(words), "run", words).folder
     assert invoke("export", f"run={run}", "format=torch") == 0
@@ -176,18 +187,19 @@ def test_a_signal_keeps_its_names_and_what_a_missing_reading_means(invoke: Comma
     torch.testing.assert_close(y, expected[:, 0])
 
 
-@pytest.mark.parametrize("number", [0, pytest.param(2, marks=pytest.mark.slow)])
-def test_the_guides_examples_print_the_runs_own_numbers(exported: Path, number: int) -> None:
+@pytest.mark.parametrize(("number", "format"), [(0, "onnx"), pytest.param(2, "torch", marks=pytest.mark.slow)])
+def test_the_guides_examples_print_the_runs_own_numbers(exported: Trained, number: int, format: str) -> None:
+    run = exported(format)
     code = re.findall(r"```python\n(.*?)```", GUIDE, re.DOTALL)[number]
     assert "seqmodels." not in code.replace("seqmodels.json", "")
     readings = np.random.default_rng(1).normal(size=(20, 1)).astype(np.float32)
-    np.savetxt(exported / "export" / "readings.csv", readings, delimiter=",")
+    np.savetxt(run / "export" / "readings.csv", readings, delimiter=",")
     alone = "import sys; sys.modules['seqmodels'] = sys.modules['lightning'] = None\n"
     if number == 0:
         alone += "sys.modules['torch'] = None\n"
     done = subprocess.run(
         [sys.executable, "-c", alone + code],
-        cwd=exported / "export",
+        cwd=run / "export",
         capture_output=True,
         text=True,
         timeout=120,
@@ -196,5 +208,5 @@ def test_the_guides_examples_print_the_runs_own_numbers(exported: Path, number: 
     )
     assert done.returncode == 0, done.stderr
     with torch.no_grad():
-        y = load_run(exported).module(torch.from_numpy(readings)[None])[0][0, :, 0]
+        y = load_run(run).module(torch.from_numpy(readings)[None])[0][0, :, 0]
     np.testing.assert_allclose(np.array(done.stdout.split(), dtype=float), y, atol=1e-5)

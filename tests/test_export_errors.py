@@ -89,6 +89,8 @@ def test_a_file_is_no_folder(invoke: Command, run: Path, capsys: pytest.CaptureF
     Path("here").write_text("mine")
     assert invoke("export", f"run={run}", "format=torch", "output=here") == 1
     assert "here is a file; give a folder" in complaint(capsys)
+    assert invoke("export", f"run={run}", "format=torch", "output=here/inside") == 1
+    assert "here/inside cannot be made: Not a directory; choose another" in complaint(capsys)
 
 
 def test_onnx_missing(

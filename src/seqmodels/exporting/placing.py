@@ -45,10 +45,17 @@ def arrays(state: State) -> dict[str, np.ndarray]:
 
 @contextmanager
 def workshop(folder: Path) -> Iterator[Path]:
-    """A hidden folder inside, whose files come out at the end if nothing went wrong; otherwise no trace is left."""
+    """A hidden folder inside, whose files come out at the end if nothing went wrong; otherwise no trace is left.
+
+    Raises:
+        OSError: there can be no such folder.
+    """
     new = [place for place in (folder, *folder.parents) if not place.exists()]
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OSError(f"output={folder} cannot be made: {error.strerror}; choose another folder") from error
         with tempfile.TemporaryDirectory(prefix=".export-", dir=folder) as name:
             yield Path(name)
             for path in sorted(Path(name).iterdir()):
