@@ -109,6 +109,19 @@ def test_a_loaded_module_predicts_as_the_trained_one_did(trained: Path) -> None:
     assert all(torch.equal(value, saved[name]) for name, value in loaded.module.state_dict().items())
 
 
+def test_statistics_of_another_version_are_refused() -> None:
+    lines = [f"{step},{step % 7}" for step in range(300)]
+    Path("wave.csv").write_text("\n".join(["step,height", *lines]))
+    words = ["datamodule=series", "datamodule.files=[wave.csv]", "datamodule.inputs=[height]", "datamodule.horizon=1"]
+    words += ["datamodule.targets=[step]", "module=regressor", "monitor=val/loss", "mode=min", "callbacks=checkpoints"]
+    folder = train(compose([*words, "trainer=cpu", "trainer.max_steps=1"]), "series").folder
+    contents = torch.load(folder / "checkpoints" / "last.ckpt")
+    del contents["SeriesStream"]["season"]
+    torch.save(contents, "older.ckpt")
+    with pytest.raises(ValueError, match=r"older.ckpt: what was learned .* another version of seqmodels .*season"):
+        load_run(folder, "older.ckpt")
+
+
 def test_loading_reads_no_data() -> None:
     words = ["+experiment=mnist_lstm", "datamodule.root=nowhere", "trainer.max_steps=2", "test=false", *DIGITS[1:3]]
     folder = train(compose(words), "run", words).folder  # on the digits that stand in

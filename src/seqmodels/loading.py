@@ -63,8 +63,14 @@ def load_run(
     datamodule = build_datamodule(cfg)
     learned = learned_from_data(datamodule, saved)
     if learned is not None:
-        with explained(cfg, "datamodule"):
-            datamodule.load_state_dict(learned)
+        try:
+            with explained(cfg, "datamodule"):
+                datamodule.load_state_dict(learned)
+        except TypeError as error:
+            raise ValueError(
+                f"{saved.path}: what was learned from the training data is of another version of seqmodels and cannot be "
+                f"read ({error}); load the run with the version in its results.json, or train it again"
+            ) from error
     module = build_module(cfg, datamodule)
     fit_weights(module, saved.contents["state_dict"], f"the weights in {saved.path}")
     return LoadedRun(folder, cfg, module.eval(), datamodule, saved.path)
