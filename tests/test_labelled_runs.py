@@ -4,6 +4,7 @@ import inspect
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 import yaml
@@ -136,11 +137,23 @@ def test_mistakes_get_one_message(
 def test_curves_are_drawn_in_their_own_lengths() -> None:
     seed_everything(0, verbose=False)
     shown = [Shown(torch.randn(length, 2), 0, length % 2, 0.7) for length in (1, 5, 9, 4, 2, 8)]
-    figure = curve_figure(shown, ["down", "up"], "six")
+    figure = curve_figure(shown, ["down", "up"], ["x", "y"], "six")
     drawn = [axes for axes in figure.axes if axes.lines]
     assert [[len(line.get_xdata()) for line in axes.lines] for axes in drawn] == [[len(s.x)] * 2 for s in shown]
     assert [axes.get_title() for axes in drawn[:2]] == ["up, not down\n70%", "up, not down\n70%"]
     assert [axes.title.get_color() for axes in drawn[2:4]] == ["crimson", "black"]
+    assert torch.equal(torch.as_tensor(drawn[2].lines[1].get_ydata()), shown[2].x[:, 1])
+    assert [text.get_text() for text in figure.legends[0].texts] == ["x", "y"]
+
+
+def test_curves_of_another_magnitude_do_not_lie_flat() -> None:
+    x = torch.stack([torch.linspace(-1e-3, 1e-3, 5), torch.linspace(500, 100, 5), torch.full((5,), 7.0)], 1)
+    shown = [Shown(part, 0, 0, 0.7) for part in x.split([3, 2])]
+    figure = curve_figure(shown, ["down", "up"], ["_x", "y", "z"], "two")
+    first = [line.get_ydata().tolist() for line in figure.axes[0].lines]
+    np.testing.assert_allclose(first, [[0, 0.25, 0.5], [1, 0.75, 0.5], [0, 0, 0]], atol=1e-6)
+    assert figure.get_suptitle() == "two; each column from its lowest to its highest"
+    assert [text.get_text() for text in figure.legends[0].texts] == ["_x", "y", "z"]
 
 
 def test_the_config_says_what_the_code_does() -> None:

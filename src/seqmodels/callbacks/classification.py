@@ -82,4 +82,4 @@ class ClassificationFigures(pl.Callback):
                 images = data.images(torch.stack([sample.x for sample in shown]))
                 publish(trainer, name, image_figure(images, shown, names, title))
             else:
-                publish(trainer, name, curve_figure(shown, names, title))
+                publish(trainer, name, curve_figure(shown, names, data.input_names, title))

@@ -2,9 +2,13 @@
 
 from typing import NamedTuple
 
+import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
+
+NAMED = 10
+"""Curves that a figure names; more have no colours of their own."""
 
 
 class Shown(NamedTuple):
@@ -40,19 +44,29 @@ def image_figure(images: Tensor, shown: list[Shown], names: list[str], title: st
     return figure
 
 
-def curve_figure(shown: list[Shown], names: list[str], title: str) -> Figure:
-    """Sequences as curves over their steps, a line a column, in rows of five; otherwise as `image_figure`."""
+def curve_figure(shown: list[Shown], names: list[str], columns: list[str], title: str) -> Figure:
+    """Sequences as curves over their steps, in rows of five; otherwise as `image_figure`.
+
+    A line is a column. If one of them would lie flat beside the others, each is drawn from 0, its lowest value in the
+    figure, to 1, its highest.
+    """
     rows = -(-len(shown) // 5)
-    figure = Figure(figsize=(10, 1.7 * rows + 0.5), layout="constrained")
-    figure.suptitle(title)
+    figure = Figure(figsize=(10, 1.7 * rows + 0.8), layout="constrained")
     grid: list[Axes] = list(figure.subplots(rows, 5, squeeze=False, sharex=True, sharey=True).flat)
     for axes in grid[len(shown) :]:
         axes.set_axis_off()
+    low, high = torch.cat([sample.x for sample in shown]).aminmax(dim=0)
+    spans = high - low
+    apart = bool(high.max() - low.min() > 10 * spans[spans > 0].min()) if spans.any() else False
     for axes, sample in zip(grid, shown, strict=False):
-        axes.plot(sample.x, linewidth=1, marker="." if len(sample.x) == 1 else "")
+        x = (sample.x - low) / spans.where(spans > 0, 1) if apart else sample.x
+        lines = axes.plot(x, linewidth=1, marker="." if len(x) == 1 else "")
         text, colour = sample.verdict(names)
         axes.set_title(text, fontsize=8, color=colour)
         axes.tick_params(labelsize=7)
+    figure.suptitle(f"{title}; each column from its lowest to its highest" if apart else title)
+    if len(columns) <= NAMED:
+        figure.legend(lines, columns, loc="outside lower center", ncols=5, fontsize=8)
     return figure
 
 
