@@ -68,8 +68,8 @@ def load_run(
                 datamodule.load_state_dict(learned)
         except TypeError as error:
             raise ValueError(
-                f"{saved.path}: what was learned from the training data is of another version of seqmodels and cannot be "
-                f"read ({error}); load the run with the version in its results.json, or train it again"
+                f"{saved.path}: what was learned from the training data is of another version of seqmodels and cannot "
+                f"be read ({error}); load the run with the version in its results.json, or train it again"
             ) from error
     module = build_module(cfg, datamodule)
     fit_weights(module, saved.contents["state_dict"], f"the weights in {saved.path}")
