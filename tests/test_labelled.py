@@ -184,7 +184,7 @@ def test_what_it_tells() -> None:
     assert module.name == "labelled:a"
     assert module.summary() == ("labelled:a: 24 train, 3 val, 3 test; 3 to 9 steps of 2; 3 classes: down, flat, up")
     assert module.facts() == {
-        "files": {"a.csv": Path("a.csv").stat().st_size},
+        "files": [{"name": "a.csv", "bytes": Path("a.csv").stat().st_size}],
         "sequences": {"train": 24, "val": 3, "test": 3},
         "columns": ["x", "y"],
         "classes": ["down", "flat", "up"],
@@ -196,6 +196,9 @@ def test_what_it_tells() -> None:
     assert ready(normalize=False).input_stats is None
     write("b.csv", 3, first=100)
     assert ready(test_files=["b.csv"]).name == "labelled:a+1"
+    Path("more").mkdir()
+    write("more/a.csv", 3, first=200)
+    assert [file["name"] for file in ready("a.csv", "more/a.csv").facts()["files"]] == ["a.csv", "a.csv"]
 
 
 def test_the_test_needs_no_training_file_once_it_was_learned() -> None:

@@ -215,6 +215,14 @@ def test_sequences_of_a_table(gait: LoadedRun, invoke: Command, capsys: pytest.C
     assert invoke("predict", *words, "output=-", "format=jsonl", "quiet=true") == 0
 
 
+def test_an_id_is_not_lost_behind_a_column_of_the_same_name(gait: LoadedRun, invoke: Command) -> None:
+    Path("new.csv").write_text("class,x,y\n7,100,0\n7,101,0\n")
+    words = [f"run={gait.folder}", "input=new.csv", "datamodule.id=class"]
+    assert invoke("predict", *words, "output=out.csv") == 0
+    assert list(rows()[0])[:3] == ["sequence", "class", "probability"]
+    assert rows()[0]["sequence"] == "7"
+
+
 def test_a_missing_cell_is_what_it_was_in_training(gait: LoadedRun, invoke: Command) -> None:
     Path("new.csv").write_text("id,x,y\n1,100,\n1,101,0\n")
     words = [f"run={gait.folder}", "input=new.csv"]

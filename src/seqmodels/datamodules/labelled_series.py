@@ -197,7 +197,7 @@ class LabelledSeries(LabelledRows):
     def facts(self) -> dict[str, Any]:
         """What results.json keeps of the data beside its name."""
         return {
-            "files": {file.name: file.stat().st_size for file in self._files},
+            "files": [{"name": file.name, "bytes": file.stat().st_size} for file in self._files],
             "sequences": {part: len(data) for part, data in self._parts.items()},
             "columns": self.input_names,
             "classes": self.class_names,

@@ -73,14 +73,20 @@ def _sequences(loaded: LoadedRun, path: str) -> Task:
             x, _, lengths = rows.__getitems__(numbers)
             yield [found.ids[number] for number in numbers], x, lengths
 
-    return Task(data.columns.id or "sequence", batches())
+    name = data.columns.id or "sequence"
+    return Task("sequence" if name in predictions(data.class_names) else name, batches())
+
+
+def predictions(classes: list[str]) -> list[str]:
+    """The columns that a prediction has, after the one that says of what."""
+    return ["class", "probability", *(f"probability_{name}" for name in classes)]
 
 
 def _write(loaded: LoadedRun, task: Task, own: dict[str, str], format: str) -> int:
     """How many were predicted."""
     classes = loaded.datamodule.class_names
-    columns = ["probability", *(f"probability_{name}" for name in classes)]
-    encoder = Encoder(format, [task.column, "class"], columns)
+    what, *numbered = predictions(classes)
+    encoder = Encoder(format, [task.column, what], numbered)
     count = 0
     with Stopping() as stopping, torch.inference_mode(), _output(own, stopping) as output:
         output.write(encoder.header)
