@@ -66,7 +66,7 @@ def test_help_names_every_group() -> None:
     for group in (
         "datamodule: co2, digits, labelled_series, mnist, series, sine",
         "core: gru, lstm",
-        "experiment: mnist_",
+        "experiment: co2_1, co2_24, mnist_best",
         "debug: fast",
         "trainer: cpu",
     ):

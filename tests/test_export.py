@@ -25,7 +25,7 @@ from tests.conftest import Command
 
 GUIDE = (Path(__file__).parents[1] / "docs" / "export.md").read_text()
 KINDS = {
-    "sine": [*SINE, "module.initial_state=learned", "trainer.max_steps=6"],
+    "sine": [*SINE, "module.initial_state=learned", "module.core.num_layers=2", "trainer.max_steps=6"],
     "digits": [*DIGITS, "core=lstm", "trainer.max_epochs=1", "datamodule.normalize=true"],
     "mean": [*DIGITS, "core=gru", "trainer.max_epochs=1", "module.readout=mean"],
 }
