@@ -152,6 +152,7 @@ def test_a_missing_input_is_read_as_the_mean(tmp_path: Path) -> None:
     torch.testing.assert_close(y, expected[:, 0])
 
 
+@pytest.mark.slow
 def test_weights_too_large_for_one_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(onnx_format, "ONE_FILE", 1000)
     module = regressor(partial(RNN, hidden_size=64))

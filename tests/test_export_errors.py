@@ -64,16 +64,21 @@ def test_no_run_there(invoke: Command, capsys: pytest.CaptureFixture[str]) -> No
 
 
 def test_files_there_are_kept(invoke: Command, run: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    words = (f"run={run}", "format=torch", "output=here")
     Path("here").mkdir()
     mine = Path("here", "step.pt2")
     mine.write_text("mine")
-    assert invoke("export", *words) == 1
+    assert invoke("export", f"run={run}", "format=torch", "output=here") == 1
     assert "overwrite=true" in complaint(capsys)
     assert mine.read_text() == "mine"
     assert [path.name for path in Path("here").iterdir()] == ["step.pt2"]
-    assert invoke("export", *words, "overwrite=true") == 0
-    torch.export.load(mine)
+
+
+@pytest.mark.slow
+def test_files_there_are_replaced_on_request(invoke: Command, run: Path) -> None:
+    Path("here").mkdir()
+    Path("here", "step.pt2").write_text("mine")
+    assert invoke("export", f"run={run}", "format=torch", "output=here", "overwrite=true") == 0
+    torch.export.load("here/step.pt2")
     assert sorted(path.name for path in Path("here").iterdir()) == ["initial_state.npz", "step.pt2", "window.pt2"]
 
 
