@@ -35,6 +35,7 @@ def _away_from_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setenv("MPLCONFIGDIR", MATPLOTLIB)
+    monkeypatch.setenv("HYDRA_FULL_ERROR", "0")
     for name in ("PL_GLOBAL_SEED", "PL_SEED_WORKERS"):
         monkeypatch.delenv(name, raising=False)
     torch.set_num_threads(1)
@@ -56,7 +57,7 @@ def invoke(monkeypatch: pytest.MonkeyPatch) -> Command:
 
     def run(name: str, *words: str) -> int:
         monkeypatch.setattr(sys, "argv", [f"seqmodels-{name}", *words])
-        monkeypatch.delenv("HYDRA_FULL_ERROR", raising=False)
+        monkeypatch.setenv("HYDRA_FULL_ERROR", "0")  # a command leaves 1 there
         return import_module(f"seqmodels.{name}").command_line()
 
     return run

@@ -59,7 +59,7 @@ def load_run(
     OmegaConf.resolve(cfg)
     check_targets(OmegaConf.to_container(cfg), trust, f"the config of {folder}")
     check_config(cfg)
-    saved = chosen(folder, checkpoint)
+    saved = chosen(folder, checkpoint or None)
     datamodule = build_datamodule(cfg)
     learned = learned_from_data(datamodule, saved)
     if learned is not None:
