@@ -78,3 +78,44 @@ def test_wrong_arguments_are_named(core: type, wrong: dict) -> None:
     name, value = next(iter(wrong.items()))
     with pytest.raises(ValueError, match=f"^{name}={value!r}"):
         core(**{"input_size": 3, "hidden_size": 4, **wrong})
+
+
+def test_identity_is_the_irnn() -> None:
+    """Le, Jaitly & Hinton 2015, section 4: U = I, everything else normal with deviation 0.001, no biases."""
+    torch.manual_seed(0)
+    rnn = RNN(28, 64, num_layers=2, init="identity", nonlinearity="relu").rnn
+    for w, u, *biases in rnn.all_weights:
+        assert torch.equal(u, torch.eye(64))
+        assert w.std().item() == pytest.approx(0.001, rel=0.05)
+        assert w.mean().item() == pytest.approx(0, abs=1e-4)
+        assert not any(bias.any() for bias in biases)
+
+
+def test_an_irnn_keeps_what_it_has() -> None:
+    core, h = RNN(3, 8, num_layers=1, init="identity", nonlinearity="relu"), torch.rand(2, 1, 8)
+    y, (end,) = core(torch.zeros(2, 300, 3), (h,))
+    assert torch.equal(end, h)
+    assert torch.equal(y, h.expand(2, 300, 8))
+
+
+def test_an_irnn_that_grows_reads_in_pieces_as_at_once() -> None:
+    torch.manual_seed(0)
+    core = RNN(3, 8, num_layers=2, init="identity", nonlinearity="relu")
+    with torch.no_grad():
+        for w, u, *_ in core.rnn.all_weights:
+            w.normal_()
+            u += 0.02 * torch.randn(8, 8)
+        x = torch.randn(4, 300, 3)
+        whole, _ = core(x)
+        first, state = core(x[:, :113])
+        second, _ = core(x[:, 113:], state)
+    assert whole.max() > 1000
+    torch.testing.assert_close(torch.cat([first, second], 1), whole, rtol=1e-5, atol=1e-5 * whole.max().item())
+
+
+@pytest.mark.parametrize("core", [LSTM, GRU])
+def test_only_an_rnn_begins_with_the_identity(core: type) -> None:
+    with pytest.raises(
+        ValueError, match=f"^init='identity' is not known to {core.__name__}; choose torch, glorot, orthogonal$"
+    ):
+        core(3, 4, init="identity")

@@ -32,15 +32,18 @@ class _Recurrent(Core):
         dropout: probability of dropping an output between two layers, in [0, 1).
         init: `torch` keeps torch's uniform ±1/sqrt(H), biases included. `glorot` draws the concatenated
             [input, hidden] kernel of all gates Glorot-uniform, TensorFlow 1's default (Glorot & Bengio 2010).
-            `orthogonal` draws U of each gate orthogonal (Saxe et al. 2014) and W Glorot-uniform. Both set the
+            `orthogonal` draws U of each gate orthogonal (Saxe et al. 2014) and W Glorot-uniform. `identity`, for
+            RNN alone and meant with relu, begins with U = I and W normal with standard deviation 0.001: a unit that
+            sees nothing keeps what it has (IRNN; Le, Jaitly & Hinton 2015, arXiv 1504.00941). All three set the
             biases to zero.
         single_bias: torch keeps two biases per gate; True holds the second at zero, as in TensorFlow 1.
 
     Raises:
-        ValueError: a size is not positive or dropout is outside [0, 1).
+        ValueError: a size is not positive, dropout is outside [0, 1) or init is not one of the class.
     """
 
     state_tensors = 1
+    inits: tuple[str, ...] = get_args(Init)
 
     def __init__(
         self,
@@ -49,7 +52,7 @@ class _Recurrent(Core):
         hidden_size: int,
         num_layers: int,
         dropout: float,
-        init: Init,
+        init: str,
         single_bias: bool,
     ) -> None:
         super().__init__()
@@ -62,8 +65,8 @@ class _Recurrent(Core):
                 raise ValueError(f"{name}={size} is not a size; give an integer of at least 1")
         if not 0 <= dropout < 1:
             raise ValueError(f"dropout={dropout} is outside [0, 1); it is the probability of dropping an output")
-        if init not in get_args(Init):
-            raise ValueError(f"init={init!r} is not known; choose {', '.join(get_args(Init))}")
+        if init not in self.inits:
+            raise ValueError(f"init={init!r} is not known to {type(self).__name__}; choose {', '.join(self.inits)}")
         self.input_size = input_size
         self.output_size = hidden_size
         self.num_layers = num_layers
@@ -93,7 +96,7 @@ class _Recurrent(Core):
 
 
 @torch.no_grad()
-def _initialise(init: Init, w: Tensor, u: Tensor, bias: Tensor, second_bias: Tensor) -> None:
+def _initialise(init: str, w: Tensor, u: Tensor, bias: Tensor, second_bias: Tensor) -> None:
     """One layer: w (G H, D) and u (G H, H) hold G gates one below the other."""
     hidden = u.shape[1]
     if init == "glorot":
@@ -101,6 +104,9 @@ def _initialise(init: Init, w: Tensor, u: Tensor, bias: Tensor, second_bias: Ten
         limit = math.sqrt(6 / (fan_in + fan_out))
         w.uniform_(-limit, limit)
         u.uniform_(-limit, limit)
+    elif init == "identity":
+        nn.init.normal_(w, std=0.001)
+        nn.init.eye_(u)
     else:
         for w_gate, u_gate in zip(w.split(hidden), u.split(hidden), strict=True):
             nn.init.xavier_uniform_(w_gate)
@@ -112,13 +118,15 @@ def _initialise(init: Init, w: Tensor, u: Tensor, bias: Tensor, second_bias: Ten
 class RNN(_Recurrent):
     """Elman's network. State: (h,) with h (B, layers, H). `nonlinearity` is f; the rest as in `_Recurrent`."""
 
+    inits = (*get_args(Init), "identity")
+
     def __init__(
         self,
         input_size: int,
         hidden_size: int,
         num_layers: int = 1,
         dropout: float = 0.0,
-        init: Init = "torch",
+        init: Init | Literal["identity"] = "torch",
         single_bias: bool = False,
         nonlinearity: Literal["tanh", "relu"] = "tanh",
     ) -> None:

@@ -1,0 +1,92 @@
+"""Independently recurrent network, IndRNN (Li, Li, Cook, Zhu & Gao 2018, arXiv 1803.04831).
+
+    h_t = relu(W x_t + b + u ⊙ h_{t-1})
+
+Every unit remembers itself alone, by a weight u of its own; units meet in the W of the next layer. The gradient of a
+unit that stays active is multiplied by u at every step, so |u| <= 2^(1/T) lets it grow by no more than 2 in T steps.
+"""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
+
+from seqmodels.cores.base import Core, State
+from seqmodels.cores.scan import linear_scan
+
+
+class IndRNN(Core):
+    """One layer. State: (h,) with h (B, H).
+
+    Begins as the authors' code: W normal with standard deviation 0.001, b zero, u uniform in [0, 2^(1/T)]. What an
+    optimiser did to u beyond its bound is taken back before the next window is read in training, as there.
+    """
+
+    dynamics = ("u",)
+
+    def __init__(
+        self, input_size: int, expand: float = 1, max_steps: int | None = None, long_memory: bool = False
+    ) -> None:
+        """
+        Args:
+            input_size: D of the input.
+            expand: H as a multiple of D.
+            max_steps: T, the most steps through which a gradient goes; None takes an infinite T, that is |u| <= 1.
+            long_memory: begin with u in [2^(-1/T), 2^(1/T)], as the paper does in the last layer where the answer
+                is read at the last step alone.
+
+        Raises:
+            ValueError: `expand` leaves no unit, or `max_steps` is not positive.
+        """
+        super().__init__()
+        self.input_size = input_size
+        self.output_size = int(expand * input_size)
+        if self.output_size < 1:
+            raise ValueError(f"expand={expand} leaves no unit of {input_size}; give a larger number")
+        if max_steps is not None and max_steps < 1:
+            raise ValueError(f"max_steps={max_steps} is not a number of steps; give an integer of at least 1, or null")
+        self.bound = 2 ** (1 / max_steps) if max_steps else 1.0
+        self.input = nn.Linear(input_size, self.output_size)
+        nn.init.normal_(self.input.weight, std=0.001)
+        nn.init.zeros_(self.input.bias)
+        self.u = nn.Parameter(torch.empty(self.output_size))
+        nn.init.uniform_(self.u, 1 / self.bound if long_memory else 0, self.bound)
+
+    def initial_state(
+        self, batch_size: int, device: torch.device | None = None, dtype: torch.dtype | None = None
+    ) -> State:
+        return (torch.zeros(batch_size, self.output_size, device=device or self.u.device, dtype=dtype or self.u.dtype),)
+
+    def forward(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State]:
+        (h,) = self.initial_state(len(x), x.device) if state is None else state
+        if self.training:  # through data, for a window of the same step, still to go backward, may have read u
+            self.u.data.clamp_(-self.bound, self.bound)
+        u = self.u if self.training else self.u.clamp(-self.bound, self.bound)
+        drive = self.input(x).to(h.dtype)
+        y = torch.relu(drive + (u * h).unsqueeze(1)) if x.shape[1] == 1 else _Recurrence.apply(drive, u, h)
+        return y, (y[:, -1],)
+
+
+class _Recurrence(torch.autograd.Function):
+    """Forward in a loop; backward needs none: G_t, the gradient of what relu reads at t, is linear in G_{t+1},
+
+    G_t = [h_t > 0] (g_t + u G_{t+1}).
+    """
+
+    @staticmethod
+    def forward(ctx: Any, drive: Tensor, u: Tensor, h0: Tensor) -> Tensor:
+        y, h = torch.empty_like(drive), h0
+        for drive_t, y_t in zip(drive.unbind(1), y.unbind(1), strict=True):
+            h = torch.addcmul(drive_t, u, h, out=y_t).relu_()
+        ctx.save_for_backward(y, u, h0)
+        return y
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        y, u, h0 = ctx.saved_tensors
+        active = (y > 0).flip(1)
+        total = linear_scan(active * u, active * grad.flip(1), torch.zeros_like(h0)).flip(1)
+        grad_u = (total[:, 0] * h0).sum(0) + (total[:, 1:] * y[:, :-1]).sum((0, 1))
+        return total, grad_u, total[:, 0] * u
