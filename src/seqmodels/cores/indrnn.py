@@ -56,7 +56,7 @@ class IndRNN(Core):
     def initial_state(
         self, batch_size: int, device: torch.device | None = None, dtype: torch.dtype | None = None
     ) -> State:
-        return (torch.zeros(batch_size, self.output_size, device=device or self.u.device, dtype=dtype or self.u.dtype),)
+        return (self.u.new_zeros(batch_size, self.output_size, device=device, dtype=dtype),)
 
     def forward(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State]:
         (h,) = self.initial_state(len(x), x.device) if state is None else state

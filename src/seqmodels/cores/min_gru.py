@@ -1,0 +1,51 @@
+"""minGRU (Feng, Tung, Ahmed, Bengio & Hajimirsadeghi 2024, arXiv 2410.01201): a GRU whose gates see the input alone.
+
+    z_t = σ(W_z x_t + b_z);   h~_t = g(W_h x_t + b_h);   h_t = (1 - z_t) h_{t-1} + z_t h~_t
+    g(v) = v + 1/2 where v >= 0, else σ(v)
+
+Linear in the state, so that all steps are computed at once. The paper does so in logarithms, for which g is positive,
+since it divides by products of 1 - z that underflow; `linear_scan` never divides and gives the same numbers without.
+"""
+
+import torch
+from torch import Tensor, nn
+
+from seqmodels.cores.base import Core, State
+from seqmodels.cores.scan import linear_scan
+
+
+def g(v: Tensor) -> Tensor:
+    """A positive candidate: v + 1/2 where v >= 0, else σ(v); appendix B.3."""
+    return torch.relu(v) + torch.sigmoid(v.clamp(max=0))
+
+
+class MinGRU(Core):
+    """One layer, 2 (D + 1) H parameters. State: (h,) with h (B, H), zeros at the start."""
+
+    def __init__(self, input_size: int, expand: float = 1) -> None:
+        """
+        Args:
+            input_size: D of the input.
+            expand: the paper's α, H as a multiple of D.
+
+        Raises:
+            ValueError: `expand` leaves no unit.
+        """
+        super().__init__()
+        self.input_size = input_size
+        self.output_size = int(expand * input_size)
+        if self.output_size < 1:
+            raise ValueError(f"expand={expand} leaves no unit of {input_size}; give a larger number")
+        self.gates = nn.Linear(input_size, 2 * self.output_size)
+
+    def initial_state(
+        self, batch_size: int, device: torch.device | None = None, dtype: torch.dtype | None = None
+    ) -> State:
+        return (self.gates.weight.new_zeros(batch_size, self.output_size, device=device, dtype=dtype),)
+
+    def forward(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State]:
+        (h,) = self.initial_state(len(x), x.device) if state is None else state
+        z, candidate = self.gates(x).to(h.dtype).chunk(2, -1)
+        # σ(-z) and not 1 - σ(z), whose digits are lost where z is large
+        y = linear_scan(torch.sigmoid(-z), torch.sigmoid(z) * g(candidate), h)
+        return y, (y[:, -1],)
