@@ -7,10 +7,14 @@ from typing import Any
 import torch
 from omegaconf import DictConfig, OmegaConf
 
+from seqmodels.modules.groups import dynamics
 from seqmodels.paths import short
 from seqmodels.results import git_revision, versions
 
 log = logging.getLogger(__name__)
+
+MEASURES = ("mase", "loss")
+"""By which a model is held against the baselines of its data: the first that both have; lower is better."""
 
 
 def greeting(cfg: DictConfig, parts: Any, folder: Path, begin: str | None) -> None:
@@ -21,6 +25,11 @@ def greeting(cfg: DictConfig, parts: Any, folder: Path, begin: str | None) -> No
     log.info("%s", cfg.name)
     log.info("  data    %s", parts.datamodule.summary())
     log.info("  model   %s", model)
+    if special := dynamics(module):
+        kinds = ", ".join(dict.fromkeys(name.rpartition(".")[2] for name in special))
+        count = sum(parameter.numel() for parameter in special.values())
+        rate = f"at {module.dynamics_lr:g} of the learning rate and without weight decay"
+        log.info("  dynamics  %s (%s numbers), %s", kinds, f"{count:,}", rate)
     log.info("  device  %s", device_of(parts.trainer))
     log.info("  folder  %s", short(folder))
     if begin:
@@ -29,7 +38,7 @@ def greeting(cfg: DictConfig, parts: Any, folder: Path, begin: str | None) -> No
 
 
 def farewell(datamodule: Any, results: dict[str, Any], folder: Path) -> None:
-    """One table: what was reached, what a forecast without a model reaches, and where it lies.
+    """One table: what was reached, what a baseline without a model reaches, and where it lies.
 
     Args:
         datamodule: what was read.
@@ -50,19 +59,22 @@ def farewell(datamodule: Any, results: dict[str, Any], folder: Path) -> None:
 
 
 def _verdict(results: dict[str, Any]) -> None:
-    reached = results["metrics"].get("test/mase")
-    baselines = {name: measures.get("mase") for name, measures in results.get("baselines", {}).items()}
-    known = {name: value for name, value in baselines.items() if value is not None}
-    if reached is None or not known:
+    for measure in MEASURES:
+        reached = results["metrics"].get(f"test/{measure}")
+        baselines = {name: measures.get(measure) for name, measures in results.get("baselines", {}).items()}
+        known = {name: value for name, value in baselines.items() if value is not None}
+        if reached is None or not known:
+            continue
+        best = min(known, key=lambda name: known[name])
+        if known[best] <= reached:
+            log.warning(
+                "the baseline %r is better than the model: test/%s %.4g against %.4g",
+                best.replace("_", " "),
+                measure,
+                known[best],
+                reached,
+            )
         return
-    best = min(known, key=lambda name: known[name])
-    if known[best] <= reached:
-        log.warning(
-            "the %s forecast is better than the model: test/mase %.4g against %.4g",
-            best.replace("_", " "),
-            known[best],
-            reached,
-        )
 
 
 def _notice(datamodule: Any) -> None:

@@ -24,10 +24,13 @@ class Core(nn.Module, ABC):
     Attributes:
         input_size: D of the input.
         output_size: D of the output.
+        dynamics: names of its own parameters that set its time scales, such as A and dt of a state-space model. They
+            are learned at a rate of their own and without weight decay, which would change what the core remembers.
     """
 
     input_size: int
     output_size: int
+    dynamics: tuple[str, ...] = ()
 
     @abstractmethod
     def initial_state(

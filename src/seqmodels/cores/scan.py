@@ -1,16 +1,17 @@
 """First-order linear recurrences, read as a few long vector operations: h_t = a_t h_{t-1} + b_t.
 
-A recurrence that is linear in its state is associative, (a, b) then (a', b') being (a' a, a' b + b'), so that pieces of the
-time can be read side by side and joined afterwards (Blelloch 1990; Martin & Cundy 2018, arXiv 1709.04057):
+A recurrence that is linear in its state is associative, (a, b) then (a', b') being (a' a, a' b + b'), so that pieces of
+the time can be read side by side and joined afterwards (Blelloch 1990; Martin & Cundy 2018, arXiv 1709.04057):
 
     9 steps as 3 chunks    1 2 3 | 4 5 6 | 7 8 9    inside: steps 1 4 7, then 2 5 8, then 3 6 9, each chunk from zero
                                ->      ->           across: the end of each chunk, through the product of its a
                            every step adds the end of the chunk before, through the product of the a since
 
-About 2 sqrt(T) operations instead of T. Nothing is divided and no logarithm is taken, so decays that underflow are right.
+About 2 sqrt(T) operations instead of T. Nothing is divided and no logarithm taken: decays that underflow are right.
 """
 
 import math
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -40,7 +41,7 @@ def linear_scan(a: Tensor, b: Tensor, h0: Tensor) -> Tensor:
 
 
 class _LinearScan(torch.autograd.Function):
-    """With G_t the gradient of all that h_t leads to, G_t = g_t + conj(a_{t+1}) G_{t+1}: the same, backwards in time."""
+    """G_t, the gradient by h_t of all it leads to, is g_t + conj(a_{t+1}) G_{t+1}: the same scan backwards in time."""
 
     @staticmethod
     def forward(ctx: Any, a: Tensor, b: Tensor, h0: Tensor) -> Tensor:
@@ -92,7 +93,7 @@ def _within(decay: Tensor, chunks: Tensor, backwards: bool) -> None:
     decays = decay.expand(-1, -1, chunks.shape[2], *[-1] * (decay.dim() - 3)).unbind(2)
     values = chunks.unbind(2)
     order = range(len(values))[::-1] if backwards else range(len(values))
-    for last, now in zip(order, order[1:], strict=False):
+    for last, now in pairwise(order):
         values[now].addcmul_(decays[now], values[last])
 
 

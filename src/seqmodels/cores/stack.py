@@ -1,7 +1,7 @@
 """Any core made deep: residual blocks with the norm first, as S4, LRU, Mamba and Transformers are all used.
 
-    x ─ Linear ─ h ─┬─ norm ─ layer ─ mixer ─ dropout ─ + ─ ... ─ norm ─ y
-                    └───────────────────────────────────┘
+x ─ Linear ─ h ─┬─ norm ─ layer ─ mixer ─ dropout ─ + ─ ... ─ norm ─ y
+                └───────────────────────────────────┘
 """
 
 from collections.abc import Callable
@@ -117,4 +117,4 @@ class _Block(nn.Module):
 
 
 def _norm(kind: Norm, width: int) -> nn.Module:
-    return {"layer": nn.LayerNorm, "rms": nn.RMSNorm, "none": lambda width: nn.Identity()}[kind](width)
+    return nn.Identity() if kind == "none" else {"layer": nn.LayerNorm, "rms": nn.RMSNorm}[kind](width)

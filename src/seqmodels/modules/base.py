@@ -1,6 +1,7 @@
 """What the modules share: a core and a head, the optimiser, and when to log."""
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Any, Literal, get_args
 
 import lightning.pytorch as pl
@@ -12,6 +13,7 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from seqmodels.cores.base import Core
 from seqmodels.cores.learned import LearnedInitialState
+from seqmodels.modules.groups import grouped_optimizer
 
 HeadInit = Literal["torch", "glorot"]
 InitialState = Literal["zeros", "learned"]
@@ -37,6 +39,7 @@ class SequenceModule(pl.LightningModule):
         head_init: HeadInit,
         initial_state: InitialState,
         compile: bool,
+        dynamics_lr: float = 1.0,
     ) -> None:
         """
         Args:
@@ -51,6 +54,8 @@ class SequenceModule(pl.LightningModule):
             initial_state: `zeros`, the core's own, or `learned` with the weights.
             compile: let torch.compile make kernels of the core, in place. It pays for cores that are written in torch;
                 RNN, LSTM and GRU call torch's own kernels, which the compiler cannot look into, and gain nothing.
+            dynamics_lr: the learning rate of the parameters that the core calls `dynamics`, as a multiple of the
+                optimiser's; they never have weight decay.
 
         Raises:
             ValueError: an argument is not among its choices.
@@ -62,6 +67,8 @@ class SequenceModule(pl.LightningModule):
             raise ValueError(
                 f"initial_state={initial_state!r} is not known; choose {' or '.join(get_args(InitialState))}"
             )
+        if dynamics_lr < 0:
+            raise ValueError(f"dynamics_lr={dynamics_lr} is negative; give a multiple of the optimiser's rate")
         self.core = core(input_size=input_size)
         if initial_state == "learned":
             self.core = LearnedInitialState(self.core)
@@ -76,6 +83,7 @@ class SequenceModule(pl.LightningModule):
         self.register_load_state_dict_post_hook(_take_statistics)
         if compile:
             self.core.compile()
+        self.dynamics_lr = dynamics_lr
         self._make_optimizer = optimizer
         self._make_scheduler = scheduler
 
@@ -92,11 +100,11 @@ class SequenceModule(pl.LightningModule):
         return (x - self.input_mean) / self.input_std if self._normalizes else x
 
     def configure_optimizers(self) -> Any:
-        parameters = [p for p in self.parameters() if p.requires_grad]
-        optimizer = self._make_optimizer(parameters)
+        optimizer = grouped_optimizer(self._make_optimizer, self, self.dynamics_lr)
         if self._clips_scaled_gradients() and optimizer.defaults.get("fused"):
             # Fused kernels take scaled gradients, so there is nothing to clip before them, and Lightning refuses.
-            optimizer = self._make_optimizer(parameters, fused=False)  # type: ignore[call-arg]
+            unfused: Any = partial(self._make_optimizer, fused=False)  # type: ignore[call-arg]
+            optimizer = grouped_optimizer(unfused, self, self.dynamics_lr)
         if isinstance(optimizer, LBFGS):
             raise ValueError(
                 "optimizer=LBFGS calls the training step many times a batch, which would read every window many times; "
@@ -128,7 +136,7 @@ class SequenceModule(pl.LightningModule):
 
     @property
     def learning_rate(self) -> float:
-        """Of the first parameter group."""
+        """Of the weights; that of a core's dynamics is a multiple."""
         return self.trainer.optimizers[0].param_groups[0]["lr"]
 
 

@@ -42,10 +42,11 @@ class SequenceClassifier(SequenceModule):
         head_init: HeadInit = "torch",
         initial_state: InitialState = "zeros",
         compile: bool = False,
+        dynamics_lr: float = 1.0,
     ) -> None:
         """
         Args:
-            core, optimizer, scheduler, input_size, input_stats, head_init, initial_state, compile: as in
+            core, optimizer, scheduler, input_size, input_stats, head_init, initial_state, compile, dynamics_lr: as in
                 `SequenceModule`.
             output_size: number of classes.
             readout: what the head reads: the output at the last valid step, or its mean over the valid steps.
@@ -53,7 +54,16 @@ class SequenceClassifier(SequenceModule):
             label_smoothing: of the cross entropy, in [0, 1] (Szegedy et al. 2016).
         """
         super().__init__(
-            core, optimizer, scheduler, input_size, output_size, input_stats, head_init, initial_state, compile
+            core,
+            optimizer,
+            scheduler,
+            input_size,
+            output_size,
+            input_stats,
+            head_init,
+            initial_state,
+            compile,
+            dynamics_lr,
         )
         if readout not in get_args(Readout):
             raise ValueError(f"readout={readout!r} is not known; choose {' or '.join(get_args(Readout))}")

@@ -60,10 +60,11 @@ class StreamRegressor(StreamModule):
         state_dtype: StateDtype | None = None,
         compile: bool = False,
         head_init: HeadInit = "torch",
+        dynamics_lr: float = 1.0,
     ) -> None:
         """
         Args:
-            core, optimizer, scheduler, input_size, input_stats, initial_state, compile, head_init: as in
+            core, optimizer, scheduler, input_size, input_stats, initial_state, compile, head_init, dynamics_lr: as in
                 `SequenceModule`.
             output_size: Y, targets per step.
             target_stats: mean and standard deviation by which the head's output becomes a prediction; None leaves it.
@@ -112,6 +113,7 @@ class StreamRegressor(StreamModule):
             burn_in,
             nan_input,
             state_dtype,
+            dynamics_lr,
         )
         if changes:
             self.core = Changes(self.core)

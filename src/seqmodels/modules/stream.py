@@ -52,15 +52,25 @@ class StreamModule(SequenceModule):
         burn_in: int,
         nan_input: NanInput,
         state_dtype: StateDtype | None,
+        dynamics_lr: float = 1.0,
     ) -> None:
         """
         Args:
-            core, optimizer, scheduler, input_size, output_size, input_stats, head_init, initial_state, compile: as in
-                `SequenceModule`.
+            core, optimizer, scheduler, input_size, output_size, input_stats, head_init, initial_state, compile,
+                dynamics_lr: as in `SequenceModule`.
             carry, backprop_windows, burn_in, nan_input, state_dtype: as in `StreamRegressor`.
         """
         super().__init__(
-            core, optimizer, scheduler, input_size, output_size, input_stats, head_init, initial_state, compile
+            core,
+            optimizer,
+            scheduler,
+            input_size,
+            output_size,
+            input_stats,
+            head_init,
+            initial_state,
+            compile,
+            dynamics_lr,
         )
         _check(carry, backprop_windows, burn_in, nan_input, initial_state, state_dtype)
         self.carry, self.backprop_windows, self.burn_in, self.nan_input = carry, backprop_windows, burn_in, nan_input
@@ -131,13 +141,16 @@ class StreamModule(SequenceModule):
 
     def _read(self, window: Past) -> tuple[Tensor, Place, Tensor | None]:
         """The core's outputs (B, T, H), the place behind the window, and the (B,) steps of burn-in in it."""
-        (state, _), x, reset = window
-        if state is not None:
-            if batch_size(state) != len(x):
+        place, x, reset = window
+        if place.state is not None and batch_size(place.state) != len(x):
+            if not reset.all():
                 raise ValueError(
-                    f"a window of {len(x)} streams followed windows of {batch_size(state)}; row b of every batch "
+                    f"a window of {len(x)} streams followed windows of {batch_size(place.state)}; row b of every batch "
                     f"must be the same stream, so the number of rows cannot change (drop or pad the odd batch)"
                 )
+            place = Place()
+        state = place.state
+        if state is not None:
             if self.state_dtype is not None:
                 state = cast(state, self.head.weight.dtype)
             state = self.core.reset_rows(state, reset)
@@ -145,7 +158,7 @@ class StreamModule(SequenceModule):
         if not self.burn_in:
             y, state = self.core(x, state)
             return y, Place(state), None
-        age, steps = burning.age_at_start(window.place, reset, self.burn_in), x.shape[1]
+        age, steps = burning.age_at_start(place, reset, self.burn_in), x.shape[1]
         young = (self.burn_in - age).clamp(0, steps)
         y, state = burning.read(self.core, x, state, young)
         return y, Place(state, (age + steps).clamp(max=self.burn_in)), young
