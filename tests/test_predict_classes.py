@@ -13,7 +13,7 @@ from PIL import Image
 from seqmodels import load_run
 from seqmodels.datamodules.digits import read_digits
 from seqmodels.loading import LoadedRun
-from seqmodels.predicting.images import border, fitted, in_full_contrast, read_grey
+from seqmodels.predicting.pixels import border, fitted, in_full_contrast, read_grey
 from seqmodels.run import compose, train
 from tests.conftest import Command
 from tests.labelled import WORDS, write

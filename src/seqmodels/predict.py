@@ -22,7 +22,7 @@ chunk=ROWS          read a file in windows of so many rows: faster, and equal bu
 threads=1           of the CPU
 quiet=true          no summary
 
-Of images:
+Of images in grey:
 invert=             auto, true or false: dark ink on light paper is turned into what MNIST is, light on dark
 
 datamodule.KEY=...  and any other word changes the run's config for this prediction, as datamodule.missing=ffill

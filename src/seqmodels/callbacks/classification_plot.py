@@ -10,6 +10,9 @@ from torch import Tensor
 NAMED = 10
 """Curves that a figure names; more have no colours of their own."""
 
+SHORT = 3
+"""Letters of a class's name that leave room for another's on the same line above an image."""
+
 
 class Shown(NamedTuple):
     """A sequence that is drawn: x (T, D), the true class, the predicted one and its probability."""
@@ -19,24 +22,32 @@ class Shown(NamedTuple):
     predicted: int
     probability: float
 
-    def verdict(self, names: list[str]) -> tuple[str, str]:
+    def verdict(self, names: list[str], comma: str = ", ") -> tuple[str, str]:
         """What is written beside it, and in which colour."""
         right = self.target == self.predicted
-        text = names[self.predicted] if right else f"{names[self.predicted]}, not {names[self.target]}"
+        text = names[self.predicted] if right else f"{names[self.predicted]}{comma}not {names[self.target]}"
         return f"{text}\n{self.probability:.0%}", "black" if right else "crimson"
 
 
 def image_figure(images: Tensor, shown: list[Shown], names: list[str], title: str) -> Figure:
-    """Images (N, height, width) in rows of ten, with true and predicted class; wrong ones in red."""
-    count, height, width = images.shape
-    rows, label, gap = -(-count // 10), 0.45 * height, 0.2 * width
-    figure = Figure(figsize=(10, 1.45 * rows + 0.5))
+    """Images in rows of ten, with true and predicted class; wrong ones in red.
+
+    Args:
+        images: (N, height, width) or (N, height, width, 3), in [0, 1].
+        shown: the same N sequences.
+        names: of the classes.
+        title: of the figure.
+    """
+    count, height, width = images.shape[:3]
+    long = any(len(name) > SHORT for name in names)
+    rows, label, gap = -(-count // 10), (0.6 if long else 0.45) * height, 0.2 * width
+    figure = Figure(figsize=(10, 0.85 * (height + label) / width * rows + 0.6))
     axes = figure.add_axes((0.01, 0.02, 0.98, 0.9 - 0.1 / rows))
     axes.set_title(title)
     for i, (image, sample) in enumerate(zip(images, shown, strict=True)):
         left, top = (i % 10) * (width + gap), (i // 10) * (height + label)
         axes.imshow(image, cmap="gray_r", vmin=0, vmax=1, extent=(left, left + width, top + height, top))
-        text, colour = sample.verdict(names)
+        text, colour = sample.verdict(names, "\n" if long else ", ")
         axes.text(left + width / 2, top - 1, text, ha="center", fontsize=8, color=colour)
     axes.set_xlim(-gap, 10 * (width + gap))
     axes.set_ylim(rows * (height + label) - label + 1, -label)

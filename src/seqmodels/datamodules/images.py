@@ -1,4 +1,4 @@
-"""Images as sequences: what MNIST and digits share.
+"""Images as sequences, grey or in colour: what all sets of images share.
 
 The images lie in memory as uint8 and travel to the device as uint8; there they become sequences of floats in
 [0, 1], (B, T, D), with labels (B,).
@@ -25,7 +25,10 @@ from seqmodels.datamodules.views import (
 )
 
 Images = tuple[Tensor, Tensor]
-"""(N, height, width) uint8 and (N,) int64."""
+"""(N, height, width) or (N, height, width, channels) uint8, and (N,) int64."""
+
+Stats = tuple[float, float] | tuple[list[float], list[float]]
+"""Mean and standard deviation, of all columns together or (D,) of each."""
 
 
 class ImageSequences(LabelledRows):
@@ -34,13 +37,13 @@ class ImageSequences(LabelledRows):
     Subclasses read the files: `prepare_data` (may be called twice) and `load(train)`.
 
     Attributes:
-        input_stats: mean and standard deviation of the training pixels, or None when not normalised. The module
-            applies them.
+        input_stats: mean and standard deviation of the training pixels, in colour those of each of the D columns; None
+            when not normalised. The module applies them.
     """
 
     def __init__(
         self,
-        shape: tuple[int, int],
+        shape: tuple[int, ...],
         class_names: list[str],
         view: View = "rows",
         permutation: Permutation | None = None,
@@ -57,12 +60,13 @@ class ImageSequences(LabelledRows):
     ) -> None:
         """
         Args:
-            shape: (height, width) of an image.
+            shape: (height, width) of an image, or (height, width, channels).
             class_names: what the labels 0, 1, ... mean.
-            view: rows (T = height, D = width), columns, or pixels (T = height * width, D = 1).
+            view: rows (T = height, D = width * channels), columns, or pixels (T = height * width, D = channels).
             permutation: null, bit_reversal or random: a fixed order of the pixels.
             permutation_seed: for `random`.
-            normalize: the module subtracts the training pixels' mean and divides by their standard deviation.
+            normalize: the module subtracts the training pixels' mean and divides by their standard deviation, in colour
+                those of each channel.
             shift: augmentation; each training image moves by up to this many pixels.
             val_size: images taken from the training set for validation, 0 for none.
             split_seed: which ones.
@@ -76,7 +80,7 @@ class ImageSequences(LabelledRows):
         check_at_least(0, val_size=val_size, shift=shift)
         self.view: View = view
         self.shape = shape
-        self.steps, self.input_size = steps_and_width(view, *shape)
+        self.steps, self.input_size = steps_and_width(view, shape)
         self.output_size = len(class_names)
         self.class_names = class_names
         self.order: PixelOrder | None = None
@@ -86,7 +90,7 @@ class ImageSequences(LabelledRows):
         self.shift = shift
         self.val_size = val_size
         self.split_seed = split_seed
-        self.input_stats: tuple[float, float] | None = None
+        self.input_stats: Stats | None = None
 
     def load(self, train: bool) -> Images:
         """The training or the test images, whole."""
@@ -114,7 +118,22 @@ class ImageSequences(LabelledRows):
             "test": TensorRows(*self.load(train=False)),
         }
         if self.normalize:
-            self.input_stats = _mean_and_std(self._parts["train"].x)
+            self.input_stats = self._statistics(self._parts["train"].x)
+
+    def _statistics(self, images: Tensor) -> Stats:
+        if images.dim() == 3:
+            return _mean_and_std(images)
+        mean, std = zip(*(_mean_and_std(channel) for channel in images.unbind(-1)), strict=True)
+        pixels = self.input_size // len(mean)  # of a step, each with its channels side by side
+        return [*mean] * pixels, [*std] * pixels
+
+    def state_dict(self) -> dict[str, Any]:
+        """What was learned from the training images, as plain values; Lightning puts it into every checkpoint."""
+        return {} if self.input_stats is None else {"input_stats": self.input_stats}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take what a training learned."""
+        self.input_stats = state_dict["input_stats"]
 
     def transfer_batch_to_device(self, batch: Images, device: torch.device, dataloader_idx: int) -> Images:
         images, labels = batch
@@ -128,11 +147,11 @@ class ImageSequences(LabelledRows):
         return self.sequences(images), labels
 
     def sequences(self, images: Tensor) -> Tensor:
-        """(B, height, width) uint8 images to (B, T, D) float sequences in [0, 1]."""
+        """(B, *shape) uint8 images to (B, T, D) float sequences in [0, 1]."""
         return as_sequence(images, self.view, self.order).float().div_(255)
 
     def images(self, x: Tensor) -> Tensor:
-        """(B, T, D) sequences back to (B, height, width) images, to look at."""
+        """(B, T, D) sequences back to (B, *shape) images, to look at."""
         return as_images(x, self.view, self.shape, self.order)
 
     def summary(self) -> str:

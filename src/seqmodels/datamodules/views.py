@@ -5,11 +5,15 @@
            d e f      t=1: d e f        t=1: b e h        t=1: b
            g h i      t=2: g h i        t=2: c f i        ...    t=8: i
 
+A pixel in colour is C values that stay together: rows of 32 pixels in red, green and blue are steps of 96, and with
+`pixels` a step is one pixel of 3.
+
 A permutation reorders the pixels of the image before it is read (with `pixels`: permuted sequential MNIST,
 Le, Jaitly & Hinton 2015). Published figures use different permutations, so each has a name and a hash.
 """
 
 import hashlib
+import math
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal, get_args
@@ -69,37 +73,48 @@ def check_view(view: View) -> None:
         raise ValueError(f"view={view!r} is not a view; choose rows, columns or pixels")
 
 
-def steps_and_width(view: View, height: int, width: int) -> tuple[int, int]:
-    """(T, D) of a height x width image under this view."""
-    return {"rows": (height, width), "columns": (width, height), "pixels": (height * width, 1)}[view]
+def steps_and_width(view: View, shape: tuple[int, ...]) -> tuple[int, int]:
+    """(T, D) of a (height, width) or (height, width, channels) image under this view."""
+    height, width, *channels = shape
+    depth = math.prod(channels)
+    steps = {"rows": height, "columns": width, "pixels": height * width}[view]
+    return steps, height * width * depth // steps
 
 
 def as_sequence(images: Tensor, view: View, order: PixelOrder | None = None) -> Tensor:
-    """(B, height, width) images to (B, T, D) sequences of the same dtype; `order` permutes the pixels first."""
+    """Images to (B, T, D) sequences of the same dtype; `order` permutes the pixels first.
+
+    Args:
+        images: (B, height, width) or (B, height, width, channels).
+    """
     if order is not None:
-        images = images.flatten(1)[:, order.on(images.device)].view_as(images)
-    if view == "rows":
-        return images
-    if view == "columns":
-        return images.transpose(1, 2)
-    return images.flatten(1).unsqueeze(-1)
+        images = images.flatten(1, 2)[:, order.on(images.device)].view_as(images)
+    if view == "pixels":
+        pixels = images.flatten(1, 2)
+        return pixels if pixels.dim() == 3 else pixels.unsqueeze(-1)
+    return (images.transpose(1, 2) if view == "columns" else images).flatten(2)
 
 
-def as_images(x: Tensor, view: View, shape: tuple[int, int], order: PixelOrder | None = None) -> Tensor:
-    """What `as_sequence` made, (B, T, D), back as (B, height, width)."""
-    images = (x.transpose(1, 2) if view == "columns" else x).reshape(-1, *shape)
+def as_images(x: Tensor, view: View, shape: tuple[int, ...], order: PixelOrder | None = None) -> Tensor:
+    """What `as_sequence` made, (B, T, D), back as (B, *shape)."""
+    height, width, *channels = shape
+    upright = view != "columns"
+    images = x.reshape(-1, *shape) if upright else x.reshape(-1, width, height, *channels).transpose(1, 2)
     if order is not None:
-        images = images.flatten(1)[:, order.on(x.device).argsort()].view_as(images)
+        images = images.flatten(1, 2)[:, order.on(x.device).argsort()].view_as(images)
     return images
 
 
 def random_shift(images: Tensor, pixels: int) -> Tensor:
-    """Each (height, width) image of the batch moved by its own random -pixels..pixels in both directions.
+    """Each image of the batch moved by its own random -pixels..pixels in both directions.
 
     What moves in from outside is 0. Draws from torch's global generator of the images' device.
+
+    Args:
+        images: (B, height, width) or (B, height, width, channels).
     """
-    count, height, width = images.shape
-    padded = torch.nn.functional.pad(images, (pixels,) * 4)
+    count, height, width, *channels = images.shape
+    padded = torch.nn.functional.pad(images, (0, 0) * len(channels) + (pixels,) * 4)
     offset = torch.randint(0, 2 * pixels + 1, (2, count, 1), device=images.device)
     rows = offset[0] + torch.arange(height, device=images.device)
     columns = offset[1] + torch.arange(width, device=images.device)

@@ -14,13 +14,12 @@ from seqmodels import words
 from seqmodels.datamodules.images import ImageSequences
 from seqmodels.datamodules.labelled_series import LabelledSeries
 from seqmodels.loading import LoadedRun
-from seqmodels.predicting.images import ImageFiles
+from seqmodels.predicting.images import ImageFiles, is_colour, words_of
 from seqmodels.predicting.output import Encoder, Output
 from seqmodels.predicting.settings import OUTPUTS, at_least_one, by_suffix
 from seqmodels.predicting.stopping import Stopping
 
 TAKEN = ("run", "checkpoint", "trust", "input", "output", "overwrite", "format", "threads", "quiet")
-OF_IMAGES = ("errors", "invert")
 
 Batches = Iterable[tuple[list[str], Tensor, Tensor | None]]
 """Names of B sequences, x (B, T, D), and lengths (B,) or None; as a module takes them."""
@@ -45,7 +44,7 @@ def predict_classes(loaded: LoadedRun, own: dict[str, str]) -> None:
     """
     images = isinstance(loaded.datamodule, ImageSequences)
     for key in own:
-        if key not in (*TAKEN, *(OF_IMAGES if images else ())):
+        if key not in (*TAKEN, *(words_of(loaded.datamodule) if images else ())):
             raise ValueError(f"{key}={own[key]} changes nothing here: this run tells classes of {_what(loaded)}")
     if own["input"] == "-":
         raise ValueError(f"input=- is for streams, row by row; this run tells classes of {_what(loaded)}: name a file")
@@ -122,6 +121,7 @@ def _output(own: dict[str, str], stopping: Stopping) -> Iterator[Output]:
 
 
 def _what(loaded: LoadedRun) -> str:
-    kinds = {ImageSequences: "images", LabelledSeries: "labelled sequences"}
-    known = [what for kind, what in kinds.items() if isinstance(loaded.datamodule, kind)]
-    return known[0] if known else repr(loaded.datamodule.name)
+    data = loaded.datamodule
+    if isinstance(data, ImageSequences):
+        return "images in colour" if is_colour(data) else "images"
+    return "labelled sequences" if isinstance(data, LabelledSeries) else repr(data.name)

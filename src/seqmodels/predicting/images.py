@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps
+from PIL import Image
 from torch import Tensor
 
 from seqmodels import words
 from seqmodels.datamodules.images import ImageSequences
+from seqmodels.predicting.pixels import border, cut, fitted, in_full_contrast, read_colour, read_grey
 
 BATCH = 256
 """Images that are predicted together."""
@@ -19,8 +20,15 @@ BATCH = 256
 BRIGHT = 127
 """A border above this grey, at most 255, is paper."""
 
-FAINT = 32
-"""Less contrast than this is taken for an empty sheet, whose noise is nothing to bring out."""
+
+def is_colour(data: ImageSequences) -> bool:
+    """Whether a run reads photographs in colour; else what it reads is grey, light on dark."""
+    return len(data.shape) == 3
+
+
+def words_of(data: ImageSequences) -> tuple[str, ...]:
+    """The words of the command that only images have; a photograph's light and dark are never exchanged."""
+    return ("errors",) if is_colour(data) else ("errors", "invert")
 
 
 class ImageFiles:
@@ -33,7 +41,7 @@ class ImageFiles:
         """
         Args:
             data: of the run.
-            own: the words of the command: `input`, an image or a folder; `invert` and `errors`.
+            own: the words of the command: `input`, an image or a folder, `output`, and those of `words_of`.
 
         Raises:
             ValueError, OSError: a word is not among its choices, or there is no image.
@@ -59,14 +67,15 @@ class ImageFiles:
 
     def summary(self, count: int) -> str:
         """One line about all of them."""
-        size = "x".join(map(str, self._data.shape))
-        text = f"{count:,} images, read as {size}, light on dark; {self._inverted:,} of them inverted"
+        size = "x".join(map(str, self._data.shape[:2]))
+        text = f"{count:,} images, read as {size}, "
+        text += "in colour" if is_colour(self._data) else f"light on dark; {self._inverted:,} of them inverted"
         return text + (f"; {self._skipped:,} files skipped" if self._skipped else "")
 
     def _read(self, path: Path) -> Any:
-        """(height, width) uint8, or None for a file that is left out."""
+        """(height, width) or (height, width, 3) uint8, or None for a file that is left out."""
         try:
-            grey = read_grey(path)
+            return self._in_colour(path) if is_colour(self._data) else self._in_grey(path)
         except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
             message = f"{path} is not an image that can be read: {error}"
             if not self._skips:
@@ -74,47 +83,14 @@ class ImageFiles:
             self._skipped += 1
             print(f"skipped: {message}", file=sys.stderr, flush=True)
             return None
+
+    def _in_colour(self, path: Path) -> np.ndarray:
+        return cut(read_colour(path), self._data.shape)
+
+    def _in_grey(self, path: Path) -> np.ndarray:
+        grey = read_grey(path)
         inverts = self._invert == "true" or (self._invert == "auto" and border(grey) > BRIGHT)
         self._inverted += inverts
         if grey.shape == self._data.shape and not inverts:
             return grey
         return in_full_contrast(fitted(255 - grey if inverts else grey, self._data.shape))
-
-
-def read_grey(path: Path) -> np.ndarray:
-    """(height, width) uint8 as the image is looked at: turned as the camera says, what is transparent on white.
-
-    Raises:
-        OSError, ValueError, SyntaxError: it cannot be read.
-    """
-    with Image.open(path) as opened:
-        image: Image.Image = ImageOps.exif_transpose(opened)
-    if image.mode == "F":
-        raise ValueError("its pixels are floating point numbers, of which nothing says how bright they are")
-    if image.mode.startswith("I"):  # 16 bits, which Pillow would cut off at 255
-        return (np.asarray(image, np.float64) / 257).round().clip(0, 255).astype(np.uint8)
-    if image.has_transparency_data:
-        image = image.convert("RGBA")
-        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
-    return np.array(image.convert("L"))
-
-
-def border(grey: np.ndarray) -> int:
-    """The median of the outermost pixels of a (height, width) image."""
-    return int(np.median(np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])))
-
-
-def fitted(grey: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    """The image at (height, width) `shape`, antialiased; at the sides that stay free it is filled as its border."""
-    if grey.shape == shape:
-        return grey
-    image = Image.fromarray(grey)
-    return np.array(ImageOps.pad(image, shape[::-1], Image.Resampling.BILINEAR, color=border(grey)))
-
-
-def in_full_contrast(grey: np.ndarray) -> np.ndarray:
-    """The border at 0 and the brightest pixel at 255, since paper is not white in a photograph and ink not black."""
-    dark, bright = border(grey), int(grey.max())
-    if bright - dark < FAINT:
-        return grey
-    return ((grey.astype(np.float64) - dark) / (bright - dark) * 255).round().clip(0, 255).astype(np.uint8)
