@@ -64,7 +64,7 @@ def test_another_pipe_that_breaks_is_told(capsys: pytest.CaptureFixture[str]) ->
 def test_help_names_every_group() -> None:
     shown = run(*PYTHON, "--help").stdout
     for group in (
-        "datamodule: co2, digits, labelled_series, mnist, series, sine",
+        "digits, image_sequence, labelled_series, mnist, series, sine",
         "core: gru, lstm",
         "experiment: co2_1, co2_24, mnist_best",
         "debug: fast",
