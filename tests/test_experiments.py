@@ -52,7 +52,12 @@ def test_a_few_steps_of_everything(name: str) -> None:
     assert results["metrics"] == result.metrics
     checkpoint = torch.load(result.folder / "checkpoints" / "last.ckpt", weights_only=True)
     assert checkpoint["global_step"] == 3
-    figures = {"mnist": {"samples", "mistakes", "confusion"}, "sine": {"fit", "stream_test"}}
+    figures = {
+        "mnist": {"samples", "mistakes", "confusion"},
+        "sine": {"fit", "stream_test"},
+        "adding": {"stream_test", "scatter"},
+        "copy": {"labels"},
+    }
     expected = figures.get(name.partition("_")[0], {"stream_test"})
     assert {path.stem for path in (result.folder / "figures").iterdir()} >= expected
     assert not [path for path in result.folder.rglob("*") if path.name.startswith(".") and path.name != ".hydra"]

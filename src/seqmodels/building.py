@@ -77,7 +77,11 @@ def build_module(cfg: DictConfig, datamodule: Any) -> Any:
 def _check_task(cfg: DictConfig, datamodule: Any) -> None:
     module: Any = get_class(cfg.module._target_)
     if module.task != datamodule.task:
-        fitting = {"classification": "module=classifier", "regression": "module=regressor"}[datamodule.task]
+        fitting = {
+            "classification": "module=classifier",
+            "labelling": "module=labeller",
+            "regression": "module=regressor",
+        }[datamodule.task]
         raise ValueError(
             f"{module.__name__} does {module.task}, but the data {datamodule.name!r} is for {datamodule.task}; "
             f"use {fitting} with it, or choose another datamodule"

@@ -18,7 +18,7 @@ class StreamFigure(pl.Callback):
     It draws after the test, else after the fit.
 
     The lower panel tells whether the state is worth its name: where it is dropped at every window, the first steps of
-    a window are guesses.
+    a window are guesses. It is left out where only one step of a window counts.
     """
 
     def __init__(self, windows: int = 6) -> None:
@@ -72,8 +72,10 @@ class StreamFigure(pl.Callback):
     def _draw(self, trainer: pl.Trainer, stage: str) -> None:
         if not self._pieces or not trainer.is_global_zero:
             return
-        figure = Figure(figsize=(10, 5.5), layout="constrained")
-        above, below = figure.subplots(2, height_ratios=[3, 2])
+        error = (self._error_sum / self._count).cpu()  # type: ignore[union-attr]
+        several = bool(error.isfinite().sum() > 1)  # NaN: a position that never counts
+        figure = Figure(figsize=(10, 5.5 if several else 3.3), layout="constrained")
+        above, *below = figure.subplots(1 + several, squeeze=False, height_ratios=[3, 2][: 1 + several])[:, 0]
         datamodule: Any = trainer.datamodule  # type: ignore[attr-defined]
         counts = torch.cat(self._counts).cpu().numpy()
         grey = "" if counts.all() else " (on grey: read, not counted)"
@@ -84,10 +86,10 @@ class StreamFigure(pl.Callback):
         named_input, named_target = (getattr(datamodule, what, [""])[0] for what in ("input_names", "target_names"))
         plot_pieces(above, self._pieces, first, (named_input, named_target))
         shade_uncounted(above, counts, first)
-        error = (self._error_sum / self._count).cpu()  # type: ignore[union-attr]
-        below.plot(range(1, len(error) + 1), error, marker="o", markersize=3, color="tab:blue")
-        below.set_ylim(0, 1.1 * float(error.nan_to_num().max()) or 1)  # NaN: a position that burn-in always takes
-        below.xaxis.set_major_locator(MaxNLocator(integer=True))
-        below.set_xlabel("step in the window")
-        below.set_ylabel("mean squared error")
+        for axes in below:
+            axes.plot(range(1, len(error) + 1), error, marker="o", markersize=3, color="tab:blue")
+            axes.set_ylim(0, 1.1 * float(error.nan_to_num().max()) or 1)
+            axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+            axes.set_xlabel("step in the window")
+            axes.set_ylabel("mean squared error")
         publish(trainer, f"stream_{stage}", figure)

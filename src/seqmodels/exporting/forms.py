@@ -3,8 +3,9 @@
     step      y, next_state_0, ... = graph(x, state_0, ...)     x (B, D), y (B, Y)
     window    the same                                          x (B, T, D), y (B, T, Y)
 
-Of a classifier y is called logits, (B, classes) in both. A step has no time axis, since whoever feeds one reading at a
-time has none: a row of D numbers goes in, a row comes out, and nothing of the wrong length fits.
+Of a classifier y is called logits, (B, classes) in both; of a labeller logits as well, one row a step. A step has no
+time axis, since whoever feeds one reading at a time has none: a row of D numbers goes in, a row comes out, and nothing
+of the wrong length fits.
 """
 
 import copy
@@ -84,7 +85,7 @@ def form_of(name: str, module: Any, fill: Tensor | None = None) -> Form:
     batch, time = sizes_apart(module, state)
     shape = (batch, module.core.input_size) if name == "step" else (batch, time, module.core.input_size)
     graph = Step(module, fill) if name == "step" else Window(module, fill)
-    output = "logits" if module.task == "classification" else "y"
+    output = "y" if module.task == "regression" else "logits"
     return Form(graph, (torch.zeros(shape, dtype=dtype_of(module)), *expanded(state, batch)), output)
 
 
