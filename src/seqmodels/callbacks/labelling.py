@@ -73,6 +73,8 @@ def strips_figure(strips: dict[str, np.ndarray], names: list[str], title: str) -
         axes.imshow(
             rows, cmap=ListedColormap(colours), vmin=-0.5, vmax=len(names) - 0.5, aspect="auto", interpolation="nearest"
         )
+        for border in range(1, len(rows)):
+            axes.axhline(border - 0.5, color="white", linewidth=2)
         wrong = np.flatnonzero(strips["predicted"][number] != strips["target"][number])
         axes.scatter(wrong, np.full(len(wrong), len(rows) - 0.25), marker="x", s=14, color="crimson", linewidth=1)
         axes.set_ylim(len(rows), -0.5)
