@@ -12,6 +12,7 @@ from torch._higher_order_ops import scan  # documented there, though the name sa
 from torch.export import Dim, export
 
 from seqmodels.cores.base import Core, State
+from seqmodels.exporting.folding import fold
 from seqmodels.exporting.forms import begin, dtype_of, expanded, plain, sizes_apart
 
 
@@ -64,5 +65,5 @@ def step_by_step(module: Any) -> Any:
     x = torch.zeros(batch, module.core.input_size, dtype=dtype_of(module))
     shapes = {"x": {0: Dim("batch")}, "state": ({0: Dim("batch")},) * len(state)}
     step = export(OneStep(looped.core), (x, *state), dynamic_shapes=shapes).run_decompositions()
-    looped.core = StepByStep(looped.core, step.module(check_guards=False))
+    looped.core = StepByStep(looped.core, fold(step.module(check_guards=False)))
     return looped

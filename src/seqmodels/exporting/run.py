@@ -14,6 +14,7 @@ from seqmodels.exporting.about import about
 from seqmodels.exporting.capturing import CannotExport, capturing
 from seqmodels.exporting.checking import BATCHES, LENGTHS, Disagrees, check, trials, unit_of
 from seqmodels.exporting.filling import fill_of
+from seqmodels.exporting.folding import folded
 from seqmodels.exporting.forms import FORMS, Form, begin, form_of, plain
 from seqmodels.exporting.looped import step_by_step
 from seqmodels.exporting.placing import INITIAL_STATE, arrays, check_free, workshop
@@ -129,7 +130,7 @@ def write_checked(
     for way, make in ways:
         try:
             with capturing("it cannot be read step by step"):
-                graph = make()
+                graph = folded(make())
             kind.write(graph, path, facts)
             difference = check(kind.read(path), tried, unit, tolerance)
         except (CannotExport, Disagrees) as failure:
