@@ -19,8 +19,8 @@ from torch.nn import functional as F
 
 from seqmodels.cores.base import Core, State
 
-CHUNK = {"cpu": 2**20}
-"""Numbers of h that exist at once, by device: on a CPU, what its caches hold."""
+CHUNK = {"cpu": 2**19}
+"""Numbers of h that exist at once, by device: on a CPU, what its caches hold (2**18 to 2**19 were the fastest)."""
 CHUNK_ELSEWHERE = 2**25
 
 
