@@ -96,7 +96,7 @@ def test_what_was_never_there_is_never_read() -> None:
 
 @pytest.mark.slow
 def test_a_million_steps_later_it_is_what_it_was() -> None:
-    """In float32, which rounds an angle of 10^6 by up to 0.03; and a (T, T) matrix of these windows would take 40 GB."""
+    """In float32, which rounds an angle of 10^6 by up to 0.03; a (T, T) matrix of these windows would take 40 GB."""
     core, x, state = layer(16, torch.float32), signal(1, 16, torch.float32), None
     with torch.no_grad():
         for _ in range(10):
