@@ -35,12 +35,12 @@ def signal(b: int, t: int) -> Tensor:
 def loop(core: Mamba, x: Tensor, state: State) -> tuple[Tensor, State]:
     """One step after the other, every sum over states and taps written out."""
     (h, tail), ys = state, []
-    taps, rank, size = core.conv.weight[:, 0], core.dt_proj.in_features, core.A_log.shape[1]
+    taps, rank, size = core.conv_weight.T, core.dt_proj.in_features, core.A_log.shape[1]
     A = -torch.exp(core.A_log)
     for t in range(x.shape[1]):
         u, z = (x[:, t] @ core.in_proj.weight.T).chunk(2, -1)
         tail = torch.cat([tail, u.unsqueeze(1)], 1)
-        u = F.silu(core.conv.bias + sum(taps[:, k] * tail[:, k] for k in range(taps.shape[1])))
+        u = F.silu(core.conv_bias + sum(taps[:, k] * tail[:, k] for k in range(taps.shape[1])))
         tail = tail[:, 1:]
         selected = u @ core.x_proj.weight.T
         low_rank, b, c = selected[:, :rank], selected[:, rank:-size], selected[:, -size:]
@@ -104,6 +104,8 @@ def test_the_start_is_that_of_the_authors() -> None:
     assert core.dt_proj.weight.abs().max().item() == pytest.approx(32**-0.5, rel=0.01)
     torch.testing.assert_close(-core.A_log.exp(), -torch.arange(1.0, 17).expand(1024, 16))
     assert (core.D == 1).all()
+    for taps in (core.conv_weight, core.conv_bias):
+        assert taps.abs().max().item() == pytest.approx(0.5, rel=0.01)
 
 
 def test_its_dynamics_are_parameters_of_it() -> None:

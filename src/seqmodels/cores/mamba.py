@@ -63,7 +63,9 @@ class Mamba(Core):
         self.input_size = self.output_size = input_size
         width, rank = expand * input_size, math.ceil(input_size / 16)
         self.in_proj = nn.Linear(input_size, 2 * width, bias=False)
-        self.conv = nn.Conv1d(width, width, conv_size, groups=width)
+        limit = conv_size**-0.5  # as nn.Conv1d draws them
+        self.conv_weight = nn.Parameter(torch.empty(conv_size, width).uniform_(-limit, limit))
+        self.conv_bias = nn.Parameter(torch.empty(width).uniform_(-limit, limit))
         self.x_proj = nn.Linear(width, rank + 2 * state_size, bias=False)
         self.dt_proj = nn.Linear(rank, width)
         self.A_log = nn.Parameter(torch.arange(1.0, state_size + 1).log().repeat(width, 1))  # S4D-Real
@@ -78,21 +80,27 @@ class Mamba(Core):
         self, batch_size: int, device: torch.device | None = None, dtype: torch.dtype | None = None
     ) -> State:
         width, state_size = self.A_log.shape
-        shapes = (width, state_size), (self.conv.kernel_size[0] - 1, width)
+        shapes = (width, state_size), (len(self.conv_weight) - 1, width)
         device, dtype = device or self.D.device, dtype or self.D.dtype
         return tuple(torch.zeros(batch_size, *shape, device=device, dtype=dtype) for shape in shapes)
 
     def forward(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State]:
         h, tail = self.initial_state(x.shape[0], x.device) if state is None else state
         x, z = self.in_proj(x).chunk(2, -1)
-        recent = torch.cat([tail, x.to(tail.dtype)], 1)
-        tail = recent[:, x.shape[1] :].clone()
-        x = F.silu(self.conv(recent.transpose(1, 2))).transpose(1, 2).to(h.dtype)
+        x, tail = self._convolve(torch.cat([tail, x.to(tail.dtype)], 1), x.shape[1])
+        x = F.silu(x)
         dt, b, c = self.x_proj(x).split([self.dt_proj.in_features, *[h.shape[-1]] * 2], -1)
         dt, b, c = F.softplus(self.dt_proj(dt).to(h.dtype)), b.to(h.dtype), c.to(h.dtype)
         scan = _step if x.shape[1] == 1 else selective_scan
         y, h = scan(dt, dt * x, -self.A_log.exp().to(h.dtype), b, c, h)
         return self.out_proj((y + self.D * x) * F.silu(z)), (h, tail)
+
+    def _convolve(self, x: Tensor, steps: int) -> tuple[Tensor, Tensor]:
+        """The last `steps` of x (B, conv_size - 1 + steps, E), and the tail; a sum, as conv1d costs a step far more."""
+        y: Tensor = self.conv_bias
+        for k, weight in enumerate(self.conv_weight):
+            y = torch.addcmul(y, x[:, k : k + steps], weight)
+        return y, x[:, steps:].clone()
 
 
 def _step(dt: Tensor, u: Tensor, A: Tensor, b: Tensor, c: Tensor, h: Tensor) -> tuple[Tensor, Tensor]:
