@@ -67,11 +67,12 @@ class Attention(Core):
         size = self.input_size // self.num_heads
         speeds = self.base ** (-torch.arange(0, size, 2, dtype=torch.float64) / size)
         angles = torch.arange(2 * self.window, dtype=torch.float64)[:, None] * speeds
-        turns = torch.stack([angles.cos(), angles.cos(), -angles.sin(), angles.sin()], 1).view(
-            2 * self.window, 2, 1, size
-        )
-        turns = turns.transpose(0, 1).to(self.out.weight.dtype).to(self.out.weight.device)
-        self.register_buffer("turns", turns.contiguous(), persistent=False)
+        cos, sin = angles.cos(), angles.sin()
+        turns = torch.stack([torch.cat([cos, cos], 1), torch.cat([-sin, sin], 1)]).unsqueeze(2)
+        turns = turns.to(self.out.weight.dtype).to(
+            self.out.weight.device
+        )  # in this order: not all devices have float64
+        self.register_buffer("turns", turns, persistent=False)
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
         super()._apply(fn, recurse)
@@ -100,7 +101,8 @@ class Attention(Core):
     def _step(self, q: Tensor, kv: Tensor, count: Tensor) -> Tensor:
         """q (B, 1, D) against keys and values (B, W, 2 D), of which the last `count` + 1 are there.
 
-        The query is turned by its distance from each key; products written out take a quarter of the time of matmul.
+        The query is turned by its distance from each key. Products written out take a quarter of matmul's time at
+        B = 64, and no longer at B = 1.
         """
         k, v = self._heads(kv).chunk(2, -2)
         q = _turned(self._heads(q), self.turns[:, : self.window].flip(1))
