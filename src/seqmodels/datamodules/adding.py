@@ -38,7 +38,7 @@ class AddingProblem(GeneratedSequences):
         val_size: int = 1000,
         test_size: int = 10_000,
         batch_size: int = 50,
-        eval_batch_size: int = 250,
+        eval_batch_size: int = 100,
         num_workers: int = 0,
         overfit_batches: int = 0,
         seed: int = 1,
