@@ -28,7 +28,7 @@ class Mamba(Core):
     """Mamba's block. It has a gate and a way back to H, so that a `Stack` needs no mixer.
 
     State: (h, tail) with h (B, E, N) and tail (B, conv_size - 1, E), the convolution's last inputs.
-    Parameters: 3 H E + E (conv_size + 1 + 2 R + 2 N + 1 + N + 1) with R = ceil(H / 16), the rank of Δ.
+    Parameters: E (3 H + 2 R + 3 N + conv_size + 3) with R = ceil(H / 16), the rank of Δ.
 
     Args:
         input_size: H, D of the input and of the output.
