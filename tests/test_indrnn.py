@@ -36,7 +36,7 @@ def test_it_is_the_loop_and_so_are_its_gradients(b: int, t: int) -> None:
     core = trained(4, expand=1.5, max_steps=50)
     x, h = torch.randn(b, t, 4, dtype=torch.float64), torch.rand(b, 6, dtype=torch.float64)
     leaves = [*core.parameters(), x.requires_grad_(), h.requires_grad_()]
-    expected, (y, (end,)) = loop(core, x, h), core(x, (h,))
+    (y, (end,)), expected = core(x, (h,)), loop(core, x, h)
     weights = torch.randn_like(y)
     for mine, theirs in (
         (y, expected),
@@ -60,7 +60,6 @@ def test_gradients_are_those_of_finite_differences() -> None:
 def test_it_begins_as_in_the_paper(max_steps: int | None, bound: float) -> None:
     torch.manual_seed(0)
     core = IndRNN(1000, max_steps=max_steps)
-    assert core.input.weight.std().item() == pytest.approx(0.001, rel=0.01)
     assert not core.input.bias.any()
     assert 0 <= core.u.min() < 0.01
     assert 0.99 * bound < core.u.max() <= bound
@@ -88,17 +87,25 @@ def test_the_recurrent_weights_come_back_to_their_bound() -> None:
 def test_a_weight_at_its_bound_still_learns() -> None:
     core = IndRNN(3, max_steps=784)  # whose bound is not a number of float32
     core.u.data.fill_(9.0)
-    core(torch.rand(2, 5, 3), (torch.ones(2, 3),))[0].sum().backward()
+    core(torch.zeros(2, 5, 3), (torch.ones(2, 3),))[0].sum().backward()
     assert core.u.grad is not None
     assert core.u.grad.all()
 
 
-def test_windows_of_one_step_may_be_read_before_it_goes_backward() -> None:
-    core = IndRNN(3)
-    y, state = core(torch.rand(2, 5, 3))
-    z, _ = core(torch.rand(2, 5, 3), state)
-    (y.sum() + z.sum()).backward()
-    assert core.u.grad is not None
+@pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor that is not a leaf")  # Dynamo looks at it
+@pytest.mark.parametrize("compiled", [False, pytest.param(True, marks=pytest.mark.slow)])
+def test_two_windows_may_be_read_before_one_step_goes_backward(compiled: bool) -> None:
+    torch.manual_seed(0)
+    core, x = IndRNN(3, expand=4, max_steps=5), torch.rand(2, 10, 3)
+    core.u.data.fill_(9.0)
+    whole = torch.autograd.grad(core(x)[0].sum(), list(core.parameters()))
+    if compiled:
+        core.compile()
+    core.u.data.fill_(9.0)
+    y, state = core(x[:, :5])
+    z, _ = core(x[:, 5:], state)
+    for mine, theirs in zip(torch.autograd.grad(y.sum() + z.sum(), list(core.parameters())), whole, strict=True):
+        torch.testing.assert_close(mine, theirs)
 
 
 @pytest.mark.parametrize("expand", [1, 2, 0.5])

@@ -19,7 +19,8 @@ from seqmodels.cores.scan import linear_scan
 class IndRNN(Core):
     """One layer. State: (h,) with h (B, H).
 
-    Begins as the authors' code: W normal with standard deviation 0.001, b zero, u uniform in [0, 2^(1/T)]. What an
+    b begins with zero and u uniform in [0, 2^(1/T)], as in the paper; W as in torch's Linear, and as in the authors'
+    code with normalisation between the layers (without any, they draw W normal with standard deviation 0.001). What an
     optimiser did to u beyond its bound is taken back before the next window is read in training, as there.
     """
 
@@ -48,7 +49,6 @@ class IndRNN(Core):
             raise ValueError(f"max_steps={max_steps} is not a number of steps; give an integer of at least 1, or null")
         self.bound = 2 ** (1 / max_steps) if max_steps else 1.0
         self.input = nn.Linear(input_size, self.output_size)
-        nn.init.normal_(self.input.weight, std=0.001)
         nn.init.zeros_(self.input.bias)
         self.u = nn.Parameter(torch.empty(self.output_size))
         nn.init.uniform_(self.u, 1 / self.bound if long_memory else 0, self.bound)
@@ -60,9 +60,12 @@ class IndRNN(Core):
 
     def forward(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State]:
         (h,) = self.initial_state(len(x), x.device) if state is None else state
-        if self.training:  # through data, for a window of the same step, still to go backward, may have read u
-            self.u.data.clamp_(-self.bound, self.bound)
-        u = self.u if self.training else self.u.clamp(-self.bound, self.bound)
+        if self.training:
+            with torch.no_grad():
+                self.u.clamp_(-self.bound, self.bound)
+            u = self.u.clone()  # what goes backward is this u, whatever the next window of the same step does to it
+        else:
+            u = self.u.clamp(-self.bound, self.bound)
         drive = self.input(x).to(h.dtype)
         y = torch.relu(drive + (u * h).unsqueeze(1)) if x.shape[1] == 1 else _Recurrence.apply(drive, u, h)
         return y, (y[:, -1],)
