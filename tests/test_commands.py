@@ -65,8 +65,8 @@ def test_help_names_every_group() -> None:
     shown = run(*PYTHON, "--help").stdout
     for group in (
         "digits, image_sequence, labelled_series, mnist, series, sine",
-        "core: gru, lstm",
-        "experiment: co2_1, co2_24, mnist_best",
+        "core: attention, gru, indrnn",
+        "experiment: adding_irnn, adding_lru, adding_lstm, co2_1",
         "debug: fast",
         "trainer: cpu",
     ):

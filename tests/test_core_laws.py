@@ -14,14 +14,19 @@ from tests.conftest import core_config, options
 
 D = 3
 TOLERANCE = {torch.float64: 1e-10, torch.float32: 1e-5}
-CORES = [*options("core"), "learned gru", "learned lstm"]  # "learned": wrapped, with an initial state of its own
+LEARNED = ["learned gru", "learned lstm"]  # wrapped, with an initial state of its own
+VARIANTS = ["lstm_orthogonal", "lstm_tf", "rnn_tf"]  # other initial weights of a core that is tried as well
+CORES = [*options("core"), *LEARNED]
 SELECTION = [(1, 1, 1), (1, 7, 2), (2, 7, 1), (5, 7, 2), (64, 7, 1), (2, 300, 2), (64, 300, 1)]
-SIZES = [  # B, T, layers: each value here in the default run, all combinations with -m slow
-    pytest.param(*size, marks=[] if size in SELECTION else pytest.mark.slow)
-    for size in itertools.product([1, 2, 5, 64], [1, 7, 300], [1, 2])
+ALL = list(itertools.product([1, 2, 5, 64], [1, 7, 300], [1, 2]))
+CASES = [  # each value of B, T and layers in the default run, all combinations with -m slow
+    pytest.param(name, *size, marks=[] if size in SELECTION else pytest.mark.slow)
+    for name in CORES
+    for size in (SELECTION if name in VARIANTS else ALL)
 ]
 
-pytestmark = pytest.mark.parametrize("name", CORES)
+at_all_sizes = pytest.mark.parametrize(("name", "b", "t", "layers"), CASES)
+every_core = pytest.mark.parametrize("name", CORES)
 
 
 def make_core(name: str, layers: int = 1, dtype: torch.dtype = torch.float64) -> Core:
@@ -47,7 +52,7 @@ def assert_same(a: Tensor | State, b: Tensor | State, dtype: torch.dtype) -> Non
 
 
 @pytest.mark.parametrize("dtype", TOLERANCE, ids=str)
-@pytest.mark.parametrize(("b", "t", "layers"), SIZES)
+@at_all_sizes
 def test_reading_in_pieces_is_reading_at_once(name: str, b: int, t: int, layers: int, dtype: torch.dtype) -> None:
     core, x = make_core(name, layers, dtype), signal(b, t, dtype)
     whole, end = core(x)
@@ -62,7 +67,7 @@ def test_reading_in_pieces_is_reading_at_once(name: str, b: int, t: int, layers:
 
 
 @pytest.mark.parametrize("dtype", TOLERANCE, ids=str)
-@pytest.mark.parametrize(("b", "t", "layers"), SIZES)
+@at_all_sizes
 def test_a_window_is_its_steps(name: str, b: int, t: int, layers: int, dtype: torch.dtype) -> None:
     core, x = make_core(name, layers, dtype), signal(b, t, dtype)
     state, steps = core.initial_state(b), []
@@ -73,7 +78,7 @@ def test_a_window_is_its_steps(name: str, b: int, t: int, layers: int, dtype: to
 
 
 @pytest.mark.parametrize("dtype", TOLERANCE, ids=str)
-@pytest.mark.parametrize(("b", "t", "layers"), SIZES)
+@at_all_sizes
 def test_rows_do_not_meet(name: str, b: int, t: int, layers: int, dtype: torch.dtype) -> None:
     core, x = make_core(name, layers, dtype), signal(b, t, dtype)
     order = torch.randperm(b, generator=torch.Generator().manual_seed(1))
@@ -83,7 +88,7 @@ def test_rows_do_not_meet(name: str, b: int, t: int, layers: int, dtype: torch.d
     assert_same(state_permuted, tuple(tensor[order] for tensor in state), dtype)
 
 
-@pytest.mark.parametrize(("b", "t", "layers"), SIZES)
+@at_all_sizes
 def test_the_future_has_no_influence(name: str, b: int, t: int, layers: int) -> None:
     core, x = make_core(name, layers), signal(b, t)
     half = t // 2
@@ -93,7 +98,7 @@ def test_the_future_has_no_influence(name: str, b: int, t: int, layers: int) -> 
     assert not torch.allclose(core(other)[0][:, half:], core(x)[0][:, half:])
 
 
-@pytest.mark.parametrize(("b", "t", "layers"), SIZES)
+@at_all_sizes
 def test_the_state_is_batch_first_and_starts_where_none_starts(name: str, b: int, t: int, layers: int) -> None:
     core, x = make_core(name, layers), signal(b, t)
     state = core.initial_state(b)
@@ -103,6 +108,7 @@ def test_the_state_is_batch_first_and_starts_where_none_starts(name: str, b: int
     assert [s.shape for s in core(x)[1]] == [s.shape for s in state]
 
 
+@every_core
 @pytest.mark.parametrize("layers", [1, 2])
 def test_reset_rows_touches_those_rows_alone(name: str, layers: int) -> None:
     core = make_core(name, layers)
@@ -119,6 +125,7 @@ def test_reset_rows_touches_those_rows_alone(name: str, layers: int) -> None:
     assert core(signal(5, 7), core.reset_rows(spoilt, rows))[0].isfinite().all()
 
 
+@every_core
 @pytest.mark.parametrize("layers", [1, 2])
 def test_gradients_flow_through_the_carried_state_until_it_is_detached(name: str, layers: int) -> None:
     core, x = make_core(name, layers), signal(2, 30)
@@ -127,8 +134,8 @@ def test_gradients_flow_through_the_carried_state_until_it_is_detached(name: str
     def gradient(cut: Callable[[State], State]) -> tuple[Tensor, ...]:
         y, state = core(x[:, :13])
         last, _ = core(x[:, 13:], cut(state))
-        return torch.autograd.grad(last.square().sum() + y.square().sum(), parameters)
+        return torch.autograd.grad(last.pow(3).sum() + y.pow(3).sum(), parameters)  # a norm holds squares constant
 
-    whole = torch.autograd.grad(core(x)[0].square().sum(), parameters)
+    whole = torch.autograd.grad(core(x)[0].pow(3).sum(), parameters)
     assert_same(gradient(lambda state: state), whole, torch.float64)
     assert any(not torch.allclose(a, b) for a, b in zip(gradient(detach), whole, strict=True))

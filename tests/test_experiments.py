@@ -42,7 +42,14 @@ def tensorboard(folder: Path) -> EventAccumulator:
     return events
 
 
-@pytest.mark.parametrize("name", options("experiment"))
+EXPERIMENTS = [
+    pytest.param(name, marks=[pytest.mark.slow] if "smnist" in name and name != "smnist_s4d" else [])
+    for name in options("experiment")
+]
+"""Those that read 784 steps a sequence take seconds each; one of them stands for them in the default run."""
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
 def test_a_few_steps_of_everything(name: str) -> None:
     words = signal_words() if name == "signal" else []
     result = train(compose([f"+experiment={name}", *words, "+debug=fast", "trainer.accelerator=cpu"]))
@@ -53,7 +60,7 @@ def test_a_few_steps_of_everything(name: str) -> None:
     checkpoint = torch.load(result.folder / "checkpoints" / "last.ckpt", weights_only=True)
     assert checkpoint["global_step"] == 3
     figures = {
-        "mnist": {"samples", "mistakes", "confusion"},
+        **dict.fromkeys(["mnist", "smnist", "psmnist"], {"samples", "mistakes", "confusion"}),
         "sine": {"fit", "stream_test"},
         "adding": {"stream_test", "scatter"},
         "copy": {"labels"},
