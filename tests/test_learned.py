@@ -4,9 +4,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from seqmodels.cores.attention import Attention
 from seqmodels.cores.base import Core, State
 from seqmodels.cores.learned import LearnedInitialState
 from seqmodels.cores.recurrent import LSTM
+from seqmodels.cores.stack import Stack
 from seqmodels.modules.classifier import SequenceClassifier
 from tests.test_classifier import classifier
 from tests.test_regressor import regressor
@@ -69,6 +71,11 @@ def test_only_fresh_streams_teach_it_and_every_weight_is_in_every_graph(core: st
         assert all(p.grad is not None for p in module.parameters() if p.requires_grad)
         taught = i < m or any(0 <= i - reset < m for reset in (3, 4, 6))
         assert bool(module.core.initial_0.grad.any()) == (taught and not masked)
+
+
+def test_a_core_that_begins_with_an_empty_memory_has_nothing_to_learn() -> None:
+    with pytest.raises(ValueError, match=r"^initial_state='learned' teaches this core nothing: .* give .*=zeros"):
+        LearnedInitialState(Stack(4, Attention))
 
 
 @pytest.mark.parametrize("readout", ["last", "mean"])

@@ -16,8 +16,16 @@ class LearnedInitialState(Core):
         """
         Args:
             core: the core that reads; `initial_0`, `initial_1`, ... replace the tensors of its `initial_state(1)`.
+
+        Raises:
+            ValueError: the core does not read what it starts with.
         """
         super().__init__()
+        if not core.reads_start:
+            raise ValueError(
+                "initial_state='learned' teaches this core nothing: its memory is empty until the first step, whatever "
+                "stands there; give initial_state=zeros"
+            )
         self.core = core
         self.input_size, self.output_size = core.input_size, core.output_size
         self._names: list[str] = []
