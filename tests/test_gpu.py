@@ -58,6 +58,39 @@ def test_workers_and_gpu_go_together() -> None:
     assert train(compose([*words, "trainer.val_check_interval=20"])).metrics["train/loss"] > 0
 
 
+def test_no_batch_of_images_travels() -> None:
+    """Once an epoch the order goes to the device, nothing else."""
+    from torch.profiler import ProfilerActivity, profile
+
+    def copies(epochs: int) -> int:
+        words = ["datamodule=digits", "trainer=gpu", f"trainer.max_epochs={epochs}", "test=false", "callbacks=none"]
+        cfg = compose([*words, "datamodule.val_size=0", "logger=none"])
+        with profile(activities=[ProfilerActivity.CUDA]) as profiler:
+            train(cfg)
+        return sum("Memcpy HtoD" in event.name for event in profiler.events())
+
+    copies(1)
+    assert copies(11) - copies(1) <= 10 * 3  # an epoch has 23 batches
+
+
+@pytest.mark.parametrize("core", ["lru", "s4d", "mamba", "tcn", "attention", "min_gru", "min_lstm", "indrnn", "irnn"])
+def test_a_core_agrees_with_the_cpu(core: str) -> None:
+    from hydra.utils import instantiate
+
+    from tests.conftest import core_config
+
+    torch.manual_seed(0)
+    model, x = instantiate(core_config(core))(input_size=3), torch.randn(4, 300, 3)
+    y, state = model(x)
+    gradients = torch.autograd.grad(y.pow(3).sum(), [p for p in model.parameters()])
+    model.cuda()
+    y_gpu, state_gpu = model(x.cuda())
+    gradients_gpu = torch.autograd.grad(y_gpu.pow(3).sum(), [p for p in model.parameters()])
+    for ours, theirs in zip((y, *state, *gradients), (y_gpu, *state_gpu, *gradients_gpu), strict=True):
+        scale = theirs.float().abs().max().item() + 1e-6
+        torch.testing.assert_close(ours, theirs.cpu(), atol=1e-3 * scale, rtol=1e-3)
+
+
 @pytest.mark.parametrize(
     "words",
     [

@@ -5,6 +5,7 @@ On the bundled digits, on small files in CIFAR-10's format, and on the real MNIS
 
 import itertools
 import math
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -272,3 +273,15 @@ def test_mnist_is_whole(mnist_root: Path) -> None:
     assert data._parts["test"].y[:10].tolist() == [7, 2, 1, 0, 4, 1, 4, 9, 5, 9]
     x, _ = data.on_after_batch_transfer(next(iter(data.test_dataloader()[0])), 0)
     assert x.shape == (1000, 28, 28)
+
+
+def test_rows_and_indices_go_to_the_device_once() -> None:
+    """`meta` stands for a device that is not the CPU; the order is that of the CPU."""
+    rows, meta = TensorRows(torch.arange(12)[:, None], torch.arange(12)), torch.device("meta")
+    assert rows.to(rows.device).x.data_ptr() == rows.x.data_ptr()
+    moved = rows.to(meta)
+    assert (moved.device, moved.y.device) == (meta, meta)
+    for sampler in (partial(ShuffledBatches, 12, 5, 1), partial(OrderedBatches, 12, 5)):
+        assert {batch.device for batch in sampler(device=meta)} == {meta}
+        assert [len(batch) for batch in sampler(device=meta)] == [len(batch) for batch in sampler()]
+    assert [x.device for x in moved.__getitems__(next(iter(OrderedBatches(12, 5, device=meta))))] == [meta, meta]

@@ -1,7 +1,7 @@
 """Images as sequences, grey or in colour: what all sets of images share.
 
-The images lie in memory as uint8 and travel to the device as uint8; there they become sequences of floats in
-[0, 1], (B, T, D), with labels (B,).
+The images lie on the device as uint8 (with workers: in memory, and travel there as uint8); a batch of them becomes
+sequences of floats in [0, 1], (B, T, D), with labels (B,).
 """
 
 from typing import Any

@@ -6,7 +6,7 @@ import lightning.pytorch as pl
 from torch.utils.data import DataLoader
 
 from seqmodels.datamodules.checks import check_at_least
-from seqmodels.datamodules.loading import OrderedBatches, ShuffledBatches, batch_loader
+from seqmodels.datamodules.loading import OrderedBatches, ShuffledBatches, TensorRows, batch_loader
 
 
 class LabelledRows(pl.LightningDataModule):
@@ -58,7 +58,7 @@ class LabelledRows(pl.LightningDataModule):
                 f"batch_size={self.batch_size} is the batch over all processes and cannot be shared by {ranks}; "
                 f"give a multiple of {ranks}"
             )
-        data = self._parts["train"]
+        data = self._rows("train")
         batches = ShuffledBatches(
             len(data),
             self.batch_size,
@@ -68,6 +68,7 @@ class LabelledRows(pl.LightningDataModule):
             self.overfit_batches or None,
             self._epoch if self.trainer else None,
             self._start,
+            getattr(data, "device", None),
         )
         return batch_loader(data, batches, self.num_workers)
 
@@ -86,11 +87,11 @@ class LabelledRows(pl.LightningDataModule):
         return self._eval_loaders("test")
 
     def _eval_loaders(self, part: str) -> list[DataLoader[Any]]:
-        data = self._parts[part]
+        data = self._rows(part)
         if not len(data):
             return []
         rank, ranks = self._rank()
-        batches = OrderedBatches(len(data), self.eval_batch_size, rank, ranks)
+        batches = OrderedBatches(len(data), self.eval_batch_size, rank, ranks, getattr(data, "device", None))
         smallest = len(data) // len(batches)
         if smallest < ranks:
             raise ValueError(
@@ -98,6 +99,13 @@ class LabelledRows(pl.LightningDataModule):
                 f"which {ranks} processes cannot share; give a larger one or more data, or use fewer processes"
             )
         return [batch_loader(data, batches, num_workers=0)]
+
+    def _rows(self, part: str) -> Any:
+        """A part, moved to the device once where it is tensors in memory, so that no batch has to travel."""
+        data = self._parts[part]
+        if isinstance(data, TensorRows) and self.trainer and not self.num_workers:
+            data = self._parts[part] = data.to(self.trainer.strategy.root_device)
+        return data
 
     def _rank(self) -> tuple[int, int]:
         return (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)

@@ -31,6 +31,15 @@ class TensorRows(Dataset[tuple[Tensor, Tensor]]):
     def __getitems__(self, rows: Tensor) -> tuple[Tensor, Tensor]:
         return self.x[rows], self.y[rows]
 
+    @property
+    def device(self) -> torch.device:
+        """Where the rows lie, and indices had better lie too."""
+        return self.x.device
+
+    def to(self, device: torch.device) -> "TensorRows":
+        """The rows on a device; where they are there already, the same memory."""
+        return TensorRows(self.x.to(device), self.y.to(device))
+
 
 class ShuffledBatches(Sampler[Tensor]):
     """The training order: every row once an epoch, in an order that depends on the seed and the epoch only.
@@ -49,6 +58,7 @@ class ShuffledBatches(Sampler[Tensor]):
         limit: int | None = None,
         epoch: Callable[[], int] | None = None,
         start: tuple[int, int] = (0, 0),
+        device: torch.device | None = None,
     ) -> None:
         """
         Args:
@@ -61,10 +71,12 @@ class ShuffledBatches(Sampler[Tensor]):
             epoch: says which epoch it is when a pass begins; None counts the passes. A loader begins a pass more often
                 than an epoch begins, so whoever counts epochs had better be asked.
             start: epoch and batch where a resumed training goes on; earlier batches of that epoch are left out.
+            device: where the indices shall lie; they go there once an epoch.
         """
         self.rows, self.batch_size, self.seed = rows, batch_size, seed
         self.rank, self.ranks, self.limit = rank, ranks, limit
         self.start = start
+        self.device = device
         self._epoch = epoch
         self._passes = 0
 
@@ -78,23 +90,25 @@ class ShuffledBatches(Sampler[Tensor]):
         generator = torch.Generator().manual_seed(epoch_seed(self.seed, epoch if self.limit is None else 0))
         order = torch.randperm(self.rows, generator=generator)[: self.rows // self.ranks * self.ranks]
         first = self.start[1] if epoch == self.start[0] else 0
-        for batch in order.split(self.batch_size)[first : len(self)]:
+        for batch in order.to(self.device).split(self.batch_size)[first : len(self)]:
             yield batch.tensor_split(self.ranks)[self.rank]
 
 
 class OrderedBatches(Sampler[Tensor]):
     """The evaluation order: every row once, first to last, in batches of nearly equal size."""
 
-    def __init__(self, rows: int, batch_size: int, rank: int = 0, ranks: int = 1) -> None:
+    def __init__(
+        self, rows: int, batch_size: int, rank: int = 0, ranks: int = 1, device: torch.device | None = None
+    ) -> None:
         """Arguments as in `ShuffledBatches`."""
         self.rows, self.batches = rows, math.ceil(rows / batch_size)
-        self.rank, self.ranks = rank, ranks
+        self.rank, self.ranks, self.device = rank, ranks, device
 
     def __len__(self) -> int:
         return self.batches
 
     def __iter__(self) -> Iterator[Tensor]:
-        for batch in torch.arange(self.rows).tensor_split(self.batches):
+        for batch in torch.arange(self.rows, device=self.device).tensor_split(self.batches):
             yield batch.tensor_split(self.ranks)[self.rank]
 
 
