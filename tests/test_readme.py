@@ -5,6 +5,7 @@ import shlex
 from pathlib import Path
 
 import pytest
+from hydra.utils import instantiate
 
 from seqmodels.checks import check_config
 from seqmodels.run import compose
@@ -36,6 +37,14 @@ def test_there_are_commands() -> None:
 @pytest.mark.parametrize("name", options("experiment"))
 def test_the_table_names_every_experiment(name: str) -> None:
     assert f"`{name}`" in README
+
+
+def test_the_table_of_cores_says_what_a_stream_carries() -> None:
+    rows = re.findall(r"^\|[^|]+\|[^|]+\|[^|]+\|([^|]+)\| ([\d,]+): [^|]+\|$", README, re.MULTILINE)
+    said = {name: int(size.replace(",", "")) for yamls, size in rows for name in re.findall(r"core/(\w+)\.yaml", yamls)}
+    for name in options("core"):
+        core = instantiate(compose([f"core={name}"]).module.core)(input_size=1)
+        assert said[name] == sum(tensor.numel() for tensor in core.initial_state(1)), name
 
 
 def test_every_file_named_exists() -> None:
