@@ -56,11 +56,25 @@ def test_killed_twice_with_two_ranks(kind: str) -> None:
     assert len(checkpoint(Path("run"))["rng"]) == 2
 
 
+SWITCHES = [pytest.param("ddp_cpu", "cpu", id="2 to 1"), pytest.param("cpu", "ddp_cpu", id="1 to 2")]
+STATES = ["attention", "s4d"]
+"""Cores whose states are of another kind: an integer beside a memory; complex numbers of every channel."""
+
+
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize(("before", "after"), [("ddp_cpu", "cpu"), ("cpu", "ddp_cpu")], ids=["2 to 1", "1 to 2"])
+@pytest.mark.parametrize(("before", "after"), SWITCHES)
 def test_another_number_of_ranks(kind: str, before: str, after: str) -> None:
+    switched(kind, before, after)
+
+
+@pytest.mark.parametrize("core", STATES)
+def test_another_number_of_ranks_with_states_of_other_kinds(core: str) -> None:
+    switched("sine", "ddp_cpu", "cpu", f"core={core}", "module.dynamics_lr=0.25")
+
+
+def switched(kind: str, before: str, after: str, *settings: str) -> None:
     """At the switch nothing changes; then the losses drift apart by rounding only."""
-    words = [*KINDS[kind], "test=false", "scheduler=none", f"trainer={before}", *callback("AtStep", step=43)]
+    words = [*KINDS[kind], "test=false", "scheduler=none", f"trainer={before}", *callback("AtStep", step=43), *settings]
     words += {"digits": ["module.dropout=0.0", "datamodule.shift=0"], "sine": []}[kind]  # each rank draws its own
     run(*words, "trainer.max_steps=43", "hydra.run.dir=run")
     run(*words, "trainer.max_steps=63", "hydra.run.dir=whole")
