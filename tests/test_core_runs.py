@@ -110,6 +110,14 @@ def test_mixed_precision_leaves_the_state_alone(name: str) -> None:
     assert torch.isfinite(module.carried.loss_sum)
 
 
+@every_core
+def test_a_state_is_made_where_and_in_the_precision_that_is_asked_for(name: str) -> None:
+    usual = small(name).initial_state(2)
+    for asked, plain in zip(small(name).initial_state(2, torch.device("meta"), torch.float64), usual, strict=True):
+        assert (asked.device.type, asked.shape) == ("meta", plain.shape)
+        assert asked.dtype == (torch.float64 if plain.is_floating_point() else plain.dtype)
+
+
 def joined(windows: list[Window]) -> Window:
     x, y, mask = (torch.cat([getattr(w, field) for w in windows], 1) for field in ("x", "y", "mask"))
     return Window(x, y, windows[0].reset, mask)

@@ -6,6 +6,9 @@ from torch import Tensor
 from torch._higher_order_ops.associative_scan import associative_scan
 
 from seqmodels.cores import scan
+from seqmodels.cores.base import Core
+from seqmodels.cores.lru import LRU
+from seqmodels.cores.s4d import S4D
 from seqmodels.cores.scan import linear_scan
 
 DTYPES = [torch.float64, torch.complex128]
@@ -106,3 +109,11 @@ def test_torchs_own_scan_agrees() -> None:
     torch.testing.assert_close(ours, theirs, atol=1e-10, rtol=1e-10)
     for mine, other in zip(*(torch.autograd.grad(h.square().sum(), (a, b)) for h in (ours, theirs)), strict=True):
         torch.testing.assert_close(mine, other, atol=1e-10, rtol=1e-10)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16], ids=str)
+@pytest.mark.parametrize("layer", [LRU, S4D])
+@pytest.mark.parametrize("steps", [1, 5])
+def test_complex_recurrences_refuse_rounded_weights(layer: type[Core], dtype: torch.dtype, steps: int) -> None:
+    with pytest.raises(ValueError, match=f"^weights of {dtype} .* keep them in float32"):
+        layer(4).to(dtype)(torch.randn(2, steps, 4, dtype=dtype))

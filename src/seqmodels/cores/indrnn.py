@@ -33,7 +33,8 @@ class IndRNN(Core):
         Args:
             input_size: D of the input.
             expand: H as a multiple of D.
-            max_steps: T, the most steps through which a gradient goes; None takes an infinite T, that is |u| <= 1.
+            max_steps: T, the most steps through which a gradient goes; None takes an infinite T, that is |u| <= 1. Give
+                none for endless streams, where a unit with u of 2^(1/T) overflows float32 after about 128 T steps.
             long_memory: begin with u in [2^(-1/T), 2^(1/T)], as the paper does in the last layer where the answer
                 is read at the last step alone.
 

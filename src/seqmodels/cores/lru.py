@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from seqmodels.cores.base import Core, State
-from seqmodels.cores.scan import linear_scan
+from seqmodels.cores.scan import check_dtype, linear_scan
 
 
 class LRU(Core):
@@ -63,9 +63,11 @@ class LRU(Core):
     def initial_state(
         self, batch_size: int, device: torch.device | None = None, dtype: torch.dtype | None = None
     ) -> State:
-        return (torch.zeros(batch_size, len(self.nu), 2, device=device or self.nu.device, dtype=self.nu.dtype),)
+        device, dtype = device or self.nu.device, dtype or self.nu.dtype
+        return (torch.zeros(batch_size, len(self.nu), 2, device=device, dtype=dtype),)
 
     def forward(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State]:
+        check_dtype(self.nu)
         (h,) = self.initial_state(len(x)) if state is None else state
         inputs = F.linear(x, (self.gamma.exp()[:, None, None] * self.B).flatten(0, 1)).to(h.dtype)
         states = self._states(inputs.unflatten(-1, (-1, 2)), h)

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from seqmodels.cores.base import Core, State
-from seqmodels.cores.scan import linear_scan
+from seqmodels.cores.scan import check_dtype, linear_scan
 
 Init = Literal["lin", "inv"]
 
@@ -79,6 +79,7 @@ class S4D(Core):
         return (torch.zeros(batch_size, *self.C.shape, device=device or self.C.device, dtype=dtype or self.C.dtype),)
 
     def forward(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State]:
+        check_dtype(self.C)
         x = x.to(self.C.dtype)
         h = None if state is None else state[0].to(self.C.dtype)
         if x.shape[1] == 1:

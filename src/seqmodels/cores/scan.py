@@ -40,6 +40,19 @@ def linear_scan(a: Tensor, b: Tensor, h0: Tensor) -> Tensor:
     return h
 
 
+def check_dtype(weights: Tensor) -> None:
+    """Refuse weights that a complex recurrence is not computed from.
+
+    Raises:
+        ValueError: they are float16 or bfloat16.
+    """
+    if weights.dtype not in (torch.float32, torch.float64):
+        raise ValueError(
+            f"weights of {weights.dtype} cannot say how near to 1 a decay is; keep them in float32, as "
+            f"trainer.precision=bf16-mixed does, or float64"
+        )
+
+
 class _LinearScan(torch.autograd.Function):
     """G_t, the gradient by h_t of all it leads to, is g_t + conj(a_{t+1}) G_{t+1}: the same scan backwards in time."""
 
