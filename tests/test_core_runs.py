@@ -61,7 +61,7 @@ def runs(name: str, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Pat
 
 @every_core_run
 def test_a_run_on_streams_is_resumed_exactly(name: str, runs: tuple[Path, Path]) -> None:
-    """240 steps of each stream, more than any core holds in a ring of its own."""
+    """240 steps of each stream, in windows of different lengths, two of which every gradient goes through."""
     folder, cut = runs
     assert checkpoint(cut)["position"]["step"] == 3
     assert resume(cut, trust=["tests"]) is not None
