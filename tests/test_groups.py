@@ -28,8 +28,9 @@ def classifier(optimizer: Any, core: Any = LRU, **settings: Any) -> SequenceClas
 @pytest.mark.parametrize("name", options("core"))
 def test_every_core_names_parameters_that_it_has(name: str) -> None:
     core = instantiate(core_config(name))(input_size=3)
-    named = {name for name, part in core.named_modules() if isinstance(part, Core) and part.dynamics}
-    assert len({name.rpartition(".")[0] for name in dynamics(core)}) == len(named)
+    parts = [(place, part) for place, part in core.named_modules() if isinstance(part, Core)]
+    named = {f"{place}.{name}".lstrip(".") for place, part in parts for name in part.dynamics}
+    assert named == set(dynamics(core)) <= {name for name, _ in core.named_parameters()}
 
 
 def test_two_groups_hold_every_parameter_once() -> None:

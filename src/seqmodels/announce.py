@@ -26,7 +26,7 @@ def greeting(cfg: DictConfig, parts: Any, folder: Path, begin: str | None) -> No
     log.info("  data    %s", parts.datamodule.summary())
     log.info("  model   %s", model)
     if special := dynamics(module):
-        kinds = ", ".join(dict.fromkeys(name.rpartition(".")[2] for name in special))
+        kinds = ", ".join(dict.fromkeys(name for part in core.modules() for name in getattr(part, "dynamics", ())))
         count = sum(parameter.numel() for parameter in special.values())
         rate = f"at {module.dynamics_lr:g} of the learning rate and without weight decay"
         log.info("  dynamics  %s (%s numbers), %s", kinds, f"{count:,}", rate)
