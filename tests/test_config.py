@@ -127,6 +127,8 @@ def test_job_folders_are_readable_and_safe() -> None:
     assert job_folder(0, ["+experiment=mnist_lstm", "core=lstm", "seed=1"]) == "0_core-lstm_seed-1"
     assert job_folder(3, ["module.core.hidden_size=64", "datamodule.root=/a/b"]) == "3_hidden_size-64"
     assert job_folder(1, ["datamodule.frequency=[0.5,2]", "~logger"]) == "1_frequency-0.5-2_logger"
+    assert job_folder(0, ["+experiment=a", "seed=1"], "a", "outputs/train/sweep_1") == "0_a_seed-1"
+    assert job_folder(0, ["+experiment=a", "seed=1"], "a", "outputs/a/sweep_1") == "0_seed-1"
     assert len(job_folder(12, [f"key{i}=value" for i in range(40)])) <= 100
 
 

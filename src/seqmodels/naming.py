@@ -1,10 +1,14 @@
 """Readable, safe folder names for the jobs of a sweep: `0_core-lstm_seed-1`."""
 
 import re
+from pathlib import Path
 
 from omegaconf import OmegaConf
 
 LONGEST = 100
+NAMELESS = "train"
+"""`name` before an experiment sets it, as in the folder of a sweep over experiments."""
+
 _NOT_IN_NAMES = (
     "experiment",
     "sweep",
@@ -13,12 +17,12 @@ _NOT_IN_NAMES = (
 )  # the same for all jobs, or in the run's name already
 
 
-def job_folder(number: int, overrides: list[str]) -> str:
+def job_folder(number: int, overrides: list[str], name: str = "", sweep: str = "") -> str:
     """The number and what was chosen: keys without their group, values without what no file system should see.
 
-    Paths are left out, since they say little and never fit.
+    Paths are left out, since they say little and never fit; the run's name where the sweep's folder is not of one name.
     """
-    parts = [str(number)]
+    parts = [str(number), *[name] * (Path(sweep).parent.name == NAMELESS != name)]
     for override in overrides:
         key, _, value = override.lstrip("+~").partition("=")
         if key.partition("@")[0] in _NOT_IN_NAMES or "/" in value or "\\" in value:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from hydra.experimental.callback import Callback
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from yaml import YAMLError
 
 from seqmodels.composing import quote
@@ -41,7 +41,11 @@ class Sweep(Callback):
     folder: Path | None = None
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
-        Sweep.folder = Path(config.hydra.sweep.dir).absolute()
+        """A sweep over experiments, whose names differ, still has one folder: that of the command, not of the jobs."""
+        folder = config.hydra.sweep.dir
+        Sweep.folder = Path(folder).absolute()
+        with read_write(config), open_dict(config):
+            config.hydra.overrides.hydra.append(f"hydra.sweep.dir={quote(folder)}")
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
         assert Sweep.folder
