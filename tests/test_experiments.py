@@ -43,7 +43,7 @@ def tensorboard(folder: Path) -> EventAccumulator:
 
 
 EXPERIMENTS = [
-    pytest.param(name, marks=[pytest.mark.slow] if "smnist" in name and name != "smnist_s4d" else [])
+    pytest.param(name, marks=[pytest.mark.slow] if "smnist" in name and name != "smnist_lstm" else [])
     for name in options("experiment")
 ]
 """Those that read 784 steps a sequence take seconds each; one of them stands for them in the default run."""

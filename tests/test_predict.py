@@ -192,7 +192,9 @@ def test_a_run_without_series(invoke: Command) -> None:
 @pytest.mark.parametrize("name", options("core"))
 def test_every_core_goes_on_from_a_file(name: str, pumps: Path) -> None:
     torch.manual_seed(1)
-    module = StreamRegressor(instantiate(core_config(name)), torch.optim.SGD, 2, 2, initial_state="learned")
+    core = instantiate(core_config(name))
+    start = "learned" if core(input_size=2).reads_start else "zeros"
+    module = StreamRegressor(core, torch.optim.SGD, 2, 2, initial_state=start)
     run = load_run(pumps)
     run = LoadedRun(run.folder, run.cfg, module.eval(), run.datamodule, run.checkpoint)
     rows = np.random.default_rng(1).normal(size=(40, 2)).tolist()
