@@ -7,6 +7,8 @@ Linear in the state, so that all steps are computed at once. The paper does so i
 since it divides by products of 1 - z that underflow; `linear_scan` never divides and gives the same numbers without.
 """
 
+from abc import abstractmethod
+
 import torch
 from torch import Tensor, nn
 
@@ -19,14 +21,18 @@ def g(v: Tensor) -> Tensor:
     return torch.relu(v) + torch.sigmoid(v.clamp(max=0))
 
 
-class MinGRU(Core):
-    """One layer, 2 (D + 1) H parameters. State: (h,) with h (B, H), zeros at the start."""
+class MinRNN(Core):
+    """What minGRU and minLSTM share: h_t = a_t h_{t-1} + b_t, where a and b see the input alone.
 
-    def __init__(self, input_size: int, expand: float = 1) -> None:
+    State: (h,) with h (B, H), zeros at the start.
+    """
+
+    def __init__(self, input_size: int, expand: float, parts: int) -> None:
         """
         Args:
             input_size: D of the input.
             expand: the paper's α, H as a multiple of D.
+            parts: gates and candidates, each of H numbers.
 
         Raises:
             ValueError: `expand` leaves no unit.
@@ -36,7 +42,11 @@ class MinGRU(Core):
         self.output_size = int(expand * input_size)
         if self.output_size < 1:
             raise ValueError(f"expand={expand} leaves no unit of {input_size}; give a larger number")
-        self.gates = nn.Linear(input_size, 2 * self.output_size)
+        self.gates = nn.Linear(input_size, parts * self.output_size)
+
+    @abstractmethod
+    def _terms(self, gates: Tensor) -> tuple[Tensor, Tensor]:
+        """a and b, each (B, T, H), of (B, T, parts H)."""
 
     def initial_state(
         self, batch_size: int, device: torch.device | None = None, dtype: torch.dtype | None = None
@@ -45,7 +55,17 @@ class MinGRU(Core):
 
     def forward(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State]:
         (h,) = self.initial_state(len(x), x.device) if state is None else state
-        z, candidate = self.gates(x).to(h.dtype).chunk(2, -1)
-        # σ(-z) and not 1 - σ(z), whose digits are lost where z is large
-        y = linear_scan(torch.sigmoid(-z), torch.sigmoid(z) * g(candidate), h)
+        y = linear_scan(*self._terms(self.gates(x).to(h.dtype)), h)
         return y, (y[:, -1],)
+
+
+class MinGRU(MinRNN):
+    """One layer, 2 (D + 1) H parameters. Arguments as in `MinRNN`."""
+
+    def __init__(self, input_size: int, expand: float = 1) -> None:
+        super().__init__(input_size, expand, parts=2)
+
+    def _terms(self, gates: Tensor) -> tuple[Tensor, Tensor]:
+        z, candidate = gates.chunk(2, -1)
+        # σ(-z) and not 1 - σ(z), whose digits are lost where z is large
+        return torch.sigmoid(-z), torch.sigmoid(z) * g(candidate)

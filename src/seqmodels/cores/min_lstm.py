@@ -8,46 +8,28 @@ positive one and the scan needs no logarithms.
 """
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
-from seqmodels.cores.base import Core, State
-from seqmodels.cores.min_gru import g
-from seqmodels.cores.scan import linear_scan
+from seqmodels.cores.min_gru import MinRNN, g
 
 
-class MinLSTM(Core):
-    """One layer, 3 (D + 1) H parameters. State: (h,) with h (B, H), zeros at the start."""
+class MinLSTM(MinRNN):
+    """One layer, 3 (D + 1) H parameters."""
 
     def __init__(self, input_size: int, expand: float = 1, forget_bias: float = 0.0) -> None:
         """
         Args:
-            input_size: D of the input.
-            expand: the paper's α, H as a multiple of D.
+            input_size, expand: as in `MinRNN`.
             forget_bias: added to the initial bias of the forget gate, with which the paper trains faster. What is kept
                 at first is a half a step; an open forget gate makes it two thirds, for the input gate is half open.
-
-        Raises:
-            ValueError: `expand` leaves no unit.
         """
-        super().__init__()
-        self.input_size = input_size
-        self.output_size = int(expand * input_size)
-        if self.output_size < 1:
-            raise ValueError(f"expand={expand} leaves no unit of {input_size}; give a larger number")
-        self.gates = nn.Linear(input_size, 3 * self.output_size)
+        super().__init__(input_size, expand, parts=3)
         with torch.no_grad():
             self.gates.bias[: self.output_size] += forget_bias
 
-    def initial_state(
-        self, batch_size: int, device: torch.device | None = None, dtype: torch.dtype | None = None
-    ) -> State:
-        return (self.gates.weight.new_zeros(batch_size, self.output_size, device=device, dtype=dtype),)
-
-    def forward(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State]:
-        (h,) = self.initial_state(len(x), x.device) if state is None else state
-        f, i, candidate = self.gates(x).to(h.dtype).chunk(3, -1)
+    def _terms(self, gates: Tensor) -> tuple[Tensor, Tensor]:
+        f, i, candidate = gates.chunk(3, -1)
         # f / (f + i) = σ(log f - log i), which is a number also where both gates underflow
         keep = F.logsigmoid(f) - F.logsigmoid(i)
-        y = linear_scan(torch.sigmoid(keep), torch.sigmoid(-keep) * g(candidate), h)
-        return y, (y[:, -1],)
+        return torch.sigmoid(keep), torch.sigmoid(-keep) * g(candidate)
