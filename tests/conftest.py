@@ -2,6 +2,7 @@
 
 import logging
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from functools import cache, partial
@@ -18,6 +19,29 @@ from seqmodels.paths import conf_dir
 Command = Callable[..., int]
 MATPLOTLIB = matplotlib.get_cachedir()
 """It keeps its list of fonts, which takes seconds to make."""
+
+
+def pytest_configure() -> None:
+    """Signals mean to the tests what they mean in a terminal, however the tests were started.
+
+    A shell ignores SIGINT for what it starts in the background, and nohup ignores SIGHUP; both are inherited, and the
+    commands under test rightly honour them. A handler is not inherited: processes that are started here begin with the
+    default, and under nohup this one goes on when the terminal closes.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, lambda signum, frame: None)
+    for signum in (signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2):
+        if signal.getsignal(signum) is signal.SIG_IGN:
+            signal.signal(signum, signal.SIG_DFL)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The slow tests have a longer limit than the one in pyproject.toml."""
+    for item in items:
+        if item.get_closest_marker("slow") and not item.get_closest_marker("timeout"):
+            item.add_marker(pytest.mark.timeout(900))
 
 
 @pytest.fixture(scope="session")

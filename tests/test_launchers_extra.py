@@ -36,9 +36,9 @@ PYTHON = [sys.executable, "-m", "seqmodels.train", "-m"]
 @pytest.mark.parametrize(
     ("launcher", "plugin", "remedy"),
     [
-        ("submitit_slurm", "hydra_submitit_launcher.submitit_launcher", 'pip install "seqmodels[slurm]"'),
-        ("submitit_local", "hydra_submitit_launcher.submitit_launcher", 'pip install "seqmodels[slurm]"'),
-        ("ray", "hydra_ray_launcher.ray_launcher", 'pip install "seqmodels[ray]"'),
+        ("submitit_slurm", "hydra_submitit_launcher.submitit_launcher", 'pip install -e ".[slurm]"'),
+        ("submitit_local", "hydra_submitit_launcher.submitit_launcher", 'pip install -e ".[slurm]"'),
+        ("ray", "hydra_ray_launcher.ray_launcher", 'pip install -e ".[ray]"'),
     ],
 )
 def test_a_plugin_that_is_missing(
@@ -55,7 +55,7 @@ def test_a_plugin_that_is_missing(
 class TestSlurm:
     @pytest.fixture(autouse=True)
     def _installed(self) -> None:
-        pytest.importorskip("submitit", reason='submitit is not installed: pip install "seqmodels[slurm]"')
+        pytest.importorskip("submitit", reason='submitit is not installed: pip install -e ".[slurm]"')
 
     def script(self, *words: str) -> str:
         """What sbatch would be given."""
@@ -107,7 +107,7 @@ class TestInAJob:
 
     @pytest.fixture(autouse=True)
     def job(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Any]:
-        submitit = pytest.importorskip("submitit", reason='submitit is not installed: pip install "seqmodels[slurm]"')
+        submitit = pytest.importorskip("submitit", reason='submitit is not installed: pip install -e ".[slurm]"')
         from submitit.core.utils import DelayedSubmission
 
         for name, value in {"EXECUTOR": "local", "FOLDER": str(tmp_path / "%j"), "LOCAL_JOB_ID": "7"}.items():
@@ -167,7 +167,7 @@ class TestInAJob:
 class TestLocal:
     @pytest.fixture(autouse=True)
     def _installed(self) -> None:
-        pytest.importorskip("submitit", reason='submitit is not installed: pip install "seqmodels[slurm]"')
+        pytest.importorskip("submitit", reason='submitit is not installed: pip install -e ".[slurm]"')
 
     def start(self, *words: str) -> subprocess.Popen[str]:
         words = (*JOB, *words, "hydra/launcher=submitit_local", "hydra.sweep.dir=sweep")

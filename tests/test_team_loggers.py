@@ -57,7 +57,7 @@ def mlflow_tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
 class TestWandB:
     @pytest.fixture(autouse=True)
     def _installed(self) -> None:
-        pytest.importorskip("wandb", reason='wandb is not installed: pip install "seqmodels[wandb]"')
+        pytest.importorskip("wandb", reason='wandb is not installed: pip install -e ".[wandb]"')
 
     def test_a_resumed_run_is_one_run_over_there(self) -> None:
         folder = interrupted_and_resumed(WANDB)
@@ -88,7 +88,7 @@ class TestWandB:
     def test_what_is_missing_is_said(self, command: Command, capfd: Any, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("lightning.pytorch.loggers.wandb._WANDB_AVAILABLE", False)
         assert command(*WANDB) == 1
-        assert 'logger=wandb needs wandb: pip install "seqmodels[wandb]"' in capfd.readouterr().err
+        assert 'logger=wandb needs wandb: pip install -e ".[wandb]"' in capfd.readouterr().err
 
     def test_without_an_account(self, command: Command, capfd: Any, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("WANDB_BASE_URL", "http://127.0.0.1:9")  # nobody is asked, whatever this machine knows
@@ -104,7 +104,7 @@ class TestWandB:
 class TestMLflow:
     @pytest.fixture(autouse=True)
     def _installed(self, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
-        pytest.importorskip("mlflow", reason='mlflow is not installed: pip install "seqmodels[mlflow]"')
+        pytest.importorskip("mlflow", reason='mlflow is not installed: pip install -e ".[mlflow]"')
         pytest.importorskip("sqlalchemy", reason="mlflow-skinny alone writes no local database")
         monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
         Path("outputs").mkdir()
@@ -135,7 +135,7 @@ class TestMLflow:
     def test_what_is_missing_is_said(self, command: Command, capfd: Any, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("lightning.pytorch.loggers.mlflow._MLFLOW_AVAILABLE", False)
         assert command(*MLFLOW) == 1
-        assert 'logger=mlflow needs mlflow: pip install "seqmodels[mlflow]"' in capfd.readouterr().err
+        assert 'logger=mlflow needs mlflow: pip install -e ".[mlflow]"' in capfd.readouterr().err
 
     @pytest.mark.slow
     def test_many_jobs_at_once_in_a_new_store(self) -> None:
@@ -157,7 +157,7 @@ class TestMLflow:
 @pytest.mark.slow
 @pytest.mark.parametrize(("words", "package"), [(WANDB, "wandb"), (MLFLOW, "mlflow")])
 def test_of_two_processes_one_logs(words: list[str], package: str) -> None:
-    pytest.importorskip(package, reason=f'{package} is not installed: pip install "seqmodels[{package}]"')
+    pytest.importorskip(package, reason=f'{package} is not installed: pip install -e ".[{package}]"')
     pytest.importorskip("sqlalchemy", reason="mlflow-skinny alone writes no local database")
     done = subprocess.run(
         [sys.executable, "-m", "seqmodels.train", *words, "trainer=ddp_cpu", "hydra.run.dir=run"],

@@ -33,7 +33,7 @@ class Ray(Launcher):
         except ImportError:
             raise ValueError(
                 "hydra/launcher=ray needs hydra-ray-launcher, in an environment of its own: "
-                'pip install "seqmodels[ray]"'
+                'pip install -e ".[ray]"'
             ) from None
         self.plugin = RayLauncher(ray=self.options)
         self.plugin.setup(hydra_context=hydra_context, task_function=task_function, config=config)

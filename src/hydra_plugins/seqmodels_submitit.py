@@ -42,7 +42,7 @@ class Submitit(Launcher):
             from hydra_plugins.hydra_submitit_launcher.submitit_launcher import BaseSubmititLauncher
         except ImportError:
             raise ValueError(
-                f'hydra/launcher=submitit_{self.engine} needs hydra-submitit-launcher: pip install "seqmodels[slurm]"'
+                f'hydra/launcher=submitit_{self.engine} needs hydra-submitit-launcher: pip install -e ".[slurm]"'
             ) from None
         self.plugin = BaseSubmititLauncher()
         self.plugin.setup(hydra_context=hydra_context, task_function=task_function, config=config)

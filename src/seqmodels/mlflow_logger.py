@@ -49,7 +49,7 @@ class MLflow(MLFlowLogger):
                     synchronous=False,  # else a step that logs waits 25 ms for the disk, or for the server
                 )
         except ModuleNotFoundError:
-            raise ValueError('logger=mlflow needs mlflow: pip install "seqmodels[mlflow]"') from None
+            raise ValueError('logger=mlflow needs mlflow: pip install -e ".[mlflow]"') from None
         self._folder = folder
 
     @property

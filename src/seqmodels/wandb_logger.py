@@ -57,7 +57,7 @@ class WandB(WandbLogger):
                 reinit="create_new",  # the jobs of a sweep may share this process
             )
         except ModuleNotFoundError:
-            raise ValueError('logger=wandb needs wandb: pip install "seqmodels[wandb]"') from None
+            raise ValueError('logger=wandb needs wandb: pip install -e ".[wandb]"') from None
         self._wandb_init.pop("anonymous", None)  # W&B warns of what Lightning still says
         self._folder = folder
         self._finished = False

@@ -26,7 +26,7 @@ def check_installed() -> None:
     missing = [name for name in NEEDS if find_spec(name) is None]
     if missing:
         raise ValueError(
-            f"format=onnx needs {', '.join(missing)}, not installed here; pip install 'seqmodels[export]', or use "
+            f"format=onnx needs {', '.join(missing)}, not installed here; pip install -e '.[export]', or use "
             f"format=torch, which needs nothing more"
         )
 

@@ -1,0 +1,19 @@
+"""The suite itself, started as a script or a scheduler starts it: its signals still mean what its tests send."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+SIGNALS = "tests/test_predict_live.py::test_stopped_while_it_waits tests/test_pool.py -k 'stopped or signal or ctrl_c'"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("script", ["{} & wait $!", "nohup {}"])
+def test_in_the_background_and_without_a_terminal(script: str) -> None:
+    suite = f"{sys.executable} -m pytest -p no:cacheprovider {SIGNALS}"
+    ended = subprocess.run(["sh", "-c", script.format(suite)], cwd=ROOT, capture_output=True, text=True, timeout=600)
+    assert ended.returncode == 0, ended.stdout
+    assert " passed" in ended.stdout
