@@ -32,8 +32,7 @@ class Ray(Launcher):
             from hydra_plugins.hydra_ray_launcher.ray_launcher import RayLauncher
         except ImportError:
             raise ValueError(
-                "hydra/launcher=ray needs hydra-ray-launcher, in an environment of its own: "
-                'pip install -e ".[ray]"'
+                'hydra/launcher=ray needs hydra-ray-launcher, in an environment of its own: pip install -e ".[ray]"'
             ) from None
         self.plugin = RayLauncher(ray=self.options)
         self.plugin.setup(hydra_context=hydra_context, task_function=task_function, config=config)

@@ -15,7 +15,9 @@ def conf_dir() -> Path:
     for place in places:
         if (place / "train.yaml").is_file():
             return place
-    raise FileNotFoundError(f"conf/train.yaml is in neither of {[str(p) for p in places]}; install it again: pip install -e .")
+    raise FileNotFoundError(
+        f"conf/train.yaml is in neither of {[str(p) for p in places]}; install it again: pip install -e ."
+    )
 
 
 def short(path: Path) -> Path:
