@@ -21,7 +21,7 @@ from hydra.utils import instantiate
 from torch import Tensor
 
 from seqmodels.cores.base import Core
-from seqmodels.run import compose
+from seqmodels.runs.run import compose
 
 MARK = "MEASURED "
 CORES = ["rnn", "lstm", "gru", "irnn", "indrnn", "min_gru", "min_lstm", "lru", "s4d", "mamba", "tcn", "attention"]

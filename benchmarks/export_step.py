@@ -14,9 +14,9 @@ import torch
 from torch import Tensor
 
 from seqmodels import load_run
-from seqmodels.exporting.forms import begin
+from seqmodels.exporting.graphs import begin
 from seqmodels.exporting.run import FORMATS, export
-from seqmodels.run import compose, train
+from seqmodels.runs.run import compose, train
 
 STEPS = 2000
 

@@ -31,7 +31,7 @@ WARMUP = 200
 
 def train_run(folder: Path, hidden: int, layers: int) -> None:
     """A run of one update; the weights do not matter here."""
-    from seqmodels.run import compose, train
+    from seqmodels.runs.run import compose, train
 
     words = [
         *("+experiment=sine_stream", "trainer=cpu", "trainer.max_steps=1", "test=false", "callbacks=default"),

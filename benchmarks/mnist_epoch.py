@@ -90,7 +90,7 @@ def seqmodels(root: str, threads: int, whole: bool) -> float:
 def _epoch(words: list[str], folder: Path) -> float:
     import lightning.pytorch as pl
 
-    from seqmodels.run import build, compose
+    from seqmodels.runs.run import build, compose
 
     class Epoch(pl.Callback):
         def on_train_epoch_start(self, *_: Any) -> None:

@@ -18,8 +18,8 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
-from seqmodels.composing import compose
-from seqmodels.naming import job_folder
+from seqmodels.config.compose import compose
+from seqmodels.config.outputs import job_folder
 
 SEEDS = range(1, 6)
 STEPS = range(49, 2000, 10)

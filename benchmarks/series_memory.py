@@ -86,7 +86,7 @@ def main() -> None:
         writer = get_context("spawn").Process(target=write, args=(path, given.gigabytes * 1e9))
         writer.start()  # apart, so that what writing takes is not counted
         writer.join()
-        from seqmodels.datamodules.series import SeriesStream
+        from seqmodels.datamodules.series.datamodule import SeriesStream
 
         data = SeriesStream(str(path), [*INPUTS], TARGET, num_streams=64, cache=str(Path(folder, "cache")))
         watch = Watch()

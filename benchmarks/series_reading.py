@@ -18,9 +18,9 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 
 from alternate import measure, report, table
-from seqmodels.datamodules.series import SeriesStream
-from seqmodels.datamodules.series_cache import series_table
-from seqmodels.datamodules.series_recipe import Recipe
+from seqmodels.datamodules.series.datamodule import SeriesStream
+from seqmodels.datamodules.series.recipe import Recipe
+from seqmodels.datamodules.series.table import series_table
 
 INPUTS, TARGET = [f"x{column}" for column in range(8)], "y"
 

@@ -50,7 +50,7 @@ def bare(words: argparse.Namespace) -> float:
     from hydra.utils import instantiate
     from torch import nn
 
-    from seqmodels.run import compose
+    from seqmodels.runs.run import compose
 
     torch.set_num_threads(1)
     torch.manual_seed(1)
@@ -79,7 +79,7 @@ def lightning(words: argparse.Namespace) -> float:
     from hydra.utils import instantiate
     from torch import Tensor, nn
 
-    from seqmodels.run import compose
+    from seqmodels.runs.run import compose
 
     torch.set_num_threads(1)
     torch.manual_seed(1)
@@ -127,7 +127,7 @@ def seqmodels(words: argparse.Namespace) -> float:
     import lightning.pytorch as pl
     import psutil
 
-    from seqmodels.run import build, compose
+    from seqmodels.runs.run import build, compose
 
     class Clock(pl.Callback):
         started = 0.0

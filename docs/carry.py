@@ -10,8 +10,8 @@ import torch
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from seqmodels.callbacks.stream_plot import Piece, plot_pieces
-from seqmodels.run import build, compose
+from seqmodels.callbacks.figures.stream import Piece, plot_pieces
+from seqmodels.runs.run import build, compose
 
 SHOWN = 5  # windows
 

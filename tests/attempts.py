@@ -10,7 +10,7 @@ from typing import Any
 import lightning.pytorch as pl
 import torch
 
-from seqmodels.run import compose, resume, train
+from seqmodels.runs.run import compose, resume, train
 
 SINE = [
     "+experiment=sine_stream", "trainer=cpu", "threads=1", "callbacks=default", "trainer.max_steps=24",

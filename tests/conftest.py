@@ -14,7 +14,7 @@ import pytest
 import torch
 from omegaconf import DictConfig
 
-from seqmodels.paths import conf_dir
+from seqmodels.config.compose import conf_dir
 
 Command = Callable[..., int]
 MATPLOTLIB = matplotlib.get_cachedir()
@@ -110,6 +110,6 @@ def options(group: str) -> list[str]:
 @cache  # composing takes longer than most of what is tested with it
 def core_config(name: str) -> DictConfig:
     """The config of a small core."""
-    from seqmodels.run import compose
+    from seqmodels.runs.run import compose
 
     return compose([f"core={name}", "module.core.hidden_size=8"]).module.core

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from torchvision.datasets import CIFAR10
 
-from seqmodels.datamodules.image_sets import SETS
+from seqmodels.datamodules.images.sets import SETS
 
 
 def idx(array: np.ndarray) -> bytes:

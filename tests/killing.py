@@ -9,9 +9,9 @@ import time
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
-from seqmodels.command import leave
-from seqmodels.launchers import process
-from seqmodels.launchers.slots import Share
+from seqmodels.parallel import process
+from seqmodels.parallel.slots import Share
+from seqmodels.system.process import leave
 
 
 def start(words: list[str]) -> BaseProcess:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from seqmodels.run import compose, train
+from seqmodels.runs.run import compose, train
 
 PUMPS = [
     "datamodule=series", "module=regressor", "trainer=cpu", "threads=1", "trainer.max_epochs=2", "monitor=val/loss",

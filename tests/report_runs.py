@@ -14,7 +14,7 @@ CONFIG: dict[str, Any] = {
     "monitor": "val/acc",
     "mode": "max",
     "checkpoint": {"every_n_steps": None},
-    "datamodule": {"_target_": "seqmodels.datamodules.mnist.MNISTSequence", "view": "rows", "num_workers": 0},
+    "datamodule": {"_target_": "seqmodels.datamodules.images.mnist.MNISTSequence", "view": "rows", "num_workers": 0},
     "module": {
         "_target_": "seqmodels.modules.classifier.SequenceClassifier",
         "dropout": 0.0,
@@ -23,8 +23,8 @@ CONFIG: dict[str, Any] = {
         "scheduler": None,
     },
     "trainer": {"_target_": "lightning.pytorch.Trainer", "devices": 1, "max_steps": 100, "limit_train_batches": 1.0},
-    "callbacks": {"last": {"_target_": "seqmodels.callbacks.checkpoint.LastCheckpoint", "every_n_minutes": 10}},
-    "logger": {"csv": {"_target_": "seqmodels.loggers.MetricsCSV"}},
+    "callbacks": {"last": {"_target_": "seqmodels.checkpoints.callbacks.LastCheckpoint", "every_n_minutes": 10}},
+    "logger": {"csv": {"_target_": "seqmodels.loggers.local.MetricsCSV"}},
 }
 ABSENT = object()
 

@@ -11,9 +11,9 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial
 
-from seqmodels.command import leave
-from seqmodels.launchers import process
-from seqmodels.launchers.slots import Share
+from seqmodels.parallel import process
+from seqmodels.parallel.slots import Share
+from seqmodels.system.process import leave
 
 STUDY = Path("outputs/sine_stream/study_quick")
 SPACE = """

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import torch
 
-from seqmodels.datamodules.series import SeriesStream
-from seqmodels.datamodules.stream import Window
+from seqmodels.datamodules.series.datamodule import SeriesStream
+from seqmodels.datamodules.window import Window
 
 FAR = 1000.0
 """Between two series: row r of series s holds s FAR + r as its input, and minus that as its target."""

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from seqmodels.datamodules.sine import SineStream
+from seqmodels.datamodules.synthetic.sine import SineStream
 from seqmodels.modules.carry import Carry, packed, unpacked
 from seqmodels.modules.regressor import StreamRegressor
 from tests.test_regressor import STREAMS, fit, regressor

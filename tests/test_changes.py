@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from seqmodels.cores.changes import Changes
-from seqmodels.cores.learned import LearnedInitialState
+from seqmodels.cores.differencing import Changes
+from seqmodels.cores.initial_state import LearnedInitialState
 from tests.test_core_laws import D, assert_same, make_core, signal
 from tests.test_learned import Counter
 from tests.test_regressor import regressor

@@ -8,9 +8,9 @@ import torch
 from torch.nn import functional as F
 
 from seqmodels.cores.recurrent import LSTM
-from seqmodels.datamodules.digits import DigitsSequence
+from seqmodels.datamodules.images.digits import DigitsSequence
 from seqmodels.modules.classifier import SequenceClassifier, read_out
-from seqmodels.run import compose, train
+from seqmodels.runs.run import compose, train
 
 
 def classifier(**options: object) -> SequenceClassifier:

@@ -9,8 +9,8 @@ import pytest
 import torch
 from hydra.utils import instantiate
 
-from seqmodels.datamodules.series import SeriesStream
-from seqmodels.run import build, compose, train
+from seqmodels.datamodules.series.datamodule import SeriesStream
+from seqmodels.runs.run import build, compose, train
 
 datasets = pytest.importorskip("statsmodels.datasets", reason="the series ships with statsmodels")
 TRAIN, VAL = 1828, 2056  # the first rows of validation and of the test

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from seqmodels.command import run_command
+from seqmodels.cli.command import run_command
 
 PYTHON = [sys.executable, "-m", "seqmodels.train"]
 SCRIPT = [str(Path(sys.executable).with_name("seqmodels-train"))]
@@ -28,7 +28,7 @@ def run(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
     ("words", "code", "expected"),
     [
         (["--help"], 0, "python -m seqmodels.train +experiment=mnist_lstm"),
-        (["--cfg", "job"], 0, "_target_: seqmodels.datamodules.mnist.MNISTSequence"),
+        (["--cfg", "job"], 0, "_target_: seqmodels.datamodules.images.mnist.MNISTSequence"),
         (["sede=3"], 1, "sede"),
         (["core=lstn"], 1, "core/lstn"),
     ],

@@ -7,10 +7,10 @@ import pytest
 from hydra.errors import HydraException
 from omegaconf import OmegaConf, open_dict
 
-from seqmodels.checks import check_config, fits, key_of
-from seqmodels.naming import job_folder
-from seqmodels.paths import conf_dir
-from seqmodels.run import compose
+from seqmodels.config.compose import conf_dir
+from seqmodels.config.outputs import job_folder
+from seqmodels.config.schema import check_config, fits, key_of
+from seqmodels.runs.run import compose
 from seqmodels.train import multirun_first
 from tests.conftest import options
 

@@ -9,7 +9,7 @@ from hydra.utils import instantiate
 from torch import Tensor
 
 from seqmodels.cores.base import Core, State, batch_size, detach
-from seqmodels.cores.learned import LearnedInitialState
+from seqmodels.cores.initial_state import LearnedInitialState
 from tests.conftest import core_config, options
 
 D = 3

@@ -9,15 +9,15 @@ from hydra.utils import instantiate
 from omegaconf import OmegaConf
 from torch import Tensor
 
+from seqmodels.config.compose import conf_dir
 from seqmodels.cores.base import Core
-from seqmodels.datamodules.stream import Window
-from seqmodels.loading import load_run
-from seqmodels.modules.groups import dynamics
+from seqmodels.datamodules.window import Window
+from seqmodels.modules.parameter_groups import dynamics
 from seqmodels.modules.regressor import masked_mse
-from seqmodels.paths import conf_dir
 from seqmodels.predicting.predictor import Predictor
 from seqmodels.predicting.state_file import StateFile
-from seqmodels.run import compose, resume, train
+from seqmodels.runs.load import load_run
+from seqmodels.runs.run import compose, resume, train
 from tests.attempts import DIGITS, SINE, assert_same_run, callback, checkpoint
 from tests.conftest import core_config, options
 from tests.test_regressor import fit, regressor

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from seqmodels.callbacks.diagnostics import StreamDiagnostics, reach, state_norms
 from seqmodels.cores.base import Core, State
 from seqmodels.cores.recurrent import LSTM
-from seqmodels.datamodules.sine import SineStream
+from seqmodels.datamodules.synthetic.sine import SineStream
 from seqmodels.modules.regressor import StreamRegressor
 from tests.test_regressor import STREAMS, fit, regressor
 from tests.test_tbptt import sgd, step, stream

@@ -11,9 +11,10 @@ import torch
 import yaml
 
 from seqmodels import load_run
-from seqmodels.reporting.finding import runs_below
-from seqmodels.run import compose, train
-from seqmodels.words import choice, listed, merge, split
+from seqmodels.cli.arguments import choice, listed, split
+from seqmodels.config.overrides import merge
+from seqmodels.reporting.runs import runs_below
+from seqmodels.runs.run import compose, train
 from tests.attempts import DIGITS, SINE
 from tests.conftest import Command
 
@@ -168,7 +169,10 @@ def test_what_the_user_trusts_is_used(run: Path, invoke: Command, monkeypatch: p
         (["run=RUN", "chekpoint=best"], "chekpoint is not a key of this command; did you mean checkpoint?"),
         (["run=RUN", "best"], "best is not key=value; the keys are run, checkpoint, output, trust"),
         (["run=RUN", "checkpoint=first"], "checkpoint=first: there is no first; choose best, last or the path"),
-        (["run=RUN", "datamodule.noise=0.1"], "datamodule.noise is not known to seqmodels.datamodules.sine.SineStream"),
+        (
+            ["run=RUN", "datamodule.noise=0.1"],
+            "datamodule.noise is not known to seqmodels.datamodules.synthetic.sine.SineStream",
+        ),
         (["run=RUN", "datamodule.noise_std=loud"], "datamodule.noise_std='loud' has the wrong type str"),
         (["run=RUN", "datamodule.noise_std=-1"], "datamodule.noise_std=-1 is negative"),
         (["run=RUN", "datamodule.frequency=[1"], "datamodule.frequency=[1 cannot be read"),

@@ -12,8 +12,8 @@ from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from torchvision.datasets import MNIST
 
-from seqmodels.loggers import MetricsCSV
-from seqmodels.run import compose, train
+from seqmodels.loggers.local import MetricsCSV
+from seqmodels.runs.run import compose, train
 from tests.conftest import options
 
 

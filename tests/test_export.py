@@ -19,7 +19,7 @@ from torch import Tensor
 
 from seqmodels import load_run
 from seqmodels.exporting.run import export
-from seqmodels.run import compose, train
+from seqmodels.runs.run import compose, train
 from tests.attempts import DIGITS, SINE
 from tests.conftest import Command
 

@@ -12,6 +12,7 @@ from hydra.utils import instantiate
 from omegaconf import OmegaConf
 from torch import Tensor, nn
 
+from seqmodels.config.compose import conf_dir
 from seqmodels.cores.base import Core, State
 from seqmodels.cores.lru import LRU
 from seqmodels.cores.recurrent import GRU, LSTM, RNN
@@ -20,11 +21,10 @@ from seqmodels.exporting import onnx_format, torch_format
 from seqmodels.exporting.capturing import CannotExport
 from seqmodels.exporting.checking import Disagrees, check, trials, unit_of
 from seqmodels.exporting.folding import folded
-from seqmodels.exporting.forms import Call, Window, form_of, plain
+from seqmodels.exporting.graphs import Call, Window, form_of, plain
 from seqmodels.exporting.run import FORMATS, write_checked
 from seqmodels.modules.classifier import SequenceClassifier
 from seqmodels.modules.regressor import StreamRegressor
-from seqmodels.paths import conf_dir
 from tests.conftest import core_config, options
 
 SLOW_PAIRS = [("torch", "window"), ("onnx", "step"), ("onnx", "window")]

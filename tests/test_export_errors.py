@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from seqmodels.run import compose, train
+from seqmodels.runs.run import compose, train
 from tests.attempts import SINE
 from tests.conftest import Command
 

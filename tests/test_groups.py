@@ -9,14 +9,14 @@ import torch
 from hydra.utils import instantiate
 
 from seqmodels.cores.base import Core
-from seqmodels.cores.learned import LearnedInitialState
+from seqmodels.cores.initial_state import LearnedInitialState
 from seqmodels.cores.lru import LRU
 from seqmodels.cores.recurrent import LSTM
 from seqmodels.cores.stack import Stack
 from seqmodels.modules.classifier import SequenceClassifier
-from seqmodels.modules.groups import dynamics
+from seqmodels.modules.parameter_groups import dynamics
 from seqmodels.modules.schedules import one_cycle
-from seqmodels.run import compose, train
+from seqmodels.runs.run import compose, train
 from tests.conftest import core_config, options
 
 

@@ -14,11 +14,11 @@ import pytest
 import torch
 from torchvision.datasets import CIFAR10, KMNIST, MNIST, FashionMNIST
 
-from seqmodels.datamodules.image_files import Unavailable, default_root, ensure_files
-from seqmodels.datamodules.image_idx import read_idx
-from seqmodels.datamodules.image_sequence import TorchvisionSequence
-from seqmodels.datamodules.image_sets import SETS
-from seqmodels.datamodules.mnist import MNISTSequence
+from seqmodels.datamodules.images.files import Unavailable, default_root, ensure_files
+from seqmodels.datamodules.images.idx import read_idx
+from seqmodels.datamodules.images.mnist import MNISTSequence
+from seqmodels.datamodules.images.sets import SETS
+from seqmodels.datamodules.images.torchvision_sets import TorchvisionSequence
 from tests.image_sets import idx, write_cifar10, write_idx
 
 CLOSED = "http://127.0.0.1:9/"  # nobody listens there

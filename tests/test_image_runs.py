@@ -11,12 +11,12 @@ import torch
 from PIL import Image
 
 from seqmodels import load_run
-from seqmodels.callbacks.classification_plot import Shown, image_figure
-from seqmodels.datamodules.image_sets import SETS
-from seqmodels.datamodules.views import pixel_order
-from seqmodels.loading import LoadedRun
+from seqmodels.callbacks.figures.classification import Shown, image_figure
+from seqmodels.datamodules.images.sets import SETS
+from seqmodels.datamodules.images.views import pixel_order
 from seqmodels.predicting.pixels import cut, read_colour
-from seqmodels.run import compose, resume, train
+from seqmodels.runs.load import LoadedRun
+from seqmodels.runs.run import compose, resume, train
 from tests.conftest import Command
 from tests.image_sets import photographs, write_cifar10, write_idx
 

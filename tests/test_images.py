@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 import torch
 
-from seqmodels.datamodules.digits import DigitsSequence
-from seqmodels.datamodules.image_sequence import TorchvisionSequence
-from seqmodels.datamodules.loading import OrderedBatches, ShuffledBatches, TensorRows, batch_loader
-from seqmodels.datamodules.mnist import MNISTSequence
-from seqmodels.datamodules.views import as_images, as_sequence, pixel_order, random_shift, steps_and_width
+from seqmodels.datamodules.images.digits import DigitsSequence
+from seqmodels.datamodules.images.mnist import MNISTSequence
+from seqmodels.datamodules.images.torchvision_sets import TorchvisionSequence
+from seqmodels.datamodules.images.views import as_images, as_sequence, pixel_order, random_shift, steps_and_width
+from seqmodels.datamodules.loaders import OrderedBatches, ShuffledBatches, TensorRows, batch_loader
 from tests.image_sets import photographs, write_cifar10
 
 

@@ -3,10 +3,10 @@
 import pytest
 import torch
 
-from seqmodels.datamodules.sine import SineStream
-from seqmodels.datamodules.stream import Window
+from seqmodels.datamodules.synthetic.sine import SineStream
+from seqmodels.datamodules.window import Window
 from seqmodels.modules.carry import Place
-from seqmodels.modules.inputs import NOTED, FiniteInputs
+from seqmodels.modules.finite_inputs import NOTED, FiniteInputs
 from seqmodels.modules.regressor import StreamRegressor
 from tests.test_regressor import STREAMS, fit, regressor, train
 from tests.test_tbptt import sgd, step, stream

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from seqmodels.checkpoints import newest
+from seqmodels.checkpoints.read import newest
 from tests.attempts import DIGITS, SINE, assert_same_run
 from tests.killing import kill_at_random, rows, start
 

@@ -10,11 +10,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from seqmodels.datamodules.labelled_learned import filled, learn
-from seqmodels.datamodules.labelled_series import LabelledSeries
-from seqmodels.datamodules.labelled_split import split_by_class
-from seqmodels.datamodules.ragged import RaggedRows
-from seqmodels.datamodules.sequences import Sequences
+from seqmodels.datamodules.labelled.datamodule import LabelledSeries
+from seqmodels.datamodules.labelled.ragged import RaggedRows
+from seqmodels.datamodules.labelled.sequences import Sequences
+from seqmodels.datamodules.labelled.split import split_by_class
+from seqmodels.datamodules.labelled.statistics import filled, learn
 from tests.labelled import write
 
 

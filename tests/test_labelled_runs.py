@@ -11,10 +11,10 @@ import yaml
 from lightning.pytorch import seed_everything
 
 from seqmodels import load_run
-from seqmodels.callbacks.classification_plot import Shown, curve_figure
-from seqmodels.datamodules.labelled_series import LabelledSeries
-from seqmodels.paths import conf_dir
-from seqmodels.run import compose, train
+from seqmodels.callbacks.figures.classification import Shown, curve_figure
+from seqmodels.config.compose import conf_dir
+from seqmodels.datamodules.labelled.datamodule import LabelledSeries
+from seqmodels.runs.run import compose, train
 from tests.attempts import assert_same_run, cut_and_resumed, whole
 from tests.conftest import Command
 from tests.labelled import WORDS, write

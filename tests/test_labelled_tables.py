@@ -8,10 +8,10 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 import pytest
 
-from seqmodels.datamodules import table_csv
-from seqmodels.datamodules.labelled_files import read_files
-from seqmodels.datamodules.labelled_tables import Columns, read_table
-from seqmodels.datamodules.sequences import Sequences, class_name, in_order
+from seqmodels.datamodules.labelled.files import read_files
+from seqmodels.datamodules.labelled.sequences import Sequences, class_name, in_order
+from seqmodels.datamodules.labelled.tables import Columns, read_table
+from seqmodels.tables import csv_format as table_csv
 
 COLUMNS = Columns("who", "what", ["x", "y"], "t")
 GOOD = "who,t,what,x,y\na,1,run,1,10\nb,1,rest,2,20\na,2,run,3,30\n"

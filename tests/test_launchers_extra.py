@@ -19,11 +19,11 @@ from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
 from hydra_plugins.seqmodels_submitit import Slurm
-from seqmodels.callbacks.interrupt import StopOnSignal
-from seqmodels.naming import register_resolvers
-from seqmodels.paths import conf_dir
-from seqmodels.run import resume, train
-from seqmodels.submitted import Tasks, cluster_environment, submitted
+from seqmodels.callbacks.guards import StopOnSignal
+from seqmodels.config.compose import conf_dir
+from seqmodels.config.outputs import register_resolvers
+from seqmodels.distributed.slurm import Tasks, cluster_environment, submitted
+from seqmodels.runs.run import resume, train
 from tests import attempts
 from tests.attempts import SINE, assert_same_run, callback, whole
 

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from seqmodels.cores.attention import Attention
 from seqmodels.cores.base import Core, State
-from seqmodels.cores.learned import LearnedInitialState
+from seqmodels.cores.initial_state import LearnedInitialState
 from seqmodels.cores.recurrent import LSTM
 from seqmodels.cores.stack import Stack
 from seqmodels.modules.classifier import SequenceClassifier

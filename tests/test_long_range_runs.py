@@ -12,11 +12,11 @@ import pytest
 import torch
 from matplotlib.figure import Figure
 
-from seqmodels.callbacks.labelling import strips_figure
-from seqmodels.callbacks.scatter import scatter_figure
-from seqmodels.evaluation import evaluate
-from seqmodels.loading import load_run
-from seqmodels.run import compose, train
+from seqmodels.callbacks.figures.labelling import strips_figure
+from seqmodels.callbacks.figures.scatter import scatter_figure
+from seqmodels.runs.evaluate import evaluate
+from seqmodels.runs.load import load_run
+from seqmodels.runs.run import compose, train
 from tests.attempts import assert_same_run, cut_and_resumed, whole
 from tests.conftest import Command
 

@@ -13,9 +13,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from seqmodels.cores.recurrent import LSTM
-from seqmodels.datamodules.adding import AddingProblem
-from seqmodels.datamodules.copy_memory import CopyMemory
-from seqmodels.datamodules.generated import GeneratedSequences, below, uniform
+from seqmodels.datamodules.synthetic.adding import AddingProblem
+from seqmodels.datamodules.synthetic.copy_memory import CopyMemory
+from seqmodels.datamodules.synthetic.generated import GeneratedSequences, below, uniform
 from seqmodels.modules.labeller import SequenceLabeller
 from seqmodels.modules.regressor import StreamRegressor
 

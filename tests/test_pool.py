@@ -13,12 +13,13 @@ import psutil
 import pytest
 from omegaconf import OmegaConf
 
-from seqmodels.launchers import pool
-from seqmodels.launchers.board import Board
-from seqmodels.launchers.pool import Outcome, Task, run
-from seqmodels.launchers.process import start
-from seqmodels.launchers.slots import Need, Share, Slots, need_of, slots_of
-from seqmodels.stopped import Stopped
+from seqmodels.exceptions import Stopped
+from seqmodels.parallel import pool
+from seqmodels.parallel.board import Board
+from seqmodels.parallel.machine import need_of, slots_of
+from seqmodels.parallel.pool import Outcome, Task, run
+from seqmodels.parallel.process import start
+from seqmodels.parallel.slots import Need, Share, Slots
 from tests import jobs
 
 CPU, GPU, ANY = Need(), Need(gpu=True), Need(gpu=None)

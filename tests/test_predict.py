@@ -13,12 +13,12 @@ import torch
 from hydra.utils import instantiate
 
 from seqmodels import load_run
-from seqmodels.loading import LoadedRun
 from seqmodels.modules.regressor import StreamRegressor
 from seqmodels.predicting.latency import Latency
 from seqmodels.predicting.predictor import Predictor
 from seqmodels.predicting.state_file import StateFile
-from seqmodels.run import compose, train
+from seqmodels.runs.load import LoadedRun
+from seqmodels.runs.run import compose, train
 from tests.attempts import SINE
 from tests.conftest import Command, core_config, options
 from tests.predicting import HEADER, pumps, table

@@ -11,10 +11,10 @@ import torch
 from PIL import Image
 
 from seqmodels import load_run
-from seqmodels.datamodules.digits import read_digits
-from seqmodels.loading import LoadedRun
+from seqmodels.datamodules.images.digits import read_digits
 from seqmodels.predicting.pixels import border, fitted, in_full_contrast, read_grey
-from seqmodels.run import compose, train
+from seqmodels.runs.load import LoadedRun
+from seqmodels.runs.run import compose, train
 from tests.conftest import Command
 from tests.labelled import WORDS, write
 

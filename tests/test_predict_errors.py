@@ -82,7 +82,7 @@ def test_malformed_rows(
 
 def with_relu(pumps: Path) -> Path:
     """The run with an RNN that has no bounds, in place of its LSTM."""
-    from seqmodels.run import compose, train
+    from seqmodels.runs.run import compose, train
     from tests.predicting import PUMPS
 
     signal = pumps.parent / "pumps.csv"

@@ -19,15 +19,16 @@ from typing import NoReturn
 import pytest
 import torch
 
-from seqmodels.command import leave, stoppable
-from seqmodels.launchers import process
-from seqmodels.launchers.slots import Share
-from seqmodels.loading import load_run
-from seqmodels.predicting.lines import Lines
+from seqmodels.exceptions import Stopped
+from seqmodels.parallel import process
+from seqmodels.parallel.slots import Share
+from seqmodels.predicting.rows.lines import Lines
 from seqmodels.predicting.settings import settings
 from seqmodels.predicting.stopping import Stopping
 from seqmodels.predicting.streams import predict_streams
-from seqmodels.stopped import Stopped
+from seqmodels.runs.load import load_run
+from seqmodels.system.process import leave
+from seqmodels.system.signals import stoppable
 from tests.conftest import Command
 from tests.predicting import HEADER, pumps, table
 

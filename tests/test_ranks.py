@@ -14,7 +14,7 @@ import psutil
 import pytest
 import torch
 
-from seqmodels.distributed import Launcher, adopt
+from seqmodels.distributed.launcher import Launcher, adopt
 
 ENDLESS = [
     *(sys.executable, "-m", "seqmodels.train", "+experiment=sine_stream", "trainer=ddp_cpu"),
@@ -42,7 +42,7 @@ class Trouble(pl.Callback):
 
 TWO_RUNS = """
 import os
-from seqmodels.run import compose, train
+from seqmodels.runs.run import compose, train
 
 for name in ("first", "second"):
     words = ["+experiment=sine_stream", "trainer=ddp_cpu", "trainer.max_steps=5", "callbacks=none", "test=false"]

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from hydra.utils import instantiate
 
-from seqmodels.checks import check_config
-from seqmodels.run import compose
+from seqmodels.config.schema import check_config
+from seqmodels.runs.run import compose
 from tests.conftest import options
 
 ROOT = Path(__file__).parents[1]

@@ -12,8 +12,8 @@ from torch import Tensor
 
 from seqmodels.cores.base import detach
 from seqmodels.cores.recurrent import LSTM
-from seqmodels.datamodules.sine import SineStream
-from seqmodels.datamodules.stream import Window
+from seqmodels.datamodules.synthetic.sine import SineStream
+from seqmodels.datamodules.window import Window
 from seqmodels.modules.carry import Carry, Place
 from seqmodels.modules.regressor import StreamRegressor, masked_mse
 from tests.conftest import core_config, options

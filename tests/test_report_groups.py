@@ -7,8 +7,8 @@ import pytest
 import yaml
 
 from seqmodels.reporting.columns import left_out
-from seqmodels.reporting.finding import runs_below
 from seqmodels.reporting.groups import Table, tables_of
+from seqmodels.reporting.runs import runs_below
 from tests.report_runs import ABSENT, make_run, unfinished
 
 HERE = Path("outputs")
@@ -66,7 +66,7 @@ def test_a_default_said_aloud_is_the_same_experiment() -> None:
         {"checkpoint__every_n_steps": 10},
         {"logger": {}},
         {"callbacks": {}},
-        {"callbacks__new": {"_target_": "seqmodels.callbacks.stream.StreamFigure", "windows": 3}},
+        {"callbacks__new": {"_target_": "seqmodels.callbacks.figures.stream.StreamFigure", "windows": 3}},
     ],
 )
 def test_where_a_run_ran_and_what_it_showed_does_not_count(changes: dict[str, Any]) -> None:
@@ -307,7 +307,7 @@ def test_numbers_keep_the_digits_that_tell_them_apart() -> None:
 
 
 def test_of_two_data_a_run_without_a_name_joins_that_of_its_datamodule() -> None:
-    digits = {"datamodule___target_": "seqmodels.datamodules.digits.DigitsSequence"}
+    digits = {"datamodule___target_": "seqmodels.datamodules.images.digits.DigitsSequence"}
     make_run(HERE / "a")
     make_run(HERE / "b", results={"datamodule": "digits"}, **digits)
     unfinished(HERE / "c", seed=2, **digits)

@@ -7,10 +7,10 @@ import pytest
 import torch
 from torch import nn
 
-from seqmodels.cores.changes import Changes
+from seqmodels.cores.differencing import Changes
 from seqmodels.cores.recurrent import GRU
-from seqmodels.datamodules.series_statistics import change_size
-from seqmodels.datamodules.stream import Window
+from seqmodels.datamodules.series.statistics import change_size
+from seqmodels.datamodules.window import Window
 from seqmodels.modules.regressor import StreamRegressor
 from tests.test_regressor import train
 from tests.test_tbptt import TRAINER

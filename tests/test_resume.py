@@ -9,8 +9,8 @@ import pytest
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from seqmodels.run import compose, resume, train
-from seqmodels.stopped import Stopped
+from seqmodels.exceptions import Stopped
+from seqmodels.runs.run import compose, resume, train
 from tests.attempts import (
     DIGITS,
     SINE,

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from seqmodels.resuming import quoted
+from seqmodels.config.overrides import quoted
 from tests.attempts import DIGITS, SINE, assert_same_run, callback, whole
 
 Command = Callable[..., int]

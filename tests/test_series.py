@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-from seqmodels.datamodules.series import SeriesStream
-from seqmodels.datamodules.stream import Window, rank_rows
+from seqmodels.datamodules.series.datamodule import SeriesStream
+from seqmodels.datamodules.window import Window, rank_rows
 from tests.series_layouts import Layout, equal, random_layout, windows
 
 PLAIN = Layout([200, 60, 45], [[], [20], []], 2, 8, 3, 10, 0.2, 0.2, True)
@@ -138,7 +138,7 @@ def test_nothing_of_validation_and_test_reaches_training(horizon: int) -> None:
 @pytest.mark.parametrize("season", [1, 7])
 def test_what_is_learned_from_the_training_rows(season: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Against NumPy over all rows at once, with holes, a constant column, a gap and blocks of few rows."""
-    monkeypatch.setattr("seqmodels.datamodules.series_statistics.ROWS", 16)
+    monkeypatch.setattr("seqmodels.datamodules.series.statistics.ROWS", 16)
     generator = np.random.default_rng(0)
     x = generator.normal(1e4, 2, (200, 2))
     x[generator.random(200) < 0.1, 0] = np.nan
@@ -164,7 +164,7 @@ def test_what_is_learned_from_the_training_rows(season: int, monkeypatch: pytest
 
 def test_what_was_learned_is_found_again_and_not_learned_twice(monkeypatch: pytest.MonkeyPatch) -> None:
     first = made(PLAIN, season=3)
-    monkeypatch.setattr("seqmodels.datamodules.series_data.learn", None)
+    monkeypatch.setattr("seqmodels.datamodules.series.parts.learn", None)
     again = PLAIN.datamodule(Path("series.csv"), season=3)
     assert again.learned == first.learned
     with pytest.raises(TypeError):  # another season, so that there is something to learn
@@ -183,7 +183,7 @@ def test_no_scale_where_nothing_changes() -> None:
 @pytest.mark.parametrize("holes", [0.0, 0.3])
 def test_baselines_step_by_step(horizon: int, season: int, holes: float, monkeypatch: pytest.MonkeyPatch) -> None:
     """Against a loop over the test's steps, in files of their own so that a series begins within the test."""
-    monkeypatch.setattr("seqmodels.datamodules.series_baselines.ROWS", 8)
+    monkeypatch.setattr("seqmodels.datamodules.series.baselines.ROWS", 8)
     generator = np.random.default_rng(horizon)
     y = np.round(generator.normal(0, 1, (60, 2)).cumsum(0), 3)
     y[generator.random(60) < holes, 0] = np.nan

@@ -16,9 +16,10 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 import pytest
 
-from seqmodels.datamodules import series_cache, table_csv
-from seqmodels.datamodules.series_cache import SeriesTable, series_table
-from seqmodels.datamodules.series_recipe import Recipe
+from seqmodels.datamodules.series import table as series_cache
+from seqmodels.datamodules.series.recipe import Recipe
+from seqmodels.datamodules.series.table import SeriesTable, series_table
+from seqmodels.tables import csv_format as table_csv
 
 BASE = Recipe(["x"], ["y"], "t", "g", "error", "error", None, ",", ".")
 PLAIN = BASE._replace(time=None, group=None)
@@ -288,7 +289,7 @@ CONVERT = """
 import sys
 from pathlib import Path
 from seqmodels.datamodules import series_cache
-from seqmodels.datamodules.series_recipe import Recipe
+from seqmodels.datamodules.series.recipe import Recipe
 write = series_cache.write_table
 series_cache.write_table = lambda *arguments: (print("converts", flush=True), write(*arguments))
 recipe = Recipe(["x"], ["y"], None, None, "error", "error", None, ",", ".")

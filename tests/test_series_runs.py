@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from seqmodels import load_run
-from seqmodels.evaluation import evaluate
-from seqmodels.run import compose, resume, train
+from seqmodels.runs.evaluate import evaluate
+from seqmodels.runs.run import compose, resume, train
 from tests.attempts import assert_same_run, cut_and_resumed, cut_off, random_steps, whole
 from tests.conftest import Command
 from tests.test_ddp_resume import killed

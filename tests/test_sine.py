@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from seqmodels.datamodules.sine import SineStream
-from seqmodels.datamodules.stream import Window, rank_rows
+from seqmodels.datamodules.synthetic.sine import SineStream
+from seqmodels.datamodules.window import Window, rank_rows
 
 MANY = {
     "num_streams": 6,

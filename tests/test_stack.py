@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from seqmodels.cores.base import State
-from seqmodels.cores.learned import LearnedInitialState
+from seqmodels.cores.initial_state import LearnedInitialState
 from seqmodels.cores.lru import LRU
 from seqmodels.cores.recurrent import GRU, LSTM
 from seqmodels.cores.stack import Stack

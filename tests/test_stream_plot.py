@@ -6,9 +6,9 @@ import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from seqmodels.callbacks.animation import draw_frame
-from seqmodels.callbacks.stream_plot import Piece, piece, plot_pieces, shade_uncounted
-from seqmodels.datamodules.stream import Window
+from seqmodels.callbacks.figures.animation import draw_frame
+from seqmodels.callbacks.figures.stream import Piece, piece, plot_pieces, shade_uncounted
+from seqmodels.datamodules.window import Window
 
 TIME = torch.arange(20.0)
 

@@ -18,11 +18,12 @@ from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
 
-from seqmodels.checks import check_config
-from seqmodels.paths import conf_dir
-from seqmodels.run import compose, train
-from seqmodels.saved import is_finished
-from seqmodels.sweeps import job_folders, run_job
+from seqmodels.config.compose import conf_dir
+from seqmodels.config.schema import check_config
+from seqmodels.runs.folder import is_finished
+from seqmodels.runs.run import compose, train
+from seqmodels.sweeps.folder import job_folders
+from seqmodels.sweeps.jobs import run_job
 from tests.attempts import SINE, assert_same_run, callback, checkpoint
 from tests.conftest import options
 from tests.killing import rows, start
@@ -253,7 +254,7 @@ def test_a_job_folder_of_other_words_is_refused() -> None:
 def test_runs_on_several_devices_in_a_sweep(command: Command, capfd: pytest.CaptureFixture[str]) -> None:
     """One folder each, nothing left in the environment; a rank that dies costs one job."""
     before = dict(os.environ)
-    kinds = "+callbacks.more._target_=seqmodels.callbacks.finite.FiniteLoss,tests.test_sweeps.DeadRank"
+    kinds = "+callbacks.more._target_=seqmodels.callbacks.guards.FiniteLoss,tests.test_sweeps.DeadRank"
     assert command("-m", *SINE, "trainer=ddp_cpu", "test=false", "seed=1,2", kinds) == 1
     assert statuses(only_sweep()) == ["completed", "failed"] * 2
     assert len(list(Path("outputs").glob("*/*"))) == 1

@@ -9,8 +9,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from seqmodels.datamodules import table_arrays, table_csv, table_parquet
-from seqmodels.datamodules.tables import Block, blocks, column_names, expand
+from seqmodels.tables import csv_format as table_csv
+from seqmodels.tables import numpy_format as table_arrays
+from seqmodels.tables import parquet_format as table_parquet
+from seqmodels.tables.read import Block, blocks, column_names, expand
 
 LONG = 200_000
 """Rows that fill several blocks of every kind of file."""

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from seqmodels.cores.base import State, detach
-from seqmodels.datamodules.sine import SineStream
-from seqmodels.datamodules.stream import Window
+from seqmodels.datamodules.synthetic.sine import SineStream
+from seqmodels.datamodules.window import Window
 from seqmodels.modules.carry import Carry
 from seqmodels.modules.regressor import StreamRegressor, masked_mse
 from tests.test_regressor import STREAMS, fit, regressor, train

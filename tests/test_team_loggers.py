@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from seqmodels.run import compose, resume, train
-from seqmodels.stopped import Stopped
+from seqmodels.exceptions import Stopped
+from seqmodels.runs.run import compose, resume, train
 from tests.attempts import SINE, callback
 
 Command = Callable[..., int]
@@ -141,7 +141,7 @@ class TestMLflow:
     def test_many_jobs_at_once_in_a_new_store(self) -> None:
         Path("outputs/mlflow.db").unlink()
         script = (
-            "import sys; from seqmodels.mlflow_logger import MLflow; logger = MLflow(sys.argv[1], 'many')\n"
+            "import sys; from seqmodels.loggers.mlflow import MLflow; logger = MLflow(sys.argv[1], 'many')\n"
             "for step in range(50): logger.log_metrics({'loss': step}, step)\n"
             "logger.finalize('success')"
         )

@@ -9,8 +9,8 @@ import pytest
 import torch
 import yaml
 
-from seqmodels.run import compose, resume, train
-from seqmodels.trusted import check_targets
+from seqmodels.runs.run import compose, resume, train
+from seqmodels.runs.trust import check_targets
 from tests.attempts import SINE
 from tests.conftest import options
 
@@ -54,9 +54,9 @@ def change(run: Path, key: str, value: object) -> None:
         "torch.utils.collect_env.run",
         "torch.utils.cpp_extension.load_inline",
         "lightning.pytorch.trainer.trainer.os.system",
-        "seqmodels.command.os._exit",
-        "seqmodels.results.subprocess.run",
-        "seqmodels.run.train",
+        "seqmodels.cli.command.os._exit",
+        "seqmodels.runs.results.subprocess.run",
+        "seqmodels.runs.run.train",
         "torch.optim.Adam.__init__.__globals__",
         "torchmetrics.utilities.imports.importlib.import_module",
         "evil.Payload",

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from omegaconf import OmegaConf
 
-from seqmodels.composing import compose
-from seqmodels.run import resume
-from seqmodels.saved import results, saved_config, words_of
+from seqmodels.config.compose import compose
+from seqmodels.runs.folder import results, saved_config, words_of
+from seqmodels.runs.run import resume
 from tests.attempts import assert_same_run, callback
 from tests.conftest import Command
 from tests.searching import RUN, STUDY, WORDS, folders, states, trials, write_search

@@ -4,8 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from seqmodels.composing import compose
-from seqmodels.paths import conf_dir
+from seqmodels.config.compose import compose, conf_dir
 from tests.conftest import Command, options
 from tests.searching import WORDS, write_search
 
@@ -56,8 +55,7 @@ def test_a_wrong_word(words: list[str], message: str, tune: Command, capsys: pyt
 
 @pytest.mark.parametrize("name", options("search"))
 def test_every_search_fits_its_experiment(name: str) -> None:
-    from seqmodels.searching.probe import probe
-    from seqmodels.searching.setting import read_search
+    from seqmodels.searching.setting import probe, read_search
 
     words = [f"+experiment={name}", f"+search={name}"]
     search = read_search(compose(words, root="tune"), words, name)

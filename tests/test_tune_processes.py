@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from seqmodels.saved import results
+from seqmodels.runs.folder import results
 from tests.attempts import assert_same_run
 from tests.conftest import Command
 from tests.killing import rows

@@ -11,10 +11,9 @@ import pytest
 import yaml
 from optuna.samplers import RandomSampler, TPESampler
 
-from seqmodels.saved import parsed
-from seqmodels.searching.dimension import suggest, text_of, words_for
+from seqmodels.config.overrides import parsed
 from seqmodels.searching.sampler import Seeded, sampler_of
-from seqmodels.searching.space import read_space, without_fixed
+from seqmodels.searching.space import read_space, suggest, text_of, without_fixed, words_for
 from seqmodels.searching.storage import open_storage
 
 SPACE = """

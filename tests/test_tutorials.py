@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import nn
 
-from seqmodels.run import Result, build, compose, train
+from seqmodels.runs.run import Result, build, compose, train
 
 TENSORFLOW = json.loads((Path(__file__).parent / "data" / "tf1_sine_seed1.json").read_text())
 

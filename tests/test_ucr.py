@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from seqmodels.datamodules.sequences import Sequences
-from seqmodels.datamodules.ucr import read_ucr
+from seqmodels.datamodules.labelled.sequences import Sequences
+from seqmodels.datamodules.labelled.ucr import read_ucr
 
 HEADER = "@problemName a\n@timeStamps false\n@classLabel true x y\n"
 

@@ -22,12 +22,12 @@ class ParallelLauncher(Launcher):
         self.options = {"jobs": jobs, "gpus": gpus, "jobs_per_gpu": jobs_per_gpu}
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
-        from seqmodels.launchers.process import server
+        from seqmodels.parallel.process import server
 
         self.given = hydra_context, task_function, config
         server()  # imports while Hydra composes the jobs
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
-        from seqmodels.launchers.sweep import launch  # here, because Hydra imports this file at every start
+        from seqmodels.sweeps.launcher import launch  # here, because Hydra imports this file at every start
 
         return launch(*self.given, job_overrides, initial_job_idx, self.options)

@@ -7,14 +7,14 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from seqmodels.loading import load_run as load_run
+    from seqmodels.runs.load import load_run as load_run
 
 __version__ = version("seqmodels")
 
 
 def __getattr__(name: str) -> Any:
     if name == "load_run":
-        from seqmodels.loading import load_run
+        from seqmodels.runs.load import load_run
 
         return load_run
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -13,9 +13,10 @@ datamodule.KEY=...  and any other word changes the run's config for this test
 
 import sys
 
-from seqmodels import words
-from seqmodels.command import job, leave, run_command
-from seqmodels.logs import log_to_console
+from seqmodels.cli import arguments as words
+from seqmodels.cli.command import job, run_command
+from seqmodels.cli.logging import log_to_console
+from seqmodels.system.process import leave
 
 KEYS = ("run", "checkpoint", "output", "trust")
 
@@ -35,7 +36,7 @@ def _main() -> None:
         return
     own, others = words.split(sys.argv[1:], KEYS)
     run = words.required(own, "run", "outputs/NAME/DATE_TIME")
-    from seqmodels.evaluation import evaluate  # here, so that a mistake does not wait for torch
+    from seqmodels.runs.evaluate import evaluate  # here, so that a mistake does not wait for torch
 
     log_to_console()
     with job():

@@ -17,9 +17,10 @@ begin in. Every file is tried against the run itself before it is put in place. 
 
 import sys
 
-from seqmodels import words
-from seqmodels.command import leave, run_command
-from seqmodels.logs import log_to_console
+from seqmodels.cli import arguments as words
+from seqmodels.cli.command import run_command
+from seqmodels.cli.logging import log_to_console
+from seqmodels.system.process import leave
 
 KEYS = ("run", "format", "checkpoint", "output", "overwrite", "tolerance", "trust")
 

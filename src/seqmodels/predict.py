@@ -30,9 +30,10 @@ datamodule.KEY=...  and any other word changes the run's config for this predict
 
 import sys
 
-from seqmodels import words
-from seqmodels.command import job, leave, run_command
+from seqmodels.cli import arguments as words
+from seqmodels.cli.command import job, run_command
 from seqmodels.predicting.settings import check_places, settings
+from seqmodels.system.process import leave
 
 KEYS = (
     *("run", "checkpoint", "trust", "input", "output", "overwrite", "format", "keep", "errors"),
@@ -56,7 +57,7 @@ def _main() -> None:
     own, others = words.split(sys.argv[1:], KEYS)
     run = words.required(own, "run", "outputs/NAME/DATE_TIME")
     check_places(own)
-    from seqmodels.loading import load_run  # here, so that a mistake does not wait for torch
+    from seqmodels.runs.load import load_run  # here, so that a mistake does not wait for torch
 
     with job():
         loaded = load_run(run, own.get("checkpoint"), others, words.listed(own, "trust"))

@@ -9,7 +9,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from seqmodels.command import leave, run_command
+from seqmodels.cli.command import run_command
+from seqmodels.system.process import leave
 
 EXPLANATION = """
 Reads results.json, the config and metrics.csv of every run in and below the folders. Runs whose configs differ in
@@ -70,9 +71,10 @@ def report(folders: Sequence[str | Path], out: str | None = None, compare: Seque
     Raises:
         ValueError, OSError: the input does not allow it; the message says what to change. Nothing is written then.
     """
-    from seqmodels.reporting import comparing, files, markdown, page, runs_csv, terminal
-    from seqmodels.reporting.finding import runs_below
+    from seqmodels.reporting import comparing
     from seqmodels.reporting.groups import tables_of
+    from seqmodels.reporting.runs import runs_below
+    from seqmodels.reporting.writers import files, markdown, page, runs_csv, terminal
 
     places = [Path(folder) for folder in folders]
     runs, notes = runs_below(places)

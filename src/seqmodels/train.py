@@ -13,25 +13,16 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from seqmodels.command import MISTAKES, job, leave, message_of, run_command
-from seqmodels.launchers.slots import need_of
-from seqmodels.naming import register_resolvers
-from seqmodels.paths import conf_dir
-from seqmodels.results import reason
-from seqmodels.resuming import folder_to_resume, go_on, quoted, take
-from seqmodels.saved import value_of
-from seqmodels.stopped import Stopped
-from seqmodels.sweeps import (
-    JobFailed,
-    JobsFailed,
-    Sweep,
-    check_number,
-    command_to_resume,
-    failures,
-    is_sweep,
-    run_job,
-    run_job_apart,
-)
+from seqmodels.cli.command import job, run_command
+from seqmodels.config.compose import conf_dir
+from seqmodels.config.outputs import register_resolvers
+from seqmodels.config.overrides import quoted, take, value_of
+from seqmodels.exceptions import MISTAKES, JobFailed, JobsFailed, Stopped, message_of, reason
+from seqmodels.parallel.machine import need_of
+from seqmodels.sweeps.folder import Sweep, check_number, command_to_resume, failures, is_sweep
+from seqmodels.sweeps.jobs import run_job, run_job_apart
+from seqmodels.sweeps.resuming import folder_to_resume, go_on
+from seqmodels.system.process import leave
 
 register_resolvers()
 
@@ -41,9 +32,9 @@ def _job(cfg: DictConfig) -> float | None:
     """One job: its value of `monitor`, so that Hydra's sweepers can use it."""
     this = HydraConfig.get()
     folder, words = Path(this.runtime.output_dir), list(this.overrides.task)
-    from seqmodels.folder import save_hydra  # here, so that --help and a typo do not wait for torch
-    from seqmodels.run import train
-    from seqmodels.submitted import submitted
+    from seqmodels.distributed.slurm import submitted
+    from seqmodels.runs.folder import save_hydra  # here, so that --help and a typo do not wait for torch
+    from seqmodels.runs.run import train
 
     with job(), submitted():
         if this.mode == RunMode.MULTIRUN:
@@ -54,7 +45,7 @@ def _job(cfg: DictConfig) -> float | None:
 
 def _job_of_sweep(cfg: DictConfig, folder: Path, words: list[str]) -> float | None:
     """What fails is said at once, since the sweep goes on and Hydra speaks only at its end, of one job."""
-    from seqmodels.folder import save_hydra
+    from seqmodels.runs.folder import save_hydra
 
     try:
         check_number(folder)

@@ -9,11 +9,12 @@ import hydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
-from seqmodels.command import job, leave, run_command
-from seqmodels.naming import register_resolvers
-from seqmodels.paths import conf_dir
-from seqmodels.resuming import quoted
-from seqmodels.sweeps import begins_sweep
+from seqmodels.cli.command import job, run_command
+from seqmodels.config.compose import conf_dir
+from seqmodels.config.outputs import register_resolvers
+from seqmodels.config.overrides import quoted
+from seqmodels.sweeps.folder import begins_sweep
+from seqmodels.system.process import leave
 
 register_resolvers()
 

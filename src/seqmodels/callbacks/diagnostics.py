@@ -9,8 +9,8 @@ import torch
 from lightning.pytorch.callbacks import Callback
 from torch import Tensor, nn
 
-from seqmodels.callbacks.diagnostics_plot import Snapshot, diagnostics_figure
-from seqmodels.callbacks.figures import publish
+from seqmodels.callbacks.figures.diagnostics import Snapshot, diagnostics_figure
+from seqmodels.callbacks.figures.publish import publish
 
 REACH = 0.01
 """The gradient reaches as far back as its norm is above this part of its largest."""

@@ -2,10 +2,12 @@
 
 import sys
 import time
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import lightning.pytorch as pl
 from lightning.pytorch.callbacks import ProgressBar, RichProgressBar
+from lightning.pytorch.profilers import PassThroughProfiler
 
 
 def progress() -> ProgressBar:
@@ -63,3 +65,13 @@ class PlainProgress(ProgressBar):
             flush=True,
         )
         self._printed = time.monotonic()
+
+
+_NOTHING: AbstractContextManager[None] = nullcontext()
+
+
+class NoProfiler(PassThroughProfiler):
+    """Lightning's own makes about 60 context managers a step, 0.1 to 0.2 ms in all; this one makes none."""
+
+    def profile(self, action_name: str) -> AbstractContextManager[None]:  # type: ignore[override]
+        return _NOTHING

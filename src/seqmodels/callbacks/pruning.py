@@ -12,7 +12,7 @@ from typing import Any
 import lightning.pytorch as pl
 from lightning.pytorch.callbacks import Checkpoint
 
-from seqmodels.stopped import Pruned
+from seqmodels.exceptions import Pruned
 
 Judge = Callable[[int, float], bool]
 """Takes the step and the value of `monitor`; says whether the trial should end."""

@@ -5,8 +5,8 @@ from typing import Any
 import lightning.pytorch as pl
 from torch.utils.data import DataLoader
 
-from seqmodels.datamodules.checks import check_at_least
-from seqmodels.datamodules.loading import OrderedBatches, ShuffledBatches, TensorRows, batch_loader
+from seqmodels.datamodules.base import check_at_least
+from seqmodels.datamodules.loaders import OrderedBatches, ShuffledBatches, TensorRows, batch_loader
 
 
 class LabelledRows(pl.LightningDataModule):

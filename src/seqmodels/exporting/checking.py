@@ -9,7 +9,7 @@ from torch import Tensor
 
 from seqmodels.cores.base import State
 from seqmodels.exporting.capturing import CannotExport
-from seqmodels.exporting.forms import Call, begin, dtype_of
+from seqmodels.exporting.graphs import Call, begin, dtype_of
 
 LENGTHS = {"step": [1] * 1000, "window": [1, 7, 2, 50, 340, 600]}
 """Steps read by each call, one after the other."""

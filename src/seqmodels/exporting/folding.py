@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, fx, nn
 from torch.export import export
 
-from seqmodels.exporting.forms import Form
+from seqmodels.exporting.graphs import Form
 
 
 def folded(form: Form) -> Form:

@@ -13,7 +13,7 @@ from torch.export import Dim, export
 
 from seqmodels.cores.base import Core, State
 from seqmodels.exporting.folding import fold
-from seqmodels.exporting.forms import begin, dtype_of, expanded, plain, sizes_apart
+from seqmodels.exporting.graphs import begin, dtype_of, expanded, plain, sizes_apart
 
 
 class OneStep(nn.Module):

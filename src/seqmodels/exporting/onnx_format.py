@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from seqmodels.exporting.capturing import CannotExport, capturing
-from seqmodels.exporting.forms import Call, Form
+from seqmodels.exporting.graphs import Call, Form
 
 SUFFIX = ".onnx"
 ABOUT = "seqmodels"

@@ -1,24 +1,25 @@
 """From a run's folder to files that need neither the run nor seqmodels."""
 
+import json
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from seqmodels.exporting import onnx_format, torch_format
-from seqmodels.exporting.about import about
 from seqmodels.exporting.capturing import CannotExport, capturing
 from seqmodels.exporting.checking import BATCHES, LENGTHS, Disagrees, check, trials, unit_of
-from seqmodels.exporting.filling import fill_of
 from seqmodels.exporting.folding import folded
-from seqmodels.exporting.forms import FORMS, Form, begin, form_of, plain
+from seqmodels.exporting.graphs import FORMS, Form, begin, form_of, plain
 from seqmodels.exporting.looped import step_by_step
 from seqmodels.exporting.placing import INITIAL_STATE, arrays, check_free, workshop
-from seqmodels.loading import load_run
+from seqmodels.runs.load import LoadedRun, load_run
 
 log = logging.getLogger(__name__)
 
@@ -147,3 +148,31 @@ def _check_sense(form: str, module: Any) -> None:
             "readout=mean averages the outputs of one call, and a call of one step has only one; use the window, on "
             "whole sequences"
         )
+
+
+def about(loaded: LoadedRun) -> str:
+    """JSON; names and numbers of the run, no paths."""
+    data = loaded.datamodule
+    names = ("input_names", "target_names", "class_names")
+    facts: dict[str, Any] = {
+        "run": f"{loaded.cfg.name}/{loaded.folder.name}",
+        "checkpoint": loaded.checkpoint.name,
+        "task": loaded.module.task,
+        **{name: getattr(data, name, None) for name in names},
+        "horizon": loaded.cfg.datamodule.get("horizon"),
+        "seqmodels": version("seqmodels"),
+    }
+    return json.dumps({name: fact for name, fact in facts.items() if fact is not None}, default=list)
+
+
+def fill_of(loaded: LoadedRun) -> Tensor | None:
+    """(D,) the mean of the training data, or one number for all, in physical units.
+
+    None where the run does not read the mean: with `error`, and with `ffill`, which would need one more state.
+    """
+    module = loaded.module
+    if "mask" not in (loaded.cfg.datamodule.get("missing"), getattr(module, "nan_input", None)):
+        return None
+    learned = getattr(loaded.datamodule, "learned", None)
+    mean = getattr(learned, "input_mean", getattr(learned, "mean", None))
+    return module.input_mean.clone() if mean is None else torch.tensor(mean, dtype=module.input_mean.dtype)

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from seqmodels.exporting.capturing import capturing
-from seqmodels.exporting.forms import Call, Form
+from seqmodels.exporting.graphs import Call, Form
 
 SUFFIX = ".pt2"
 ABOUT = "seqmodels.json"

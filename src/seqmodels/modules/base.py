@@ -12,8 +12,8 @@ from torch.optim import LBFGS, Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from seqmodels.cores.base import Core
-from seqmodels.cores.learned import LearnedInitialState
-from seqmodels.modules.groups import grouped_optimizer
+from seqmodels.cores.initial_state import LearnedInitialState
+from seqmodels.modules.parameter_groups import grouped_optimizer
 
 HeadInit = Literal["torch", "glorot"]
 InitialState = Literal["zeros", "learned"]

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from seqmodels.cores.base import Core, State
-from seqmodels.datamodules.stream import Window
+from seqmodels.datamodules.window import Window
 from seqmodels.modules.carry import Place
 
 

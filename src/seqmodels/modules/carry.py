@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, distributed
 
 from seqmodels.cores.base import State, detach
-from seqmodels.datamodules.stream import rank_rows
+from seqmodels.datamodules.window import rank_rows
 
 
 class Place(NamedTuple):

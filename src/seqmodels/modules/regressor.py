@@ -11,13 +11,13 @@ from torch.optim.lr_scheduler import LRScheduler
 from torchmetrics import MeanAbsoluteError, Metric, MetricCollection
 
 from seqmodels.cores.base import Core, State
-from seqmodels.cores.changes import Changes
-from seqmodels.datamodules.stream import Window
+from seqmodels.cores.differencing import Changes
+from seqmodels.datamodules.window import Window
 from seqmodels.modules import burn_in as burning
-from seqmodels.modules import differences
+from seqmodels.modules import differencing as differences
 from seqmodels.modules.base import HeadInit, InitialState, Stats
-from seqmodels.modules.inputs import without_nan
-from seqmodels.modules.scaled_error import MeanAbsoluteScaledError, NormalizedMeanSquaredError, R2OfStage
+from seqmodels.modules.finite_inputs import without_nan
+from seqmodels.modules.metrics import MeanAbsoluteScaledError, NormalizedMeanSquaredError, R2OfStage
 from seqmodels.modules.stream import NanInput, StateDtype, StreamModule
 
 

@@ -19,11 +19,11 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from seqmodels.cores.base import Core, batch_size
-from seqmodels.datamodules.stream import Window
+from seqmodels.datamodules.window import Window
 from seqmodels.modules import burn_in as burning
 from seqmodels.modules.base import HeadInit, InitialState, SequenceModule, Stats
 from seqmodels.modules.carry import Carry, Past, Place, cast, kept, packed, unpacked
-from seqmodels.modules.inputs import FiniteInputs, without_nan
+from seqmodels.modules.finite_inputs import FiniteInputs, without_nan
 
 NanInput = Literal["error", "mask"]
 StateDtype = Literal["float32", "float64", "bfloat16"]

@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterable
 
 import numpy as np
 
-from seqmodels.predicting.faults import Faults, Malformed
 from seqmodels.predicting.predictor import FRESH, Predictor, Stream
-from seqmodels.predicting.rows import Row
+from seqmodels.predicting.rows.faults import Faults, Malformed
+from seqmodels.predicting.rows.reader import Row
 
 MOST = 2**16
 """Rows of a block, over all streams."""

@@ -10,14 +10,14 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from seqmodels import words
-from seqmodels.datamodules.images import ImageSequences
-from seqmodels.datamodules.labelled_series import LabelledSeries
-from seqmodels.loading import LoadedRun
+from seqmodels.cli import arguments as words
+from seqmodels.datamodules.images.base import ImageSequences
+from seqmodels.datamodules.labelled.datamodule import LabelledSeries
 from seqmodels.predicting.images import ImageFiles, is_colour, words_of
 from seqmodels.predicting.output import Encoder, Output
 from seqmodels.predicting.settings import OUTPUTS, at_least_one, by_suffix
 from seqmodels.predicting.stopping import Stopping
+from seqmodels.runs.load import LoadedRun
 
 TAKEN = ("run", "checkpoint", "trust", "input", "output", "overwrite", "format", "threads", "quiet")
 

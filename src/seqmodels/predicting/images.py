@@ -10,8 +10,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from seqmodels import words
-from seqmodels.datamodules.images import ImageSequences
+from seqmodels.cli import arguments as words
+from seqmodels.datamodules.images.base import ImageSequences
 from seqmodels.predicting.pixels import border, cut, fitted, in_full_contrast, read_colour, read_grey
 
 BATCH = 256

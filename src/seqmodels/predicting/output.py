@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from seqmodels.predicting.cells import as_json, as_text
+from seqmodels.predicting.rows.cells import as_json, as_text
 from seqmodels.predicting.stopping import Stopping
 
 

@@ -15,9 +15,9 @@ import numpy as np
 import torch
 
 from seqmodels.cores.base import State
-from seqmodels.loading import LoadedRun
-from seqmodels.predicting.clock import Clock, Time
-from seqmodels.predicting.faults import Malformed
+from seqmodels.predicting.rows.clock import Clock, Time
+from seqmodels.predicting.rows.faults import Malformed
+from seqmodels.runs.load import LoadedRun
 
 LARGEST = torch.finfo(torch.float32).max
 """What is larger counts as missing, as it does in training."""

@@ -5,7 +5,7 @@ import stat
 from dataclasses import dataclass
 from pathlib import Path
 
-from seqmodels import words
+from seqmodels.cli import arguments as words
 
 INPUTS = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet", ".pq": "parquet"}
 OUTPUTS = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}

@@ -13,19 +13,19 @@ import numpy as np
 import torch
 from omegaconf import DictConfig
 
-from seqmodels.loading import LoadedRun
-from seqmodels.predicting import columns
 from seqmodels.predicting.chunks import Chunks
-from seqmodels.predicting.columns import Columns
-from seqmodels.predicting.faults import Faults, Malformed
 from seqmodels.predicting.latency import Latency
 from seqmodels.predicting.output import Encoder, Output
 from seqmodels.predicting.predictor import Predictor, Stream
-from seqmodels.predicting.rows import Reader, Row, Source
+from seqmodels.predicting.rows import columns
+from seqmodels.predicting.rows.columns import Columns
+from seqmodels.predicting.rows.faults import Faults, Malformed
+from seqmodels.predicting.rows.reader import Reader, Row, Source
+from seqmodels.predicting.rows.source import opened
 from seqmodels.predicting.settings import Settings
-from seqmodels.predicting.source import opened
 from seqmodels.predicting.state_file import StateFile
 from seqmodels.predicting.stopping import Stopping
+from seqmodels.runs.load import LoadedRun
 
 
 def predict_streams(run: LoadedRun, settings: Settings) -> None:

@@ -2,14 +2,16 @@
 
 import json
 import math
+import os
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from seqmodels.reporting.settings import first_line, load, settings_of, text
-from seqmodels.results import FILE
-from seqmodels.saved import CONFIG
+from seqmodels.runs.folder import CONFIG
+from seqmodels.runs.results import FILE
 
 STATUSES = ("completed", "interrupted", "failed", "pruned")
 
@@ -170,3 +172,50 @@ def _extras(results: dict[str, Any]) -> dict[str, str]:
         if key not in known:
             flatten(value, key)
     return flat
+
+
+NOT_ENTERED = ("checkpoints", "figures", "evaluations", "export", "__pycache__")
+
+
+def runs_below(folders: Sequence[Path]) -> tuple[list[Run], list[str]]:
+    """All runs in and below the folders, each once, and notes on what could not be looked at.
+
+    Files among the folders are passed over: a shell's `sweep/*` names them too.
+
+    Raises:
+        OSError: a path does not exist, or none of them is a folder.
+        ValueError: no folder holds a run.
+    """
+    missing = [folder for folder in folders if not folder.exists()]
+    if missing:
+        raise FileNotFoundError(f"{missing[0]} does not exist; give folders of runs, such as outputs/NAME")
+    places = [folder for folder in folders if folder.is_dir()]
+    if not places:
+        raise NotADirectoryError(f"{folders[0]} is a file; give the folders of runs, or folders above them")
+    notes: list[str] = []
+    found: dict[Path, list[Path]] = {place: list(_run_folders(place, notes)) for place in places}
+    if not any(found.values()):
+        raise ValueError(
+            f"no runs in {', '.join(map(str, places))}: a run's folder holds .hydra/config.yaml, and {FILE} at its end"
+        )
+    notes += [f"no runs in {place}" for place, folders in found.items() if not folders]
+    return [read_run(folder) for folder in dict.fromkeys(f for folders in found.values() for f in folders)], notes
+
+
+def _run_folders(top: Path, notes: list[str]) -> Iterator[Path]:
+    """The folder above a sweep or a study may have a config of its own, but it is no unfinished run."""
+    unfinished: list[Path] = []
+    finished: list[Path] = []
+
+    def problem(error: OSError) -> None:
+        notes.append(f"cannot look into {error.filename}: {error.strerror}")
+
+    for place, folders, files in os.walk(top.resolve(), onerror=problem):
+        folder = Path(place)
+        if FILE in files:
+            finished.append(folder)
+        elif ".hydra" in folders and (folder / CONFIG).is_file():
+            unfinished.append(folder)
+        folders[:] = sorted(name for name in folders if name not in NOT_ENTERED and not name.startswith("."))
+    above = {parent for folder in (*finished, *unfinished) for parent in folder.parents}
+    yield from sorted([*finished, *(folder for folder in unfinished if folder not in above)])

@@ -8,7 +8,9 @@ from typing import Any
 import yaml
 from hydra.errors import HydraException
 
-from seqmodels.saved import CONFIG, LIMITS, RESUMED, earlier_words, parsed
+from seqmodels.config.overrides import parsed
+from seqmodels.runs.extend import LIMITS
+from seqmodels.runs.folder import CONFIG, RESUMED, earlier_words
 
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # seven times as fast, where PyYAML has it
 MOST = 5000

@@ -1,1 +1,1 @@
-"""Hyperparameter search: a study of many trials, each of them a run. Optuna proposes, `seqmodels.run` trains."""
+"""Hyperparameter search: a study of many trials, each of them a run. Optuna proposes, `seqmodels.runs.run` trains."""

@@ -12,9 +12,9 @@ from filelock import FileLock, Timeout
 from optuna.study import Study
 from optuna.trial import FrozenTrial, Trial, TrialState
 
-from seqmodels.naming import job_folder
-from seqmodels.searching.dimension import Choice, suggest, words_for
+from seqmodels.config.outputs import job_folder
 from seqmodels.searching.setting import Search
+from seqmodels.searching.space import Choice, suggest, words_for
 from seqmodels.searching.storage import is_file
 from seqmodels.searching.study import lock_of, locked
 

@@ -8,7 +8,7 @@ from matplotlib.ticker import MaxNLocator
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
-from seqmodels.searching.best import best_of
+from seqmodels.searching.outcome import best_of
 from seqmodels.searching.parallel_plot import counted, draw_parallel, short_names
 from seqmodels.searching.setting import Search
 

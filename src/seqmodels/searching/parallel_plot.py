@@ -8,8 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from optuna.trial import FrozenTrial
 
-from seqmodels.searching.dimension import Choice, Dimension, text_of
 from seqmodels.searching.setting import Search
+from seqmodels.searching.space import Choice, Dimension, text_of
 
 ABSENT = -0.12
 """Where a line passes the axis of a key that does not count in its trial; the axes go from 0 to 1."""

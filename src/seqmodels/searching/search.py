@@ -8,19 +8,16 @@ from omegaconf import DictConfig
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
-from seqmodels.command import stoppable
-from seqmodels.paths import short
-from seqmodels.searching.best import best_of, command_for_best, leave_best
+from seqmodels.exceptions import Stopped
 from seqmodels.searching.claims import abandon, unfinished
-from seqmodels.searching.dimension import words_for
 from seqmodels.searching.figures import leave_figures
-from seqmodels.searching.probe import probe
-from seqmodels.searching.setting import Search, read_search
+from seqmodels.searching.outcome import best_of, command_for_best, leave_best, leave_table
+from seqmodels.searching.setting import Search, probe, read_search
+from seqmodels.searching.space import words_for
 from seqmodels.searching.study import open_study
-from seqmodels.searching.table import leave_table
-from seqmodels.searching.team import work_together
-from seqmodels.searching.worker import log_to, work
-from seqmodels.stopped import Stopped
+from seqmodels.searching.workers import log_to, work, work_together
+from seqmodels.system.files import short
+from seqmodels.system.signals import stoppable
 
 log = logging.getLogger(__name__)
 

@@ -7,15 +7,16 @@ from pathlib import Path
 from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
-from seqmodels.checks import check_config, check_node, fits
-from seqmodels.composing import compose
-from seqmodels.resuming import quoted
-from seqmodels.saved import parsed
-from seqmodels.searching.dimension import Choice, Dimension
-from seqmodels.searching.flat import differences, plain
-from seqmodels.searching.space import read_space, without_fixed
+from seqmodels.config.compose import compose
+from seqmodels.config.flat import differences, plain
+from seqmodels.config.overrides import parsed, quoted
+from seqmodels.config.schema import check_config, check_node, fits
+from seqmodels.exceptions import message_of
+from seqmodels.searching.space import Choice, Dimension, read_space, without_fixed, words_for
 
 OWN: dict[str, Any] = {
     "study": str | None,
@@ -176,3 +177,41 @@ def _checked_run(cfg: DictConfig, words: Sequence[str], places: Sequence[str]) -
 
 def _fixed(words: Sequence[str]) -> dict[str, Choice]:
     return {key: value for key, value in parsed(words)}
+
+
+FORBIDDEN = ("name", "monitor", "mode", "resume", "trust", "test", "callbacks.pruning", *OWN)
+"""Keys by which a trial would leave its study, or choose by the test data."""
+
+
+def probe(search: Search) -> None:
+    """Compose a trial for each of them.
+
+    Raises:
+        ValueError: names the dimension and the value that make no config.
+    """
+    for dimension in search.space:
+        values: tuple[Choice, ...] = dimension.choices or (dimension.low,)
+        for value in values:
+            words = dimension.words_for(value)
+            for word in words:
+                _refuse(dimension, word)
+            chosen = {**_conditions(dimension, search), dimension.key: value}
+            try:
+                search.config(words_for(search.space, chosen))
+            except (ValueError, HydraException, OmegaConfBaseException) as error:
+                raise ValueError(f"space.{dimension.key}, {' '.join(words)}: {message_of(error)}") from error
+
+
+def _refuse(dimension: Dimension, word: str) -> None:
+    key = word.lstrip("+~").partition("=")[0]
+    if key in FORBIDDEN or word.startswith("~") or key.split(".")[0] in ("hydra", "space"):
+        raise ValueError(f"space.{dimension.key}: {word} is not for a search to change")
+
+
+def _conditions(dimension: Dimension, search: Search) -> dict[str, Choice]:
+    """Values of other dimensions under which this one counts."""
+    chosen: dict[str, Choice] = {}
+    for key, values in (dimension.when or {}).items():
+        other = next(candidate for candidate in search.space if candidate.key == key)
+        chosen |= {**_conditions(other, search), key: values[0]}
+    return chosen

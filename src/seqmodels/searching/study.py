@@ -9,13 +9,15 @@ from filelock import FileLock
 from optuna.storages import BaseStorage
 from optuna.study import Study, StudyDirection
 
-from seqmodels.saved import DEVICES, PLACES, is_run
-from seqmodels.searching.flat import differences
+from seqmodels.config.flat import differences
+from seqmodels.runs.extend import DEVICES, PLACES
+from seqmodels.runs.folder import is_run
 from seqmodels.searching.sampler import pruner_of, sampler_of
 from seqmodels.searching.setting import Search
 from seqmodels.searching.storage import open_storage
 
 LOCKS = ".locks"
+
 FREE = (
     *(f"trainer.{key}" for key in DEVICES),
     "trainer.enable_progress_bar",

@@ -14,13 +14,14 @@ from optuna.study import Study
 from optuna.trial import Trial, TrialState
 
 from seqmodels.callbacks.pruning import judged_by
-from seqmodels.paths import conf_dir
-from seqmodels.results import reason
-from seqmodels.run import resume, train
-from seqmodels.saved import DEVICES, PLACES, is_run, parsed, results
+from seqmodels.config.compose import conf_dir
+from seqmodels.config.overrides import parsed
+from seqmodels.exceptions import Pruned, reason
+from seqmodels.runs.extend import DEVICES, PLACES
+from seqmodels.runs.folder import is_run, results
+from seqmodels.runs.run import resume, train
 from seqmodels.searching.claims import Claim
 from seqmodels.searching.setting import Search
-from seqmodels.stopped import Pruned
 
 log = logging.getLogger(__name__)
 STEPS = "steps"

@@ -1,0 +1,106 @@
+"""Training on a stream as it happens: target and prediction, growing window by window."""
+
+import logging
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import lightning.pytorch as pl
+import matplotlib
+import torch
+from matplotlib.animation import PillowWriter
+from matplotlib.figure import Figure
+
+from seqmodels.callbacks.figures.stream import Piece, piece, plot_pieces
+
+log = logging.getLogger(__name__)
+
+
+class FitAnimation(pl.Callback):
+    """Writes `figures/fit.gif` from the first windows of the training, as they were predicted at that time."""
+
+    def __init__(self, windows: int = 60, visible: int = 10, frames_per_second: int = 10) -> None:
+        """
+        Args:
+            windows: frames, one a training window.
+            visible: windows in sight at a time.
+            frames_per_second: of the animation.
+        """
+        self.windows, self.visible, self.frames_per_second = windows, visible, frames_per_second
+        self._pieces: list[Piece] = []
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        if len(self._pieces) < self.windows and trainer.is_global_zero:
+            self._pieces.append(piece(batch, outputs["prediction"]))
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"pieces": [tuple(piece) for piece in self._pieces]}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self._pieces = [Piece(*piece) for piece in state_dict["pieces"]]
+
+    def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        if not self._pieces:
+            return
+        path = Path(trainer.default_root_dir) / "figures" / "fit.gif"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        figure = Figure(figsize=(8, 3), layout="constrained")
+        axes = figure.subplots()
+        writer = PillowWriter(fps=self.frames_per_second)
+        with writer.saving(figure, str(path), dpi=80):
+            for end in range(1, len(self._pieces) + 1):
+                draw_frame(axes, self._pieces, end, self.visible, trainer.datamodule.name)  # type: ignore[attr-defined]
+                writer.grab_frame()
+
+
+class LiveFit(FitAnimation):
+    """The animation, and the same in a window while training, where there is a display."""
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self._axes = None
+        if not trainer.is_global_zero:
+            return
+        if sys.platform.startswith("linux") and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
+            log.warning("no display for callbacks=live; the same is written to figures/fit.gif")
+            return
+        import matplotlib.pyplot as plt
+
+        if matplotlib.get_backend().lower() in ("agg", "pdf", "svg", "ps", "template"):
+            log.warning(
+                "matplotlib found no window toolkit for callbacks=live (install PyQt6, say); see figures/fit.gif"
+            )
+            return
+        plt.ion()
+        self._axes = plt.subplots(figsize=(8, 3), layout="constrained")[1]
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        seen = len(self._pieces)
+        super().on_train_batch_end(trainer, pl_module, outputs, batch, batch_idx)
+        if self._axes is not None and len(self._pieces) > seen:
+            import matplotlib.pyplot as plt
+
+            draw_frame(self._axes, self._pieces, len(self._pieces), self.visible, trainer.datamodule.name)  # type: ignore[attr-defined]
+            plt.pause(0.05)
+
+
+def draw_frame(axes: matplotlib.axes.Axes, pieces: list[Piece], end: int, visible: int, name: str) -> None:
+    """The frame after window `end`."""
+    start = max(0, end - visible)
+    axes.clear()
+    for beside in [other for other in axes.figure.axes if other is not axes]:
+        beside.remove()
+    first_step, seen = (sum(len(piece.x) for piece in pieces[:window]) for window in (start, end))
+    plot_pieces(axes, pieces[start:end], first_step)
+    steps = len(pieces[0].x)
+    axes.set_xlim(first_step - 0.5, max(first_step + visible * steps, seen) - 0.5)
+    targets = torch.cat([piece.y[:, 0] for piece in pieces])
+    if targets.isfinite().any():
+        low, high = (float(bound) for bound in targets[targets.isfinite()].aminmax())
+        margin = 0.3 * (high - low) or 1
+        axes.set_ylim(low - margin, high + margin)
+    axes.set_title(f"{name}: training, window {end}")

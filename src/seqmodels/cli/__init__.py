@@ -1,0 +1,1 @@
+"""What every command shares: arguments, the console, errors as exit codes."""

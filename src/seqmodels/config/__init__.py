@@ -1,0 +1,1 @@
+"""Overrides become configs, and configs are checked before anything runs."""

@@ -1,0 +1,37 @@
+"""Readable, safe folder names for the jobs of a sweep: `0_core-lstm_seed-1`."""
+
+import re
+from pathlib import Path
+
+from omegaconf import OmegaConf
+
+LONGEST = 100
+
+NAMELESS = "train"
+"""`name` before an experiment sets it, as in the folder of a sweep over experiments."""
+
+_NOT_IN_NAMES = (
+    "experiment",
+    "sweep",
+    "search",
+    "debug",
+)  # the same for all jobs, or in the run's name already
+
+
+def job_folder(number: int, overrides: list[str], name: str = "", sweep: str = "") -> str:
+    """The number and what was chosen: keys without their group, values without what no file system should see.
+
+    Paths are left out, since they say little and never fit; the run's name where the sweep's folder is not of one name.
+    """
+    parts = [str(number), *[name] * (Path(sweep).parent.name == NAMELESS != name)]
+    for override in overrides:
+        key, _, value = override.lstrip("+~").partition("=")
+        if key.partition("@")[0] in _NOT_IN_NAMES or "/" in value or "\\" in value:
+            continue
+        parts.append("-".join(filter(None, [key.rpartition(".")[2], re.sub(r"[\[\](){}'\" ]", "", value)])))
+    return re.sub(r"[^A-Za-z0-9._-]", "-", "_".join(parts))[:LONGEST].rstrip("-_.")
+
+
+def register_resolvers() -> None:
+    """Make `${job_folder:...}` known to the `hydra:` block of conf/train.yaml."""
+    OmegaConf.register_new_resolver("job_folder", job_folder, replace=True)

@@ -1,0 +1,1 @@
+"""Image sets, each image read as a sequence."""

@@ -1,0 +1,1 @@
+"""A person's own sequences, each with a class."""

@@ -1,0 +1,53 @@
+"""Labelled sequences from any of the files they come in."""
+
+from pathlib import Path
+
+from seqmodels.datamodules.labelled.sequences import Sequences, check_ids, joined
+from seqmodels.datamodules.labelled.tables import Columns, read_table
+from seqmodels.datamodules.labelled.ucr import SUFFIXES, read_ucr
+from seqmodels.tables.paths import expand
+
+
+def read_files(patterns: list[str], columns: Columns, unique_ids: bool, labelled: bool = True) -> Sequences:
+    """The sequences of all files, in their order.
+
+    Args:
+        patterns: see `expand`; .ts and .tsv are files of the UCR and UEA archives, others tables.
+        columns: of the tables.
+        unique_ids: an id may stand in one file only.
+        labelled: read the labels too.
+
+    Raises:
+        ValueError, OSError: the message names file, column and row.
+    """
+    parts = []
+    for path in expand(patterns, SUFFIXES):
+        if path.suffix.lower() in SUFFIXES:
+            parts.append(read_ucr(path, labelled))
+            continue
+        wanted = {"inputs": columns.inputs, "label": columns.label or not labelled}
+        for argument in (name for name, given in wanted.items() if not given):
+            raise ValueError(f"{path} is a table: say which of its columns to read, datamodule.{argument}=...")
+        parts.append(read_table(path, columns if labelled else columns._replace(label=None)))
+    if unique_ids:
+        check_ids(parts)
+    return joined(parts)
+
+
+def check_apart(patterns: dict[str, list[str]]) -> None:
+    """
+    Args:
+        patterns: of the argument that names them: files, val_files, test_files.
+
+    Raises:
+        ValueError: a file is named by two of them, and would be trained on and tested on.
+    """
+    known: dict[Path, str] = {}
+    for argument, own in patterns.items():
+        for path in expand(own, SUFFIXES):
+            other = known.setdefault(path.resolve(), argument)
+            if other != argument:
+                raise ValueError(
+                    f"{path} is named by {other} and by {argument}; a file belongs in one part of the data, so "
+                    f"leave it out of one of them"
+                )

@@ -1,0 +1,136 @@
+"""What is learned from the training sequences, and what it makes of any others: numbers for a model."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+import numpy as np
+import torch
+
+from seqmodels.datamodules.labelled.ragged import RaggedRows
+from seqmodels.datamodules.labelled.sequences import Sequences, in_order
+
+Missing = Literal["error", "mask", "ffill"]
+
+SHOWN = 20
+"""Classes that an error lists."""
+
+
+@dataclass(frozen=True)
+class Learned:
+    """Plain values, so that checkpoints hold them.
+
+    Attributes:
+        class_names: what the classes 0, 1, ... are called.
+        input_names: D columns.
+        mean, std: D numbers, over the steps of the training sequences, missing cells left out.
+        sequences, steps: how many the training part has; they tell whether it is still the same.
+    """
+
+    class_names: list[str]
+    input_names: list[str]
+    mean: list[float]
+    std: list[float]
+    sequences: int
+    steps: int
+
+    def differs_from(self, then: Learned) -> str:
+        """The first difference, in words; empty where there is none that matters."""
+        ours, theirs = asdict(self), asdict(then)
+        for name in ("input_names", "class_names", "sequences", "steps"):
+            if ours[name] != theirs[name]:
+                return f"{name} {short(theirs[name])} then, {short(ours[name])} now"
+        for name in ("mean", "std"):
+            pairs = zip(self.input_names, ours[name], theirs[name], strict=True)
+            for column, now, before in pairs:
+                if not math.isclose(now, before, rel_tol=1e-6, abs_tol=1e-9):  # machines add in different orders
+                    return f"{name} of {column} {before:.7g} then, {now:.7g} now"
+        return ""
+
+
+def learn(train: Sequences) -> Learned:
+    """
+    Raises:
+        ValueError: there is one class only, or a column without any value.
+    """
+    assert train.labels is not None
+    classes = in_order(train.labels)
+    if len(classes) < 2:
+        raise ValueError(
+            f"{train.files[0]}: all {len(train.ids):,} training sequences are of the class {classes[0]!r}; a "
+            f"classification needs at least two classes"
+        )
+    finite = np.isfinite(train.values)
+    counts = finite.sum(0)
+    if not counts.all():
+        name = train.columns[int(counts.argmin())]
+        raise ValueError(f"{train.files[0]}, column {name}: no value in any training sequence; leave it out of inputs")
+    mean = np.where(finite, train.values, 0).sum(0) / counts
+    std = np.sqrt((np.where(finite, train.values - mean, 0) ** 2).sum(0) / counts)
+    std = np.where(std > 1e-12 * np.abs(mean), std, 1)  # a constant column varies by rounding at most
+    return Learned(classes, train.columns, mean.tolist(), std.tolist(), len(train.ids), len(train.values))
+
+
+def rows_of(part: Sequences, learned: Learned, missing: Missing) -> RaggedRows:
+    """Sequences as the loaders take them.
+
+    Args:
+        part: with labels, or without.
+        learned: from the training sequences.
+        missing: what a missing or infinite cell is: an error, the training mean (mask), or the value before it in its
+            sequence and at the beginning the mean (ffill).
+
+    Raises:
+        ValueError: names file, column and row of a missing cell or of a label that training does not know.
+    """
+    if len(part.columns) != len(learned.input_names):
+        raise ValueError(
+            f"{part.files[0]} holds {len(part.columns)} values a step; the training data has {len(learned.input_names)}"
+        )
+    values = filled(part, np.array(learned.mean), missing).astype(np.float32)
+    return RaggedRows(
+        torch.from_numpy(values), torch.from_numpy(part.lengths), torch.from_numpy(_classes(part, learned))
+    )
+
+
+def filled(part: Sequences, mean: np.ndarray, missing: Missing) -> np.ndarray:
+    """(S, D) values without gaps; arguments as in `rows_of`."""
+    known = np.isfinite(part.values)
+    if known.all():
+        return part.values
+    if missing == "error":
+        step, column = map(int, np.argwhere(~known)[0])
+        found = "empty" if np.isnan(part.values[step, column]) else f"{part.values[step, column]}"
+        raise ValueError(
+            f"{part.place(step, column)} is {found}; clean the data, or give missing=mask (the training mean) or "
+            f"missing=ffill (the value before)"
+        )
+    if missing == "mask":
+        return np.where(known, part.values, mean)
+    steps = np.arange(len(known))[:, None]
+    last = np.maximum.accumulate(np.where(known, steps, -1))
+    inside = last >= np.repeat(part.starts, part.lengths)[:, None]
+    return np.where(inside, np.take_along_axis(part.values, np.maximum(last, 0), 0), mean)
+
+
+def _classes(part: Sequences, learned: Learned) -> np.ndarray:
+    if part.labels is None:
+        return np.full(len(part.ids), -1)
+    numbers = {name: number for number, name in enumerate(learned.class_names)}
+    for sequence, label in enumerate(part.labels):
+        if label not in numbers:
+            row = part.rows[part.starts[sequence]]
+            raise ValueError(
+                f"{part.files[sequence]}, row {row}: the label {label!r} does not occur in the training data; there is "
+                f"{short(learned.class_names)}"
+            )
+    return np.array([numbers[label] for label in part.labels], np.int64)
+
+
+def short(value: Any) -> str:
+    """A number, or a list that may be long."""
+    if not isinstance(value, list):
+        return f"{value:,}"
+    return ", ".join(map(str, value[:SHOWN])) + (f" and {len(value) - SHOWN} more" if len(value) > SHOWN else "")

@@ -1,0 +1,81 @@
+"""What is training, validation and test: every series is cut in time, by the rows that are targets.
+
+    rows      0 .............. a ....... b ....... n      step t has row t as input and row t + h as target
+    targets   [   training    )[  val   )[  test  )
+
+No target of a part is the target of another, and none of training's inputs or targets lies at or behind a. Where gaps
+cut a series into pieces, h steps at the end of each piece have no target.
+"""
+
+from collections.abc import Iterator
+
+from seqmodels.datamodules.series.lanes import Segment
+from seqmodels.datamodules.series.table import Series, SeriesTable
+
+
+def cut(table: SeriesTable, part: str, val_fraction: float, test_fraction: float, horizon: int) -> list[Segment]:
+    """The steps of `train`, `val` or `test`.
+
+    Args:
+        table: of the files that are cut.
+        part: which one.
+        val_fraction, test_fraction: of each series' rows.
+        horizon: h.
+
+    Raises:
+        ValueError: a series has no more than h rows, or nothing at all is left for the part.
+    """
+    segments: list[Segment] = []
+    for series in table.series:
+        a, b = borders(series, val_fraction, test_fraction)
+        start, stop = {"train": (0, a), "val": (a, b), "test": (b, series.rows)}[part]
+        segments += _segments(series, start, stop, horizon)
+    if not segments:
+        raise ValueError(
+            f"nothing is left for {part}: {_longest(table)} is cut with val_fraction={val_fraction} and "
+            f"test_fraction={test_fraction}, horizon={horizon}; give longer series or other fractions"
+        )
+    return segments
+
+
+def whole(table: SeriesTable, horizon: int) -> list[Segment]:
+    """All steps, of files that are not cut.
+
+    Raises:
+        ValueError: as `cut`.
+    """
+    return [segment for series in table.series for segment in _segments(series, 0, series.rows, horizon)]
+
+
+def borders(series: Series, val_fraction: float, test_fraction: float) -> tuple[int, int]:
+    """a and b, as rows within the series."""
+    test = round(series.rows * test_fraction)
+    return series.rows - test - round(series.rows * val_fraction), series.rows - test
+
+
+def training_rows(table: SeriesTable, val_fraction: float, test_fraction: float) -> list[tuple[int, int]]:
+    """Rows (start, stop) of the table that training sees, without a gap within each."""
+    found = []
+    for series in table.series:
+        a, _ = borders(series, val_fraction, test_fraction)
+        found += [(series.begin + p, series.begin + min(q, a)) for p, q in series.pieces() if p < a]
+    return found
+
+
+def _segments(series: Series, start: int, stop: int, horizon: int) -> Iterator[Segment]:
+    """The steps whose targets are the rows start, ..., stop - 1 of the series."""
+    if series.rows <= horizon:
+        raise ValueError(
+            f"{series.name} has {series.rows:,} rows, which is too short: with horizon={horizon} a series needs at "
+            f"least {horizon + 1}"
+        )
+    for p, q in series.pieces():
+        first, end = max(p, start - horizon), min(q, stop) - horizon
+        if first < end:
+            yield Segment(*(series.begin + row for row in (p, first, end)))
+
+
+def _longest(table: SeriesTable) -> str:
+    longest = max(table.series, key=lambda series: series.rows)
+    others = f", the longest of {len(table.series)} series," if len(table.series) > 1 else ""
+    return f"{longest.name}{others} with {longest.rows:,} rows"

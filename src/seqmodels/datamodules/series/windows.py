@@ -1,0 +1,43 @@
+"""The windows of one part of a series table."""
+
+import numpy as np
+import torch
+
+from seqmodels.datamodules.series.lanes import Lanes
+from seqmodels.datamodules.series.table import SeriesTable
+from seqmodels.datamodules.window import Window
+
+
+class Part:
+    """Makes the windows of training, validation or test.
+
+    An input that is missing, and all that is padding, is read as the training's mean and leaves the loss; so does a
+    step of which a target is missing.
+    """
+
+    def __init__(self, table: SeriesTable, lanes: Lanes, horizon: int, fill: np.ndarray) -> None:
+        """
+        Args:
+            table: where the rows lie.
+            lanes: how they lie across batches.
+            horizon: h; the target of a step is in the row h further on.
+            fill: (D,) what a missing input is read as.
+        """
+        self.table, self.lanes, self.horizon, self.fill = table, lanes, horizon, fill.astype(np.float32)
+
+    def __len__(self) -> int:
+        return self.lanes.windows
+
+    def window(self, i: int) -> Window:
+        """Window i of all lanes, x (G, T, D), y (G, T, Y); a pure function of i."""
+        first, counts_from, stop, reset = self.lanes.at(i)
+        steps = first[:, None] + np.arange(self.lanes.window)
+        inside = steps < stop[:, None]
+        rows = np.where(inside, steps, 0)
+        x = self.table.inputs[rows]
+        y = self.table.targets[np.where(inside, rows + self.horizon, 0)]
+        y[~inside] = np.nan
+        known = ~np.isnan(x) & inside[..., None]
+        counts = inside & (steps >= counts_from[:, None]) & known.all(-1) & ~np.isnan(y).any(-1)
+        x = np.where(known, x, self.fill)
+        return Window(*(torch.from_numpy(array) for array in (x, y, reset, counts)))

@@ -1,0 +1,1 @@
+"""Where metrics go. One kind of logger per file."""

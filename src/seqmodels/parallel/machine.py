@@ -1,0 +1,66 @@
+"""What this machine has to share out: its GPUs and cores, and what a run asks for."""
+
+import os
+from collections.abc import Sequence
+from typing import Any
+
+from omegaconf import DictConfig, ListConfig
+
+from seqmodels.parallel.slots import Need, Slots
+from seqmodels.system.process import cores_here
+
+
+def slots_of(jobs: int | str, gpus: str | Sequence[int | str], jobs_per_gpu: int, needs: Sequence[Need]) -> Slots:
+    """The slots of this machine for these jobs.
+
+    Args:
+        jobs: how many jobs of one device run side by side on the CPU; auto: as many as there are cores.
+        gpus: which GPUs are given to jobs; auto: all that are there.
+        jobs_per_gpu: how many jobs share a GPU.
+        needs: of all jobs, so that few jobs get many threads.
+
+    Raises:
+        ValueError: an argument makes no sense.
+    """
+    cores = cores_here()
+    if jobs != "auto" and (not isinstance(jobs, int) or jobs < 1):
+        raise ValueError(f"hydra.launcher.jobs={jobs} is not a number of jobs; give an integer of at least 1, or auto")
+    if not isinstance(jobs_per_gpu, int) or jobs_per_gpu < 1:
+        raise ValueError(f"hydra.launcher.jobs_per_gpu={jobs_per_gpu} is not a number of jobs of at least 1")
+    if isinstance(gpus, str) and gpus != "auto":
+        raise ValueError(f"hydra.launcher.gpus={gpus} is neither auto nor a list such as [0,1]")
+    if gpus == "auto":
+        gpus = _gpus_here() if any(need.gpu is not False for need in needs) else []
+    names = [str(gpu) for gpu in gpus]
+    if len(set(names)) < len(names):
+        raise ValueError(f"hydra.launcher.gpus={names} names a GPU twice; hydra.launcher.jobs_per_gpu shares a GPU")
+    wanted = sum(max(1, need.devices) for need in needs)
+    groups = jobs if isinstance(jobs, int) else max(1, min(cores, wanted))
+    return Slots(names, jobs_per_gpu, groups, cores)
+
+
+def need_of(cfg: DictConfig) -> Need:
+    """What a run with this config wants, from its `trainer`."""
+    kinds: dict[str, bool | None] = {"gpu": True, "cuda": True, "auto": None}
+    return Need(_count(cfg.trainer.devices), kinds.get(str(cfg.trainer.accelerator), False))
+
+
+def _count(devices: Any) -> int:
+    """As Lightning reads `devices`: a number, -1 or auto for all, or a list of ids."""
+    if isinstance(devices, list | tuple | ListConfig):
+        return len(devices)
+    text = str(devices)
+    if text in ("auto", "-1"):
+        return -1
+    if "," in text:
+        return len([part for part in text.split(",") if part.strip()])
+    return int(text) if text.isdecimal() and int(text) else 1  # what makes no sense is said by the run itself
+
+
+def _gpus_here() -> list[str]:
+    """Asked in a process of its own, because whoever asks has touched CUDA and must not be forked."""
+    from seqmodels.parallel.process import ask
+
+    if "CUDA_VISIBLE_DEVICES" in os.environ:
+        return [gpu.strip() for gpu in os.environ["CUDA_VISIBLE_DEVICES"].split(",") if gpu.strip()]
+    return [str(gpu) for gpu in range(ask("torch.cuda:device_count"))]

@@ -1,0 +1,108 @@
+"""Who runs where: GPUs, or groups of cores, that jobs take and give back."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from seqmodels.system.process import cores_here
+
+
+@dataclass(frozen=True)
+class Need:
+    """What a job wants.
+
+    Attributes:
+        devices: GPUs, or groups of cores; -1 for all GPUs.
+        gpu: whether it computes on GPUs; None for "if there are any".
+    """
+
+    devices: int = 1
+    gpu: bool | None = False
+
+
+@dataclass(frozen=True)
+class Share:
+    """What a job got, and nobody else has meanwhile.
+
+    Attributes:
+        gpus: its CUDA_VISIBLE_DEVICES; empty on the CPU.
+        groups: its groups of cores, by number; empty on GPUs.
+        threads: CPU threads for each of its processes.
+    """
+
+    gpus: tuple[str, ...]
+    groups: tuple[int, ...]
+    threads: int
+
+
+class Slots:
+    """The machine's slots: places on GPUs, and groups of cores."""
+
+    def __init__(self, gpus: Sequence[str], jobs_per_gpu: int, groups: int, cores: int) -> None:
+        """
+        Args:
+            gpus: as CUDA_VISIBLE_DEVICES names them.
+            jobs_per_gpu: how many jobs share a GPU.
+            groups: into how many groups the cores are divided for jobs on the CPU.
+            cores: of the machine.
+        """
+        self.gpus, self.cores = tuple(gpus), cores
+        self._free_gpus = [gpu for _ in range(jobs_per_gpu) for gpu in gpus]
+        self._free_groups = list(range(groups))
+        self._threads_beside_gpu = max(1, cores // max(1, len(self._free_gpus)))
+        self._threads_of_group = max(1, cores // groups)
+        self._groups = groups
+
+    def __str__(self) -> str:
+        """ "2 at a time with 1 thread each"."""
+        threads = f"{self._threads_of_group} thread{'s' * (self._threads_of_group > 1)} each"
+        on_gpus = f"{len(self._free_gpus)} at a time on GPU {', '.join(self.gpus)}"
+        return on_gpus if self.gpus else f"{self._groups} at a time with {threads}"
+
+    def check(self, need: Need) -> None:
+        """
+        Raises:
+            ValueError: the machine can never give what the job wants.
+        """
+        if need.gpu and max(1, need.devices) > len(self.gpus):
+            raise ValueError(
+                f"the job wants {abs(need.devices)} GPU{'s' * (need.devices > 1)} and there "
+                f"{'is' if len(self.gpus) == 1 else 'are'} {len(self.gpus)} for it; use fewer trainer.devices or "
+                f"trainer=cpu, or give it more with hydra.launcher.gpus"
+            )
+
+    def take(self, need: Need) -> Share | None:
+        """A share, or None as long as too little is free. On the CPU a job gets at most all groups."""
+        if need.gpu or (need.gpu is None and self.gpus):
+            wanted = len(self.gpus) if need.devices == -1 else min(need.devices, len(self.gpus))
+            gpus = tuple(dict.fromkeys(self._free_gpus))[:wanted]
+            if len(gpus) < wanted:
+                return None
+            for gpu in gpus:
+                self._free_gpus.remove(gpu)
+            return Share(gpus, (), self._threads_beside_gpu)
+        processes = max(1, need.devices)
+        wanted = min(processes, self._groups)
+        groups = tuple(self._free_groups[:wanted])
+        if len(groups) < wanted:
+            return None
+        del self._free_groups[:wanted]
+        return Share((), groups, max(1, wanted * self._threads_of_group // processes))
+
+    def give_back(self, share: Share) -> None:
+        """What `take` gave."""
+        self._free_gpus = [*share.gpus, *self._free_gpus]
+        self._free_groups = sorted([*share.groups, *self._free_groups])
+
+
+class Whole(Slots):
+    """The machine as it is, for a job that runs alone."""
+
+    def __init__(self) -> None:
+        super().__init__([], 1, 1, cores_here())
+
+    def check(self, need: Need) -> None:
+        """The run itself says what it lacks."""
+
+    def take(self, need: Need) -> Share:
+        """Nothing is kept from the job."""
+        return Share((), (), max(1, self.cores // max(1, need.devices)))

@@ -1,0 +1,58 @@
+"""The rows of a Parquet file."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from seqmodels.tables import parquet_format as table_parquet
+from seqmodels.tables.cells import as_numbers
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+class ParquetRows:
+    """Rows as tuples of plain values; dates as texts.
+
+    Attributes:
+        names: of the columns.
+        arrived: when the last row was asked for, by `time.perf_counter`.
+        sparse: no row leaves columns out.
+    """
+
+    sparse = False
+
+    def __init__(self, path: Path) -> None:
+        """
+        Raises:
+            ValueError: the file is damaged.
+        """
+        self.names = table_parquet.names(path)
+        self.arrived = time.perf_counter()
+        self._path = path
+
+    def rows(self, wanted: Sequence[str]) -> Iterator[tuple[int, tuple[Any, ...]]]:
+        """Numbers of rows, counted from 1, and their values of the wanted columns."""
+        number = 0
+        for batch in table_parquet.batches(self._path, list(dict.fromkeys(wanted))):
+            values = {name: _plain(column) for name, column in batch.items()}
+            for cells in zip(*(values[name] for name in wanted), strict=True):
+                number += 1
+                self.arrived = time.perf_counter()
+                yield number, cells
+
+
+def _plain(column: pa.Array) -> list[Any]:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    types = pa.types
+    if types.is_timestamp(column.type) or types.is_date(column.type):
+        # Whole seconds are written without the zeros that the type would add.
+        return pc.replace_substring_regex(pc.cast(column, pa.string()), r"\.0+($|Z|[+-])", r"\1").to_pylist()
+    if types.is_decimal(column.type):
+        return as_numbers(column).tolist()
+    return column.to_pylist()

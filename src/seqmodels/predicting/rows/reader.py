@@ -1,0 +1,103 @@
+"""From the cells of a row to what a model reads; where rows come from, whatever the format."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple, Protocol
+
+from seqmodels.predicting.rows.cells import as_number, as_text
+from seqmodels.predicting.rows.clock import Clock, Time
+from seqmodels.predicting.rows.columns import Columns
+from seqmodels.predicting.rows.faults import Faults, Malformed
+
+
+class Source(Protocol):
+    """A table that is read row by row.
+
+    Attributes:
+        names: of its columns.
+        sparse: whether rows may leave columns out.
+    """
+
+    names: list[str]
+    sparse: bool
+
+    @property
+    def arrived(self) -> float:
+        """When the text of the last row was there, by `time.perf_counter`."""
+
+    def rows(self, wanted: Sequence[str]) -> Iterator[tuple[int, tuple[Any, ...]]]:
+        """Numbers of rows, counted from 1, and their cells of the wanted columns."""
+
+
+class Row(NamedTuple):
+    """One step of one stream.
+
+    Attributes:
+        number: counted from 1.
+        values: (D,) inputs, NaN where missing.
+        id: of the stream.
+        time: as far as the input has one.
+        shown: cells as they stood, for the output.
+        arrived: when, by `time.perf_counter`.
+    """
+
+    number: int
+    values: list[float]
+    id: str | None
+    time: Time | None
+    shown: tuple[Any, ...]
+    arrived: float
+
+
+class Reader:
+    """Reads rows."""
+
+    def __init__(self, columns: Columns, decimal: str, clock: Clock) -> None:
+        """
+        Args:
+            columns: of the input.
+            decimal: before the decimals of numbers.
+            clock: reads times.
+        """
+        self.columns, self.decimal, self.clock = columns, decimal, clock
+        self._inputs = len(columns.inputs)
+        shown = columns.shown
+        self._id = None if columns.id is None else self._inputs + shown.index(columns.id)
+        self._time = None if columns.time is None else self._inputs + shown.index(columns.time)
+
+    def rows(self, source: Source, faults: Faults) -> Iterator[Row]:
+        """The rows of a source that can be read."""
+        for number, cells in source.rows([*self.columns.inputs, *self.columns.shown]):
+            try:
+                row = self._row(number, cells, source.arrived)
+            except Malformed as fault:
+                faults.met(number, fault)
+            else:
+                yield row
+
+    def _row(self, number: int, cells: tuple[Any, ...], arrived: float) -> Row:
+        values = self._values(cells[: self._inputs])
+        id = None if self._id is None else as_text(cells[self._id])
+        if id == "":
+            raise Malformed(f"{self.columns.id}: the id is missing, so it is not known which stream goes on")
+        moment = None if self._time is None else self._moment(cells[self._time])
+        return Row(number, values, id, moment, cells[self._inputs :], arrived)
+
+    def _values(self, cells: tuple[Any, ...]) -> list[float]:
+        if self.decimal == ".":
+            try:
+                return [float(cell) for cell in cells]
+            except (TypeError, ValueError, OverflowError):
+                pass  # missing, or to be named
+        values = []
+        for name, cell in zip(self.columns.inputs, cells, strict=True):
+            try:
+                values.append(as_number(cell, self.decimal))
+            except Malformed as fault:
+                raise Malformed(f"{name}: {fault}") from None
+        return values
+
+    def _moment(self, cell: Any) -> Time:
+        try:
+            return self.clock.read(cell)
+        except Malformed as fault:
+            raise Malformed(f"{self.columns.time}: {fault}") from None

@@ -1,0 +1,150 @@
+"""What a run says of itself: the block at its start, the table at its end, and the same for files."""
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import torch
+from omegaconf import DictConfig, OmegaConf
+
+from seqmodels.modules.parameter_groups import dynamics
+from seqmodels.runs.provenance import git_revision, versions
+from seqmodels.system.files import short
+
+log = logging.getLogger(__name__)
+
+MEASURES = ("mase", "loss")
+"""By which a model is held against the baselines of its data: the first that both have; lower is better."""
+
+
+def greeting(cfg: DictConfig, parts: Any, folder: Path, begin: str | None) -> None:
+    """One block: what is trained on what, and where it begins when that is not at random weights."""
+    module, core = parts.module, parts.module.core
+    parameters = sum(p.numel() for p in module.parameters() if p.requires_grad)
+    model = f"{type(core).__name__} of {core.output_size}, {type(module).__name__}, {parameters:,} parameters"
+    log.info("%s", cfg.name)
+    log.info("  data    %s", parts.datamodule.summary())
+    log.info("  model   %s", model)
+    if special := dynamics(module):
+        kinds = ", ".join(dict.fromkeys(name for part in core.modules() for name in getattr(part, "dynamics", ())))
+        count = sum(parameter.numel() for parameter in special.values())
+        rate = f"at {module.dynamics_lr:g} of the learning rate and without weight decay"
+        log.info("  dynamics  %s (%s numbers), %s", kinds, f"{count:,}", rate)
+    log.info("  device  %s", device_of(parts.trainer))
+    log.info("  folder  %s", short(folder))
+    if begin:
+        log.info("  from    %s", begin)
+    _notice(parts.datamodule)
+
+
+def farewell(datamodule: Any, results: dict[str, Any], folder: Path) -> None:
+    """One table: what was reached, what a baseline without a model reaches, and where it lies.
+
+    Args:
+        datamodule: what was read.
+        results: the contents of results.json.
+        folder: where that lies.
+    """
+    table = results["metrics"] | {
+        f"{name.replace('_', ' ')}: {measure}": value
+        for name, measures in results.get("baselines", {}).items()
+        for measure, value in measures.items()
+    }
+    width = max((len(name) for name in table), default=0)
+    for name in [*sorted(results["metrics"]), *(name for name in table if name not in results["metrics"])]:
+        log.info("  %s  %.6g", name.ljust(width), table[name])
+    log.info("  %s  %s", "folder".ljust(width), short(folder))
+    _verdict(results)
+    _notice(datamodule)
+
+
+def _verdict(results: dict[str, Any]) -> None:
+    for measure in MEASURES:
+        reached = results["metrics"].get(f"test/{measure}")
+        baselines = {name: measures.get(measure) for name, measures in results.get("baselines", {}).items()}
+        known = {name: value for name, value in baselines.items() if value is not None}
+        if reached is None or not known:
+            continue
+        best = min(known, key=lambda name: known[name])
+        if known[best] <= reached:
+            log.warning(
+                "the baseline %r is better than the model: test/%s %.4g against %.4g",
+                best.replace("_", " "),
+                measure,
+                known[best],
+                reached,
+            )
+        return
+
+
+def _notice(datamodule: Any) -> None:
+    if datamodule.notice:
+        log.warning("%s\n%s\n%s", "!" * 80, datamodule.notice, "!" * 80)
+
+
+def device_of(trainer: Any) -> str:
+    """What computes: "cpu, 2 threads", "NVIDIA H200", "2 processes on cpu, 1 thread"."""
+    device = trainer.strategy.root_device
+    if device.type == "cuda":
+        name = torch.cuda.get_device_name(device)
+    else:
+        threads = torch.get_num_threads()
+        name = f"{device.type}, {threads} thread{'s' * (threads > 1)}"
+    return name if trainer.world_size == 1 else f"{trainer.world_size} processes on {name}"
+
+
+def hyperparameters(cfg: DictConfig, datamodule: Any) -> dict[str, Any]:
+    """The config's choices as a flat table for TensorBoard: `module.core: LSTM`, `module.core.hidden_size: 64`, ..."""
+    flat: dict[str, Any] = {"data": datamodule.name, "seed": cfg.seed}
+
+    def flatten(node: Any, path: str) -> None:
+        if isinstance(node, dict):
+            for key, value in node.items():
+                if key == "_target_":
+                    flat[path] = value.rpartition(".")[2]
+                elif not key.startswith("_"):
+                    flatten(value, f"{path}.{key}")
+        else:
+            flat[path] = node if isinstance(node, bool | int | float | str) else str(node)
+
+    for section in ("datamodule", "module"):
+        flatten(OmegaConf.to_container(cfg[section], resolve=True), section)
+    return flat
+
+
+def results_of(
+    cfg: DictConfig,
+    parts: Any,
+    status: str,
+    error: str | None,
+    metrics: dict[str, float],
+    overrides: list[str],
+    seconds: float,
+) -> dict[str, Any]:
+    """The contents of results.json; `parts` is None when the run failed before it was built."""
+    results: dict[str, Any] = {
+        "status": status,
+        "error": error,
+        "name": cfg.name,
+        "datamodule": None,
+        "metrics": metrics,
+        "monitor": cfg.monitor,
+        "mode": cfg.mode,
+        "overrides": overrides,
+        "seed": cfg.seed,
+        "parameters": None,
+        "steps": 0,
+        "seconds": round(seconds, 3),
+        "device": None,
+        "versions": versions(),
+        "git": git_revision(),
+    }
+    if parts is not None:
+        results |= {
+            "datamodule": parts.datamodule.name,
+            "parameters": sum(p.numel() for p in parts.module.parameters() if p.requires_grad),
+            "steps": parts.trainer.global_step,
+            "device": device_of(parts.trainer),
+            **parts.datamodule.facts(),
+        }
+    return results

@@ -1,0 +1,97 @@
+"""What may change when a run is resumed: its length, its devices, where its files lie."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from omegaconf import DictConfig, OmegaConf
+
+from seqmodels.checkpoints.io import Saved
+from seqmodels.config.compose import compose
+from seqmodels.config.overrides import _last_of_each_key, _plain, parsed
+from seqmodels.runs.folder import earlier_words, saved_config, words_of
+
+DEVICES = ("accelerator", "devices", "num_nodes", "strategy")
+
+LIMITS = ("trainer.max_epochs", "trainer.max_steps", "trainer.max_time")
+
+PLACES = ("datamodule.root", "datamodule.cache")
+"""Where files lie on this machine."""
+
+KEYS = (
+    *LIMITS,
+    *(f"trainer.{key}" for key in DEVICES),
+    "trainer.enable_progress_bar",
+    "threads",
+    "test",
+    "checkpoint.every_n_steps",
+    "checkpoint.every_n_minutes",
+    "datamodule.num_workers",
+    *PLACES,
+    "trust",
+)
+"""What may be given beside `resume=`; everything else would make another experiment of the run."""
+
+
+def words_beside(folder: Path, words: Sequence[str]) -> list[str]:
+    """Of the words beside `resume=` those that change something; the run's own words may be repeated.
+
+    Raises:
+        ValueError: a word would change the experiment.
+    """
+    before = saved_config(folder)
+    for key, value in parsed(earlier_words(folder)):
+        if key in KEYS:
+            OmegaConf.update(before, key, value)
+    own = _last_of_each_key([*words_of(folder), *earlier_words(folder)])
+    new = []
+    for key, override in _last_of_each_key(words).items():
+        word = str(override.input_line)
+        if key in KEYS and not override.is_sweep_override() and not override.is_delete():
+            if key != "trust" and OmegaConf.select(before, key) != _plain(override):
+                new.append(word)
+        elif key in own and own[key].input_line == word:
+            continue
+        elif key in ("trainer", "logger") or key.startswith("logger."):
+            new.append(word)
+        else:
+            raise ValueError(
+                f"{word} would change the experiment of {folder}. Beside resume= there may be {', '.join(KEYS)}, and "
+                f"the choices trainer=... (its devices count) and logger=...; to begin a new run with these weights "
+                f"use init_from={folder}"
+            )
+    return new
+
+
+def apply_words(cfg: DictConfig, words: Sequence[str]) -> None:
+    """Change the config in place; of `trainer=...` only what concerns the devices."""
+    for key, value in parsed(words):
+        if key == "trainer":
+            choice = compose([f"trainer={value}"]).trainer
+            for name in DEVICES:
+                cfg.trainer[name] = choice[name]
+        elif key == "logger":
+            cfg.logger = compose([f"logger={value}"]).logger
+        elif key != "trust":
+            OmegaConf.update(cfg, key, value)
+
+
+def check_extension(cfg: DictConfig, folder: Path, checkpoint: Saved) -> None:
+    """
+    Raises:
+        ValueError: the new end lies before the checkpoint, or the learning-rate schedule ends where the old one was.
+    """
+    if OmegaConf.select(cfg, "module.scheduler") is not None:
+        raise ValueError(
+            f"the learning-rate schedule of {folder} ({cfg.module.scheduler._target_}) was laid out for the length "
+            f"that the run has and cannot be extended; init_from={folder} begins a new run with its weights"
+        )
+    reached = {
+        "max_steps": checkpoint.contents["position"]["step"],
+        "max_epochs": checkpoint.contents["position"]["epoch"],
+    }
+    for limit, done in reached.items():
+        if cfg.trainer[limit] not in (None, -1) and cfg.trainer[limit] <= done:
+            raise ValueError(
+                f"trainer.{limit}={cfg.trainer[limit]} does not extend {folder}, which has reached {done}; "
+                f"give more than that"
+            )

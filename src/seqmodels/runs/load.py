@@ -1,0 +1,82 @@
+"""A trained run, back in Python: `run = load_run("outputs/NAME/DATE_TIME"); y, state = run.module(x)`."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from seqmodels.checkpoints.io import Saved
+from seqmodels.checkpoints.read import chosen, fit_weights
+from seqmodels.config.overrides import merge
+from seqmodels.config.schema import check_config, explained
+from seqmodels.runs.build import build_datamodule, build_module
+from seqmodels.runs.extend import apply_words
+from seqmodels.runs.folder import earlier_words, saved_config
+from seqmodels.runs.trust import check_targets
+
+
+@dataclass(frozen=True)
+class LoadedRun:
+    """What `load_run` returns.
+
+    Attributes:
+        folder: of the run.
+        cfg: its config.
+        module: with the trained weights, on the CPU, in evaluation mode. It takes and returns physical units:
+            `y, state = module(x, state)` with x (B, T, D), without a state for streams that begin.
+        datamodule: knows the names of what goes in and out and what was learned from the training data, but has read
+            nothing.
+        checkpoint: the file the weights come from.
+    """
+
+    folder: Path
+    cfg: DictConfig
+    module: Any
+    datamodule: Any
+    checkpoint: Path
+
+
+def load_run(
+    folder: str | Path, checkpoint: str | None = None, words: Sequence[str] = (), trust: Sequence[str] = ()
+) -> LoadedRun:
+    """Build a run's module from its folder; nothing in the folder is executed, and no data is read.
+
+    Args:
+        folder: of the run.
+        checkpoint: "best", "last" or the path of another; None means the best one, or the last of a run without.
+        words: such as "datamodule.noise_std=0.3", which change the config.
+        trust: packages beside our own that the run's config may name.
+
+    Raises:
+        FileNotFoundError: there is no run, or no such checkpoint.
+        ValueError: the config or the checkpoint cannot be read, names what is not a part of a run, or does not fit.
+    """
+    folder = Path(folder).expanduser().absolute()
+    cfg = saved_config(folder)
+    apply_words(cfg, earlier_words(folder))
+    merge(cfg, words)
+    OmegaConf.resolve(cfg)
+    check_targets(OmegaConf.to_container(cfg), trust, f"the config of {folder}")
+    check_config(cfg)
+    saved = chosen(folder, checkpoint or None)
+    datamodule = build_datamodule(cfg)
+    learned = learned_from_data(datamodule, saved)
+    if learned is not None:
+        try:
+            with explained(cfg, "datamodule"):
+                datamodule.load_state_dict(learned)
+        except TypeError as error:
+            raise ValueError(
+                f"{saved.path}: what was learned from the training data is of another version of seqmodels and cannot "
+                f"be read ({error}); load the run with the version in its results.json, or train it again"
+            ) from error
+    module = build_module(cfg, datamodule)
+    fit_weights(module, saved.contents["state_dict"], f"the weights in {saved.path}")
+    return LoadedRun(folder, cfg, module.eval(), datamodule, saved.path)
+
+
+def learned_from_data(datamodule: Any, saved: Saved) -> dict[str, Any] | None:
+    """What the datamodule put into the checkpoint, by Lightning's key; None when it has nothing to say."""
+    return saved.contents.get(type(datamodule).__qualname__)

@@ -1,0 +1,28 @@
+"""Which code makes a run: versions of packages, and the commit."""
+
+import platform
+import subprocess
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+
+def versions() -> dict[str, str]:
+    """Of Python and of the packages that decide about the numbers."""
+    packages = ("seqmodels", "torch", "lightning", "hydra-core", "numpy")
+    return {"python": platform.python_version(), **{package: version(package) for package in packages}}
+
+
+def git_revision() -> dict[str, Any] | None:
+    """The commit of the code that runs and whether it was changed since; None outside a checkout."""
+    here = Path(__file__).resolve().parent
+
+    def git(*words: str) -> str:
+        return subprocess.run(["git", *words], cwd=here, capture_output=True, text=True, check=True).stdout.strip()
+
+    try:
+        if git("ls-files", Path(__file__).name) == "":
+            return None
+        return {"commit": git("rev-parse", "HEAD"), "dirty": git("status", "--porcelain", "-uno") != ""}
+    except (OSError, subprocess.CalledProcessError):
+        return None

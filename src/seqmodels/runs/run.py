@@ -1,0 +1,197 @@
+"""A run, from Python: `train(compose(["+experiment=mnist_lstm", "seed=2"]))`, and `resume(folder)` to go on with it."""
+
+import logging
+import signal
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import lightning.pytorch as pl
+from lightning.pytorch.utilities.exceptions import MisconfigurationException
+from omegaconf import DictConfig, OmegaConf
+
+from seqmodels.callbacks.guards import Interrupted
+from seqmodels.checkpoints.io import Saved, read
+from seqmodels.checkpoints.read import load_weights, newest
+from seqmodels.config.compose import compose
+from seqmodels.config.schema import check_config
+from seqmodels.distributed.launcher import part, together
+from seqmodels.exceptions import Pruned, Stopped, reason
+from seqmodels.loggers.local import Rewindable
+from seqmodels.runs.announce import farewell, greeting, hyperparameters, results_of
+from seqmodels.runs.build import Parts, build
+from seqmodels.runs.extend import LIMITS, apply_words, check_extension, words_beside
+from seqmodels.runs.folder import earlier_words, is_finished, locked, new_folder, reopen, saved_config, words_of
+from seqmodels.runs.results import write_results
+from seqmodels.runs.trust import check_targets
+from seqmodels.system.process import is_first_process
+
+__all__ = ["Parts", "Result", "build", "compose", "resume", "train"]
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Result:
+    """What `train` returns.
+
+    Attributes:
+        folder: of the run.
+        metrics: the last value of every metric, "test/acc" and so on.
+        monitor: the last value of the config's `monitor`; None if it was not measured.
+    """
+
+    folder: Path
+    metrics: dict[str, float]
+    monitor: float | None
+
+
+def train(cfg: DictConfig, folder: str | Path | None = None, overrides: Sequence[str] = ()) -> Result:
+    """Train, test, and leave everything about it in one folder.
+
+    Args:
+        cfg: from `compose`, or from Hydra's main.
+        folder: of the run; None makes outputs/<name>/<date_time>.
+        overrides: the words that led to `cfg`, for the record.
+
+    Raises:
+        ValueError, OSError: the input does not allow the run; the message says what to change.
+        Stopped: a signal, Ctrl-C for instance; the last step is saved.
+        Pruned: the search that the run is a trial of has seen enough.
+    """
+    if cfg.get("resume"):
+        raise ValueError(f"resume={cfg.resume} is for the command; from Python call seqmodels.runs.run.resume(folder)")
+    folder = new_folder(cfg, folder, overrides)
+    with locked(folder):
+        return _attempt(cfg, folder, overrides)
+
+
+def resume(folder: str | Path, overrides: Sequence[str] = (), trust: Sequence[str] = ()) -> Result | None:
+    """Go on with a run where its last checkpoint stands, in its folder and with its own config.
+
+    Args:
+        folder: of the run.
+        overrides: words such as "trainer.max_steps=4000" that extend the run or move it to other devices.
+        trust: packages beside our own that the run's config may name.
+
+    Returns:
+        As `train`; None when the run is finished and nothing extends it.
+
+    Raises:
+        As `train`, and ValueError for an override that would change the experiment, for a config that names what is
+        not a part of a run, and when no checkpoint can be read.
+    """
+    folder = Path(folder).absolute()
+    cfg = saved_config(folder)
+    new = words_beside(folder, overrides)
+    apply_words(cfg, [*earlier_words(folder), *new])
+    OmegaConf.resolve(cfg)  # what is looked at is what is used
+    check_targets(OmegaConf.to_container(cfg), trust, f"the config of {folder}")
+    check_config(cfg)
+    extends = any(word.startswith(LIMITS) for word in new)
+    if is_finished(folder) and not extends:
+        return None
+    with locked(folder):
+        checkpoint = newest(folder)
+        if extends and checkpoint:
+            check_extension(cfg, folder, checkpoint)
+        if checkpoint is None and is_first_process():
+            log.warning("%s holds no checkpoint yet, so the run starts at step 0", folder)
+        return _attempt(cfg, folder, words_of(folder), checkpoint, new)
+
+
+def take_part(cfg: DictConfig, folder: Path, checkpoint: str | None) -> None:
+    """Train and test as a further rank of a run on several devices: see rank.py."""
+    _attempt(cfg, folder, (), Saved(Path(checkpoint), read(Path(checkpoint))) if checkpoint else None)
+
+
+def _attempt(
+    cfg: DictConfig, folder: Path, overrides: Sequence[str], checkpoint: Saved | None = None, beside: Sequence[str] = ()
+) -> Result:
+    """Build, train and test; `checkpoint` is where a resumed run goes on, `beside` what was said to it."""
+    started = time.monotonic()
+    parts: Parts | None = None
+    metrics: dict[str, float] = dict(checkpoint.contents["metrics"]) if checkpoint else {}
+    status, error = "failed", None
+    results: dict[str, Any] = {}
+    try:
+        parts = build(cfg, folder)
+        if is_first_process():
+            reopen(folder, beside)
+        with together(parts.trainer, cfg, folder, checkpoint):
+            _fit_and_test(cfg, folder, parts, metrics, checkpoint)
+        status = "completed"
+    except Pruned:
+        status = "pruned"
+        raise
+    except Interrupted as interrupted:
+        status = "interrupted"
+        raise Stopped(interrupted.signum, str(folder)) from None
+    except KeyboardInterrupt as stop:
+        status = "interrupted"
+        raise Stopped(stop.signum if isinstance(stop, Stopped) else signal.SIGINT, str(folder)) from None
+    except SystemExit as leaving:
+        status = "interrupted"
+        if not isinstance(leaving.__context__, KeyboardInterrupt):
+            raise  # submitit queues the job again by it
+        raise Stopped(signal.SIGINT, str(folder)) from None  # Lightning turns Ctrl-C into an exit of its own
+    except MisconfigurationException as misconfiguration:
+        error = reason(misconfiguration)
+        raise ValueError(str(misconfiguration)) from misconfiguration
+    except Exception as failure:
+        error = reason(failure)
+        raise
+    finally:
+        if parts is not None:
+            metrics |= _measured(parts.trainer)
+            part(parts.trainer)
+        if is_first_process() and (parts is not None or checkpoint is None):
+            seconds = time.monotonic() - started
+            words = [*overrides, *beside]
+            results = results_of(cfg, parts, status, error, metrics, words, seconds)
+            write_results(folder, results)
+    if parts.trainer.is_global_zero:
+        farewell(parts.datamodule, results, folder)
+    return Result(folder, metrics, metrics.get(cfg.monitor))
+
+
+def _measured(trainer: pl.Trainer) -> dict[str, float]:
+    return {name: float(value) for name, value in trainer.callback_metrics.items()}
+
+
+def _fit_and_test(
+    cfg: DictConfig, folder: Path, parts: Parts, metrics: dict[str, float], checkpoint: Saved | None
+) -> None:
+    datamodule, module, trainer = parts.datamodule, parts.module, parts.trainer
+    begin = _begin(cfg, parts, checkpoint)
+    if trainer.is_global_zero:
+        greeting(cfg, parts, folder, begin)
+    trainer.fit(module, datamodule=datamodule, ckpt_path=checkpoint.path if checkpoint else None, weights_only=True)
+    metrics |= _measured(trainer)
+    if cfg.test:
+        best = Path(trainer.strategy.broadcast(str(folder)), "checkpoints", "best.ckpt")  # of rank 0, who writes
+        if cfg.test == "best" and best.exists():
+            module.load_state_dict(read(best)["state_dict"])
+        trainer.test(module, datamodule=datamodule, verbose=False)
+        metrics |= _measured(trainer)
+    if cfg.monitor not in metrics:
+        log.warning("monitor=%s was not measured; there is: %s", cfg.monitor, ", ".join(metrics) or "nothing")
+    for logger in trainer.loggers:
+        logger.log_hyperparams(hyperparameters(cfg, datamodule), metrics)
+        logger.finalize("success")
+
+
+def _begin(cfg: DictConfig, parts: Parts, checkpoint: Saved | None) -> str | None:
+    """Loggers and weights as the first step needs them; says where training begins, None for nowhere in particular."""
+    step = checkpoint.contents["position"]["step"] if checkpoint else 0
+    for logger in parts.trainer.loggers:
+        if isinstance(logger, Rewindable):
+            logger.rewind(step)
+        logger.log_hyperparams(hyperparameters(cfg, parts.datamodule))
+    if checkpoint:
+        return f"step {step} ({checkpoint.path.name})"
+    if cfg.get("init_from"):
+        return f"the weights of {load_weights(parts.module, cfg.init_from)}"
+    return None

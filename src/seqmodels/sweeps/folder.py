@@ -1,0 +1,164 @@
+"""A sweep as its folder remembers it: the words of its command in multirun.yaml, and a folder for each job.
+
+outputs/mnist_lstm/sweep_2026-11-22_10-00-00_000000/
+    multirun.yaml  0_core-rnn_seed-1/  1_core-rnn_seed-2/  ...
+
+A job goes on where its folder stands, so a sweep is resumed by starting it again in its folder.
+"""
+
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from hydra.experimental.callback import Callback
+from omegaconf import DictConfig, OmegaConf, open_dict, read_write
+from yaml import YAMLError
+
+from seqmodels.config.overrides import quote, value_of
+from seqmodels.runs.folder import is_finished, is_run, results
+from seqmodels.system.files import short
+
+MULTIRUN = "multirun.yaml"
+
+FLAGS = ("-m", "--multirun", "hydra.mode=MULTIRUN")
+
+
+class Sweep(Callback):
+    """Hydra tells it when a sweep begins and ends; set in conf/train.yaml.
+
+    Attributes:
+        folder: of the sweep that this process runs; None before it has begun.
+    """
+
+    folder: Path | None = None
+
+    def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
+        """A sweep over experiments, whose names differ, still has one folder: that of the command, not of the jobs."""
+        folder = config.hydra.sweep.dir
+        Sweep.folder = Path(folder).absolute()
+        with read_write(config), open_dict(config):
+            config.hydra.overrides.hydra.append(f"hydra.sweep.dir={quote(folder)}")
+
+    def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
+        assert Sweep.folder
+        print(f"{len(job_folders(Sweep.folder))} jobs are finished: python -m seqmodels.report {short(Sweep.folder)}")
+
+
+def is_sweep(folder: Path) -> bool:
+    """Whether the folder holds the jobs of a sweep."""
+    return (folder / MULTIRUN).is_file()
+
+
+def begins_sweep(words: Sequence[str]) -> bool:
+    """Whether the command is a multirun; the YAMLs in conf/sweep/ make it one without `-m`."""
+    return any(word in FLAGS or word.startswith("+sweep=") for word in words)
+
+
+def last_sweep_of(words: Sequence[str]) -> Path | None:
+    """The newest sweep that this command has made; None if there is none.
+
+    Args:
+        words: the command's, flags apart; `hydra.sweep.dir` among them names the only folder in question.
+    """
+    chosen = [value_of(word) for word in words if word.startswith("hydra.sweep.dir=")]
+    places = [Path(chosen[-1])] if chosen else Path("outputs").glob("*/sweep_*")
+    sweeps = sorted(filter(is_sweep, places), key=lambda place: (place / MULTIRUN).stat().st_mtime, reverse=True)
+    return next((sweep for sweep in sweeps if sorted(words_of_sweep(sweep)[0]) == _own(words)), None)
+
+
+def words_of_sweep(folder: Path) -> tuple[list[str], list[str]]:
+    """The words of the sweep's command: those about the jobs, and those about Hydra (the launcher).
+
+    Raises:
+        ValueError: they cannot be read.
+    """
+    try:
+        said: Any = OmegaConf.to_container(OmegaConf.load(folder / MULTIRUN), resolve=False)
+        words = said["hydra"]["overrides"]
+        return list(words["task"]), [
+            word for word in words["hydra"] if not word.startswith(("hydra.sweep", "hydra.mode"))
+        ]
+    except (YAMLError, ValueError, KeyError, TypeError, OSError) as error:
+        raise ValueError(f"{folder / MULTIRUN} cannot be read: {str(error).splitlines()[0]}") from error
+
+
+def command_to_resume(folder: Path, words: Sequence[str]) -> list[str]:
+    """The command that goes on with a sweep in its folder.
+
+    Args:
+        folder: of the sweep.
+        words: what else the command said: the sweep's own words again, or none; the launcher may be another one.
+
+    Raises:
+        ValueError: the words are those of another sweep.
+    """
+    jobs, hydra = words_of_sweep(folder)
+    said = _own(words)
+    if said and said != sorted(jobs):
+        raise ValueError(
+            f"the sweep in {folder} was started with other words: {' '.join(jobs)}. Say these again beside resume=, or "
+            f"none; for other words begin a sweep of its own"
+        )
+    rest = list(words) if said else [*words, *jobs, *hydra]
+    rest = [word for word in rest if not word.startswith("hydra.sweep.dir=") and word not in FLAGS]
+    first = next(number for number, word in enumerate(rest) if _is_override(word))
+    rest.insert(first, f"hydra.sweep.dir={quote(str(folder))}")  # argparse wants the overrides side by side
+    return ["-m", *rest]
+
+
+def _own(words: Sequence[str]) -> list[str]:
+    """The words about the jobs, sorted."""
+    return sorted(word for word in words if _is_override(word) and not word.startswith(("hydra.", "hydra/")))
+
+
+def _is_override(word: str) -> bool:
+    return not word.startswith("-") and ("=" in word or word.startswith("~"))
+
+
+def check_number(folder: Path) -> None:
+    """
+    Raises:
+        ValueError: the job of this number was another one when the sweep began.
+    """
+    number = folder.name.partition("_")[0]
+    others = [place.name for place in folder.parent.glob(f"{number}_*") if place != folder and is_run(place)]
+    if others:
+        _remove_logs(folder)
+        raise ValueError(
+            f"job {number} of this sweep was {others[0]} and would now be {folder.name}: the sweep's YAML has changed. "
+            f"Begin a sweep of its own, without resume="
+        )
+
+
+def _remove_logs(folder: Path) -> None:
+    """And with them the folder that was made for a job that shall not be."""
+    for path in folder.glob("*.log"):
+        path.unlink()
+    with suppress(OSError):  # it holds something else
+        folder.rmdir()
+
+
+def job_folders(folder: Path) -> list[Path]:
+    """Those of a sweep's jobs, in the order of their numbers."""
+    numbered = [(place.name.partition("_")[0], place) for place in folder.iterdir() if place.is_dir()]
+    return [place for _, place in sorted((int(number), place) for number, place in numbered if number.isdecimal())]
+
+
+def failures(folder: Path) -> str | None:
+    """One line for each job of the sweep that did not finish; None when all did."""
+    jobs = job_folders(folder) if folder.is_dir() else []
+    open_jobs = [(job, results(job)) for job in jobs if not is_finished(job)]
+    if not open_jobs:
+        return None
+    lines = [f"  {job.name}: {_why(job, said)}" for job, said in open_jobs]
+    return (
+        f"{len(open_jobs)} of {len(jobs)} jobs did not finish:\n" + "\n".join(lines) + f"\nresume={short(folder)} "
+        f"goes on with them; the others are kept"
+    )
+
+
+def _why(job: Path, said: dict[str, Any]) -> str:
+    if said.get("status") == "interrupted":
+        return "was interrupted"
+    return said.get("error") or f"ended without a word, as a killed process does; see {short(job)}"

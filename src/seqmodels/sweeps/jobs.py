@@ -1,0 +1,58 @@
+"""One job of a sweep, in this process or in one of its own."""
+
+from pathlib import Path
+
+from omegaconf import DictConfig
+
+from seqmodels.exceptions import JobFailed
+from seqmodels.runs.folder import failed_at_once, is_run, results, words_of
+from seqmodels.system.files import short
+
+
+def run_job(cfg: DictConfig, folder: Path, words: list[str]) -> float | None:
+    """One job of a sweep, as far as its folder does not hold it already; returns its value of `monitor`.
+
+    A finished job is left alone. One that was interrupted, killed or failed goes on exactly from its last checkpoint;
+    one that failed before its first checkpoint begins anew, with the config of now.
+
+    Raises:
+        As `seqmodels.runs.run.train` and `resume`, and ValueError when the folder belongs to another job.
+    """
+    from seqmodels.runs.run import resume, train  # here, so that --help and a typo do not wait for torch
+
+    if not is_run(folder) or failed_at_once(folder):
+        return train(cfg, folder, words).monitor
+    if words_of(folder) != words:
+        raise ValueError(f"{folder} holds the run of {' '.join(words_of(folder))}, and this job is {' '.join(words)}")
+    result = resume(folder, trust=cfg.trust)
+    if result is None:
+        print(f"{short(folder)} is finished already")
+        return results(folder)["metrics"].get(cfg.monitor)
+    return result.monitor
+
+
+def run_job_apart(cfg: DictConfig, folder: Path, words: list[str]) -> float | None:
+    """The same in a process of its own, its output in output.log: for runs on several devices.
+
+    When a rank dies while rank 0 hangs in a collective, nothing can call rank 0 back; its process ends, and the sweep
+    shall not end with it.
+
+    Raises:
+        JobFailed: it did not finish.
+    """
+    from seqmodels.parallel.machine import need_of
+    from seqmodels.parallel.pool import Task, run
+    from seqmodels.parallel.slots import Whole
+
+    task = Task(folder.name, f"{__name__}:_apart", (cfg, folder, words), folder / "output.log", need_of(cfg))
+    (outcome,) = run([task], Whole())
+    if outcome.error is not None:
+        raise JobFailed(outcome.error)
+    return outcome.value
+
+
+def _apart(cfg: DictConfig, folder: Path, words: list[str]) -> float | None:
+    from seqmodels.cli.logging import log_to
+
+    log_to(folder)
+    return run_job(cfg, folder, words)

@@ -1,0 +1,110 @@
+"""The jobs of a Hydra sweep in the pool: what `hydra/launcher=parallel` does."""
+
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from inspect import unwrap
+from pathlib import Path
+from typing import Any
+
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.utils import JobReturn, JobRuntime, JobStatus, configure_log, run_job, setup_globals
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig, open_dict
+
+from seqmodels.exceptions import JobFailed
+from seqmodels.parallel.machine import need_of, slots_of
+from seqmodels.parallel.pool import Outcome, Task, run
+
+
+def launch(
+    context: HydraContext,
+    function: TaskFunction,
+    config: DictConfig,
+    overrides: Sequence[Sequence[str]],
+    first: int,
+    options: dict[str, Any],
+) -> list[JobReturn]:
+    """Run the jobs, and give Hydra what its own launcher would.
+
+    Args:
+        context, function, config: what Hydra hands to a launcher.
+        overrides: of each job.
+        first: the number of the first job.
+        options: of `slots_of`.
+    """
+    setup_globals()
+    configure_log(config.hydra.hydra_logging, config.hydra.verbose)
+    configs = [_config_of(context, config, words, first + number) for number, words in enumerate(overrides)]
+    needs = [need_of(cfg) for cfg in configs]
+    slots = slots_of(**options, needs=needs)
+    name = _name_of(function)
+    tasks = []
+    for cfg, need in zip(configs, needs, strict=True):
+        folder = _folder_of(cfg)
+        task = Task(folder.name, f"{__name__}:work", (name, context, cfg), folder / "output.log", need)
+        tasks.append(task)
+    print(f"{len(tasks)} jobs, {slots}, each writes to its output.log in {configs[0].hydra.sweep.dir}", file=sys.stderr)
+    return [_job_return(cfg, outcome) for cfg, outcome in zip(configs, run(tasks, slots), strict=True)]
+
+
+def work(name: str, context: HydraContext, cfg: DictConfig) -> Any:
+    """One job, in its own process: what Hydra's own launcher does for it.
+
+    Returns:
+        What the job's function returned.
+
+    Raises:
+        JobFailed: it failed; it has said why itself.
+    """
+    setup_globals()
+    JobRuntime.instance().set("name", cfg.hydra.job.name)
+    module, _, function = name.partition(":")
+    done = run_job(
+        hydra_context=context,
+        task_function=unwrap(getattr(import_module(module), function)),  # without @hydra.main around it
+        config=cfg,
+        job_dir_key="hydra.sweep.dir",
+        job_subdir_key="hydra.sweep.subdir",
+    )
+    if done.status == JobStatus.FAILED:
+        raise done._return_value
+    return done.return_value
+
+
+def _config_of(context: HydraContext, config: DictConfig, words: Sequence[str], number: int) -> DictConfig:
+    cfg = context.config_loader.load_sweep_config(config, list(words))
+    with open_dict(cfg):
+        cfg.hydra.job.id = cfg.hydra.job.num = number
+    return cfg
+
+
+def _folder_of(cfg: DictConfig) -> Path:
+    before = HydraConfig.instance().cfg
+    HydraConfig.instance().set_config(cfg)  # the folder's name may refer to it
+    try:
+        return Path(cfg.hydra.sweep.dir, cfg.hydra.sweep.subdir)
+    finally:
+        HydraConfig.instance().cfg = before
+
+
+def _name_of(function: TaskFunction) -> str:
+    """ "package.module:function", for a process that shall import it.
+
+    Raises:
+        ValueError: it stands in a script that no process can import.
+    """
+    module = function.__module__
+    if module == "__main__":
+        spec = sys.modules["__main__"].__spec__
+        if spec is None:
+            raise ValueError("hydra/launcher=parallel needs a command that can be imported: start it as python -m ...")
+        module = spec.name
+    return f"{module}:{function.__qualname__}"
+
+
+def _job_return(cfg: DictConfig, outcome: Outcome) -> JobReturn:
+    done = JobReturn(overrides=list(cfg.hydra.overrides.task), cfg=cfg)
+    done.status = JobStatus.COMPLETED if outcome.error is None else JobStatus.FAILED
+    done.return_value = outcome.value if outcome.error is None else JobFailed(outcome.error)
+    return done

@@ -1,0 +1,67 @@
+"""`resume=` on the command line: which run is meant, and going on with it without Hydra.
+
+Hydra would compose the config anew and write it over the run's own.
+"""
+
+from pathlib import Path
+
+from seqmodels.cli.command import job
+from seqmodels.cli.logging import log_to
+from seqmodels.config.overrides import overrides_in, parsed
+from seqmodels.runs.extend import words_beside
+from seqmodels.runs.folder import is_finished, is_run, last_run_of
+from seqmodels.sweeps.folder import begins_sweep, is_sweep, last_sweep_of
+
+SHOWS = ("-h", "--help", "--hydra-help", "--version", "-c", "--cfg", "-i", "--info", "--resolve", "-sc")
+"""Hydra's flags that show something and run nothing."""
+
+
+def folder_to_resume(words: list[str], resume: str) -> Path | None:
+    """The folder, of a run or of a sweep, that `resume=` means; None when `auto` finds none of this command.
+
+    Raises:
+        ValueError: with a flag that only shows something, or with `-m` and the folder of a run.
+        FileNotFoundError: the folder holds neither.
+    """
+    shows = [word for word in words if word.partition("=")[0] in SHOWS]
+    if resume == "auto":
+        if shows:
+            return None
+        return last_sweep_of(words) if begins_sweep(words) else last_run_of(overrides_in(words))
+    if shows:
+        raise ValueError(f"{shows[0]} shows nothing of a run; its config is {resume}/.hydra/config.yaml")
+    folder = Path(resume).expanduser()
+    if is_sweep(folder):
+        return folder
+    if not is_run(folder):
+        raise FileNotFoundError(
+            f"resume={resume} is neither the folder of a run (it holds no .hydra/config.yaml) nor of a sweep (no "
+            f"multirun.yaml)"
+        )
+    if begins_sweep(words):
+        raise ValueError(f"resume={resume} goes on with one run; give it without -m, or name the folder of a sweep")
+    return folder
+
+
+def go_on(folder: Path, words: list[str]) -> None:
+    """Resume the run, with its log as before; says so when there is nothing left to do.
+
+    Args:
+        folder: of the run.
+        words: what else the command said; for `resume=auto` the run's own words.
+    """
+    overrides = [word for word in overrides_in(words) if not word.startswith("hydra.")]
+    done = is_finished(folder) and not words_beside(folder, overrides)
+    if not done:
+        log_to(folder)
+        from seqmodels.runs.run import resume  # here, so that a mistake does not wait for torch
+
+        trust = [value for key, value in parsed(overrides) if key == "trust"]
+        with job():
+            trusted = [name for names in trust for name in ([names] if isinstance(names, str) else names)]
+            done = resume(folder, overrides, trusted) is None
+    if done:
+        print(
+            f"{folder} is finished, there is nothing to resume; trainer.max_epochs=... or trainer.max_steps=... would "
+            f"extend it"
+        )
