@@ -17,6 +17,7 @@ from omegaconf import DictConfig
 from seqmodels.config.compose import conf_dir
 
 Command = Callable[..., int]
+ROOT = Path(__file__).parents[1]
 MATPLOTLIB = matplotlib.get_cachedir()
 """It keeps its list of fonts, which takes seconds to make."""
 
@@ -96,7 +97,7 @@ def command(invoke: Command) -> Command:
 @pytest.fixture
 def tune(invoke: Command) -> Command:
     """`tune("+experiment=sine_rnn", ...)`: `python -m seqmodels.tune` and its exit code."""
-    from tests.searching import write_search
+    from tests.support.searching import write_search
 
     write_search()
     return partial(invoke, "tune")

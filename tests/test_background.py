@@ -2,12 +2,13 @@
 
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
-SIGNALS = "tests/test_predict_live.py::test_stopped_while_it_waits tests/test_pool.py -k 'stopped or signal or ctrl_c'"
+from tests.conftest import ROOT
+
+TESTS = ["tests/predicting/test_predict_live.py::test_stopped_while_it_waits", "tests/parallel/test_pool.py"]
+SIGNALS = f"{' '.join(TESTS)} -k 'stopped or signal or ctrl_c'"
 
 
 @pytest.mark.slow

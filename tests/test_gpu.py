@@ -11,7 +11,7 @@ import torch
 from seqmodels import load_run
 from seqmodels.runs.evaluate import evaluate
 from seqmodels.runs.run import compose, train
-from tests.attempts import DIGITS, SINE, checkpoint, cut_and_resumed, same, whole
+from tests.support.attempts import DIGITS, SINE, checkpoint, cut_and_resumed, same, whole
 
 pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")]
 

@@ -3,7 +3,8 @@
 import re
 from pathlib import Path
 
-ROOT = Path(__file__).parents[1]
+from tests.conftest import ROOT
+
 WRONG = re.compile(r"(pip|pipx|uv|uvx|poetry|conda)\s+(install|add|run)\s[^\n`]*?(?<![\w./-])seqmodels(?![\w./-])")
 
 

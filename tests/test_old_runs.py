@@ -21,9 +21,9 @@ import numpy as np
 import pytest
 import torch
 
-from tests.conftest import Command
+from tests.conftest import ROOT, Command
 
-ARCHIVE = Path(__file__).parent / "data" / "runs_0.1.0.tar.gz"
+ARCHIVE = ROOT / "tests" / "data" / "runs_0.1.0.tar.gz"
 SEARCH = [
     "+experiment=sine_stream", "callbacks=checkpoints", "trainer.max_steps=8", "trainer.val_check_interval=4",
     "datamodule.num_streams=4", "datamodule.window=5", "datamodule.val_windows=2", "datamodule.test_windows=2",
@@ -130,7 +130,9 @@ def test_compared(invoke: Command, capsys: pytest.CaptureFixture[str]) -> None:
 def test_every_name_that_an_old_config_holds_is_still_known() -> None:
     from hydra.utils import get_object
 
+    from seqmodels.config.migrate import migrated
+
     targets = Path("targets.txt").read_text().split()
     assert len(targets) == 44
     for target in targets:
-        get_object(target)
+        get_object(migrated({"_target_": target})["_target_"])

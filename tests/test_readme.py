@@ -9,9 +9,8 @@ from hydra.utils import instantiate
 
 from seqmodels.config.schema import check_config
 from seqmodels.runs.run import compose
-from tests.conftest import options
+from tests.conftest import ROOT, options
 
-ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
 PAGES = "\n".join([README, *(page.read_text() for page in sorted((ROOT / "docs").glob("*.md")))]).replace("\\\n", " ")
 COMMANDS = re.findall(r"^python -m seqmodels\.(train|tune) *(.*?)(?:  +#.*)?$", PAGES, re.MULTILINE)

@@ -1,6 +1,6 @@
 """What the fork server imports before the first job: everything that a run may need, so that no job waits for it.
 
-Importing is all it does. One thread and no CUDA is what makes forking safe; tests/test_pool.py looks after both.
+Importing is all it does. One thread and no CUDA is what makes forking safe, as tests/parallel/test_pool.py sees to.
 """
 
 import atexit

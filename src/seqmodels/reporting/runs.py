@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from seqmodels.reporting.settings import first_line, load, settings_of, text
-from seqmodels.runs.folder import CONFIG
+from seqmodels.runs.record import CONFIG
 from seqmodels.runs.results import FILE
 
 STATUSES = ("completed", "interrupted", "failed", "pruned")

@@ -10,7 +10,7 @@ from hydra.errors import HydraException
 
 from seqmodels.config.overrides import parsed
 from seqmodels.runs.extend import LIMITS
-from seqmodels.runs.folder import CONFIG, RESUMED, earlier_words
+from seqmodels.runs.record import CONFIG, RESUMED, earlier_words
 
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # seven times as fast, where PyYAML has it
 MOST = 5000

@@ -5,11 +5,16 @@ from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as pl
+import torch
 from hydra.utils import get_class, instantiate
-from omegaconf import DictConfig
+from lightning.pytorch.callbacks import ProgressBar
+from omegaconf import DictConfig, OmegaConf
 
+from seqmodels.checkpoints.io import AtomicCheckpointIO
 from seqmodels.config.schema import check_config, explained, parameters
-from seqmodels.runs.trainer import build_trainer, intervals
+from seqmodels.distributed.launcher import adopt
+from seqmodels.distributed.slurm import cluster_environment
+from seqmodels.runs.trainer import intervals, quieten_lightning, set_threads
 
 FROM_DATA = (
     "input_size",
@@ -74,3 +79,36 @@ def _check_task(cfg: DictConfig, datamodule: Any) -> None:
             f"{module.__name__} does {module.task}, but the data {datamodule.name!r} is for {datamodule.task}; "
             f"use {fitting} with it, or choose another datamodule"
         )
+
+
+def build_trainer(cfg: DictConfig, folder: Path, **settings: Any) -> pl.Trainer:
+    """Lightning's Trainer with our callbacks, loggers and checkpoints, and the threads that its processes take.
+
+    Args:
+        cfg: the config.
+        folder: where the trainer writes.
+        settings: of the trainer, in place of the config's.
+    """
+    quieten_lightning()
+    with explained(cfg, "trainer"):
+        accelerator = cfg.trainer.accelerator
+        if accelerator in ("gpu", "cuda") and not (torch.cuda.is_available() or torch.backends.mps.is_available()):
+            raise ValueError(
+                f"accelerator={accelerator} but torch sees no GPU here (torch {torch.__version__}); "
+                "use trainer=cpu, or install a driver and a torch build that match"
+            )
+        callbacks = [instantiate(callback) for callback in (cfg.callbacks or {}).values() if callback]
+        if not cfg.trainer.enable_progress_bar:
+            callbacks = [callback for callback in callbacks if not isinstance(callback, ProgressBar)]
+        checkpoint_io = AtomicCheckpointIO(OmegaConf.to_container(cfg, resolve=True))  # type: ignore[arg-type]
+        trainer: pl.Trainer = instantiate(
+            cfg.trainer,
+            default_root_dir=str(folder),
+            callbacks=callbacks,
+            logger=[instantiate(logger, folder=str(folder)) for logger in (cfg.logger or {}).values() if logger],
+            plugins=[plugin for plugin in (checkpoint_io, cluster_environment()) if plugin],
+            **settings,
+        )
+    adopt(trainer)
+    set_threads(cfg.threads, trainer)
+    return trainer

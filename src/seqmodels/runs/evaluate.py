@@ -10,10 +10,10 @@ from pathlib import Path
 from omegaconf import open_dict
 
 from seqmodels.runs.announce import device_of, farewell
+from seqmodels.runs.build import build_trainer
 from seqmodels.runs.load import LoadedRun, load_run
 from seqmodels.runs.provenance import git_revision, versions
 from seqmodels.runs.results import write_results
-from seqmodels.runs.trainer import build_trainer
 from seqmodels.system.files import short
 
 log = logging.getLogger(__name__)

@@ -2,13 +2,16 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from omegaconf import DictConfig, OmegaConf
 
-from seqmodels.checkpoints.io import Saved
 from seqmodels.config.compose import compose
 from seqmodels.config.overrides import _last_of_each_key, _plain, parsed
-from seqmodels.runs.folder import earlier_words, saved_config, words_of
+from seqmodels.runs.record import earlier_words, saved_config, words_of
+
+if TYPE_CHECKING:
+    from seqmodels.checkpoints.io import Saved
 
 DEVICES = ("accelerator", "devices", "num_nodes", "strategy")
 
@@ -75,7 +78,7 @@ def apply_words(cfg: DictConfig, words: Sequence[str]) -> None:
             OmegaConf.update(cfg, key, value)
 
 
-def check_extension(cfg: DictConfig, folder: Path, checkpoint: Saved) -> None:
+def check_extension(cfg: DictConfig, folder: Path, checkpoint: "Saved") -> None:
     """
     Raises:
         ValueError: the new end lies before the checkpoint, or the learning-rate schedule ends where the old one was.

@@ -13,7 +13,7 @@ from seqmodels.config.overrides import merge
 from seqmodels.config.schema import check_config, explained
 from seqmodels.runs.build import build_datamodule, build_module
 from seqmodels.runs.extend import apply_words
-from seqmodels.runs.folder import earlier_words, saved_config
+from seqmodels.runs.record import earlier_words, saved_config
 from seqmodels.runs.trust import check_targets
 
 

@@ -23,7 +23,8 @@ from seqmodels.loggers.local import Rewindable
 from seqmodels.runs.announce import farewell, greeting, hyperparameters, results_of
 from seqmodels.runs.build import Parts, build
 from seqmodels.runs.extend import LIMITS, apply_words, check_extension, words_beside
-from seqmodels.runs.folder import earlier_words, is_finished, locked, new_folder, reopen, saved_config, words_of
+from seqmodels.runs.folder import locked, new_folder
+from seqmodels.runs.record import earlier_words, is_finished, reopen, saved_config, words_of
 from seqmodels.runs.results import write_results
 from seqmodels.runs.trust import check_targets
 from seqmodels.system.process import is_first_process

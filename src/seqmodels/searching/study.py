@@ -11,7 +11,7 @@ from optuna.study import Study, StudyDirection
 
 from seqmodels.config.flat import differences
 from seqmodels.runs.extend import DEVICES, PLACES
-from seqmodels.runs.folder import is_run
+from seqmodels.runs.record import is_run
 from seqmodels.searching.sampler import pruner_of, sampler_of
 from seqmodels.searching.setting import Search
 from seqmodels.searching.storage import open_storage

@@ -18,7 +18,7 @@ from seqmodels.config.compose import conf_dir
 from seqmodels.config.overrides import parsed
 from seqmodels.exceptions import Pruned, reason
 from seqmodels.runs.extend import DEVICES, PLACES
-from seqmodels.runs.folder import is_run, results
+from seqmodels.runs.record import is_run, results
 from seqmodels.runs.run import resume, train
 from seqmodels.searching.claims import Claim
 from seqmodels.searching.setting import Search

@@ -16,7 +16,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from yaml import YAMLError
 
 from seqmodels.config.overrides import quote, value_of
-from seqmodels.runs.folder import is_finished, is_run, results
+from seqmodels.runs.record import is_finished, is_run, results
 from seqmodels.system.files import short
 
 MULTIRUN = "multirun.yaml"

@@ -5,7 +5,7 @@ from pathlib import Path
 from omegaconf import DictConfig
 
 from seqmodels.exceptions import JobFailed
-from seqmodels.runs.folder import failed_at_once, is_run, results, words_of
+from seqmodels.runs.record import failed_at_once, is_run, results, words_of
 from seqmodels.system.files import short
 
 

@@ -9,7 +9,7 @@ from seqmodels.cli.command import job
 from seqmodels.cli.logging import log_to
 from seqmodels.config.overrides import overrides_in, parsed
 from seqmodels.runs.extend import words_beside
-from seqmodels.runs.folder import is_finished, is_run, last_run_of
+from seqmodels.runs.record import is_finished, is_run, last_run_of
 from seqmodels.sweeps.folder import begins_sweep, is_sweep, last_sweep_of
 
 SHOWS = ("-h", "--help", "--hydra-help", "--version", "-c", "--cfg", "-i", "--info", "--resolve", "-sc")

@@ -6,16 +6,15 @@ import sys
 import threading
 from typing import NoReturn
 
-from lightning.pytorch.utilities.rank_zero import rank_zero_only
+UNREAD = 128 + 13
+"""The exit code where whoever read standard output has gone, as `| head` does: that of SIGPIPE, where there is one."""
 
 
 def is_first_process() -> bool:
     """Whether this process writes the files: rank 0 of a distributed run, or the only one."""
+    from lightning.pytorch.utilities.rank_zero import rank_zero_only  # here, since a command's --help needs no rank
+
     return getattr(rank_zero_only, "rank", 0) == 0
-
-
-UNREAD = 128 + 13
-"""The exit code where whoever read standard output has gone, as `| head` does: that of SIGPIPE, where there is one."""
 
 
 def leave(code: int) -> NoReturn:

@@ -1,0 +1,119 @@
+"""A run as its folder remembers it: config, the words that led to it, how it ended.
+
+.hydra/config.yaml      written once, never changed
+.hydra/overrides.yaml   the words of the command
+.hydra/resumed.yaml     the words given beside each `resume=`, one list a time
+results.json            how the last attempt ended; missing while the first one runs
+"""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, ListConfig, OmegaConf
+from yaml import YAMLError
+
+from seqmodels.config.migrate import migrated
+from seqmodels.config.overrides import value_of
+from seqmodels.system.files import replace
+
+CONFIG = Path(".hydra", "config.yaml")
+
+OVERRIDES = Path(".hydra", "overrides.yaml")
+
+RESUMED = Path(".hydra", "resumed.yaml")
+
+
+def is_run(folder: Path) -> bool:
+    """Whether the folder holds a run's config."""
+    return (folder / CONFIG).is_file()
+
+
+def is_finished(folder: Path) -> bool:
+    """Whether the run's last attempt came to its end."""
+    return results(folder).get("status") == "completed"
+
+
+def failed_at_once(folder: Path) -> bool:
+    """Whether the run's last attempt failed before anything was saved, so that it holds nothing to go on with."""
+    return results(folder).get("status") == "failed" and not (folder / "checkpoints" / "last.ckpt").exists()
+
+
+def results(folder: Path) -> dict[str, Any]:
+    """What results.json says; empty as long as there is none."""
+    try:
+        return json.loads((folder / "results.json").read_text())
+    except (OSError, ValueError):
+        return {}
+
+
+def reopen(folder: Path, words: Sequence[str]) -> None:
+    """A run is about to go on: until it ends again a finished one counts as interrupted.
+
+    What a killed process was writing is removed, and the words beside `resume=` are kept for the next time.
+    """
+    for name in ("checkpoints/.*.ckpt.*", ".results.json.*", ".hydra/.*.yaml.*", "metrics.csv.new"):
+        for path in folder.glob(name):
+            path.unlink()
+    if is_finished(folder):
+        replace(folder / "results.json", json.dumps(results(folder) | {"status": "interrupted"}, indent=2) + "\n")
+    if words:
+        path = folder / RESUMED
+        lists = _list(path) if path.exists() else []
+        replace(path, OmegaConf.to_yaml(OmegaConf.create([*lists, list(words)])))
+
+
+def last_run_of(overrides: Sequence[str]) -> Path | None:
+    """The newest run that this command has made, finished or not; None if there is none.
+
+    Args:
+        overrides: the command's words; `hydra.run.dir` among them names the only folder in question.
+    """
+    chosen = [value_of(word) for word in overrides if word.startswith("hydra.run.dir=")]
+    places = [Path(chosen[-1])] if chosen else Path("outputs").glob("*/*")
+    words = sorted(word for word in overrides if not word.startswith("hydra."))
+    runs = [place for place in places if is_run(place) and sorted(_words(place / OVERRIDES)) == words]
+    return max(runs, key=lambda run: (run / CONFIG).stat().st_mtime, default=None)
+
+
+def saved_config(folder: Path) -> DictConfig:
+    """The config that the run was made with.
+
+    Raises:
+        FileNotFoundError: the folder holds no run.
+        ValueError: its config cannot be read.
+    """
+    if not is_run(folder):
+        raise FileNotFoundError(f"{folder} is not the folder of a run: there is no {folder / CONFIG}")
+    try:
+        cfg = OmegaConf.create(migrated(OmegaConf.to_container(OmegaConf.load(folder / CONFIG))))
+        OmegaConf.resolve(cfg.copy())
+    except (YAMLError, ValueError, UnicodeDecodeError) as error:
+        raise ValueError(f"{folder / CONFIG} cannot be read: {str(error).splitlines()[0]}") from error
+    if not isinstance(cfg, DictConfig):
+        raise ValueError(f"{folder / CONFIG} is not a run's config: it holds no keys")
+    return cfg
+
+
+def words_of(folder: Path) -> list[str]:
+    """The words of the command that made the run."""
+    return _words(folder / OVERRIDES)
+
+
+def earlier_words(folder: Path) -> list[str]:
+    """The words of all resumes before, in their order."""
+    path = folder / RESUMED
+    return [word for words in _list(path) for word in words] if path.exists() else []
+
+
+def _words(path: Path) -> list[str]:
+    return [word for word in _list(path) if isinstance(word, str)] if path.exists() else []
+
+
+def _list(path: Path) -> list[Any]:
+    try:
+        words = OmegaConf.load(path)
+    except (YAMLError, ValueError) as error:
+        raise ValueError(f"{path} cannot be read: {str(error).splitlines()[0]}") from error
+    return list(OmegaConf.to_container(words)) if isinstance(words, ListConfig) else []  # type: ignore[arg-type]

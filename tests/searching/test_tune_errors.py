@@ -1,0 +1,92 @@
+"""A search that cannot be: one message, before anything is made or lost."""
+
+from pathlib import Path
+
+import pytest
+
+from seqmodels.config.compose import compose, conf_dir
+from tests.conftest import Command, options
+from tests.support.searching import WORDS, write_search
+
+OTHERS = [word for word in WORDS if word != "+search=quick"]
+ONE = "\n  {}: {{type: categorical, choices: [{}]}}\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (OTHERS, "choose a search with +search=NAME"),
+        ([*WORDS, "n_trials=many"], "n_trials='many' has the wrong type str; expected int"),
+        ([*WORDS, "monitor=test/acc"], "monitor=test/acc would choose by the test data"),
+        ([*WORDS, "~callbacks.last"], "~callbacks.last takes a key away"),
+        ([*WORDS, "storage=nowhere"], "storage=nowhere is not a storage; choose journal, sqlite"),
+        *(
+            pytest.param(*case, marks=pytest.mark.slow)
+            for case in (
+                ([*OTHERS, "+search=quik"], "search/quik"),
+                ([*WORDS, "n_trials=0"], "n_trials=0 is not above 0"),
+                ([*WORDS, "timeout=-1"], "timeout=-1 is not above 0"),
+                ([*WORDS, "study=a/b"], "study=a/b cannot name a folder"),
+                ([*WORDS, "sampler=tpi"], "sampler/tpi"),
+                ([*WORDS, "sampler.n_startup=3"], "n_startup"),
+                ([*WORDS, "resume=outputs/x"], "resume=outputs/x is for a run"),
+                ([*WORDS, "hydra.run.dir=here"], "hydra.run.dir=here: a search lies in outputs/NAME/study_STUDY"),
+                (["-m", *WORDS], "a search runs its trials itself"),
+                ([*WORDS, "core=lstm", "module.optimizer.lr=0.1"], "the command itself fixes everything"),
+                ([*WORDS, "sampler.n_startup_trials=x"], "sampler.n_startup_trials='x' has the wrong type str"),
+                ([*WORDS, "pruner.n_warmup_steps=-1"], "pruner: Number of warmup steps cannot be negative"),
+                ([*WORDS, "storage=mysql://me:secret@host/db"], "storage=mysql://me@host/db needs a package"),
+                (
+                    [*WORDS, "storage=sqlite:////no/such/place.db"],
+                    "storage=sqlite:////no/such/place.db cannot be reached",
+                ),
+            )
+        ),
+    ],
+)
+def test_a_wrong_word(words: list[str], message: str, tune: Command, capsys: pytest.CaptureFixture[str]) -> None:
+    assert tune(*words) == 1
+    said = capsys.readouterr()
+    assert message in said.err
+    assert "Traceback" not in said.err
+    assert "secret" not in said.err + said.out
+    assert not list(Path().glob("outputs/*/*/*_*/.hydra"))
+
+
+@pytest.mark.parametrize("name", options("search"))
+def test_every_search_fits_its_experiment(name: str) -> None:
+    from seqmodels.searching.setting import probe, read_search
+
+    words = [f"+experiment={name}", f"+search={name}"]
+    search = read_search(compose(words, root="tune"), words, name)
+    probe(search)
+    assert f"python -m seqmodels.tune {' '.join(words)}" in (conf_dir() / "search" / f"{name}.yaml").read_text()
+
+
+@pytest.mark.parametrize(
+    ("space", "message"),
+    [
+        (ONE.format("module.optimizer.lrr", 1), "space.module.optimizer.lrr, module.optimizer.lrr=1: "),
+        (ONE.format("core", "lstm, lstn"), "space.core, core=lstn: "),
+        (
+            "\n  core: {type: categorical, choices: [gru]}\ntrainer:\n  precision: 64-true\n",
+            "the search sets trainer.precision; it may hold only study, n_trials",
+        ),
+        *(
+            pytest.param(*case, marks=pytest.mark.slow)
+            for case in (
+                (ONE.format("datamodule.noise_std", "x"), "datamodule.noise_std='x' has the wrong type str"),
+                (ONE.format("monitor", "val/loss"), "space.monitor: monitor=val/loss is not for a search to change"),
+                ("\n  x: {type: categorical, choices: {a: [n_trials=3]}}\n", "space.x: n_trials=3 is not for a search"),
+                ("\n  lr: {type: float, low: 1, high: 0}\n", "space.lr: low=1 is above high=0"),
+            )
+        ),
+    ],
+)
+def test_a_wrong_space(space: str, message: str, tune: Command, capsys: pytest.CaptureFixture[str]) -> None:
+    write_search(space)
+    assert tune(*WORDS) == 1
+    said = capsys.readouterr().err
+    assert message in said
+    assert "Traceback" not in said
+    assert not Path("outputs").exists()
