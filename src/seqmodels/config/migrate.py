@@ -1,5 +1,6 @@
 """Configs of earlier builds, as they would be written today: read when a saved config is loaded."""
 
+from collections.abc import Mapping
 from typing import Any
 
 TARGETS = {
@@ -42,6 +43,11 @@ def migrated(config: Any) -> Any:
     if isinstance(config, list):
         return [migrated(value) for value in config]
     return config
+
+
+def migrated_flat(flat: Mapping[str, Any]) -> dict[str, Any]:
+    """The same for a config as one flat table, `module._target_: ...`."""
+    return {key: _target(value) if key.endswith("_target_") else value for key, value in flat.items()}
 
 
 def _target(name: Any) -> Any:

@@ -10,6 +10,7 @@ from optuna.storages import BaseStorage
 from optuna.study import Study, StudyDirection
 
 from seqmodels.config.flat import differences
+from seqmodels.config.migrate import migrated_flat
 from seqmodels.runs.extend import DEVICES, PLACES
 from seqmodels.runs.record import is_run
 from seqmodels.searching.sampler import pruner_of, sampler_of
@@ -51,7 +52,7 @@ def open_study(search: Search) -> Study:
         if known is None:
             study.set_user_attr("search", _identity(search))
         else:
-            _refuse_another(search, known)
+            _refuse_another(search, known | {"config": migrated_flat(known["config"])})
     return study
 
 

@@ -1,0 +1,53 @@
+"""Checks of arguments: every message begins with `name=value`, which `schema.explained` makes the full key.
+
+NaN is in no range.
+"""
+
+from collections.abc import Sequence
+from typing import Any, get_args
+
+
+def at_least(minimum: float, **values: float) -> None:
+    """
+    Raises:
+        ValueError: names the first value that is below the minimum.
+    """
+    for name, value in values.items():
+        if not value >= minimum:
+            kind = "an integer" if isinstance(minimum, int) and isinstance(value, int) else "a number"
+            raise ValueError(f"{name}={value} is too small; give {kind} of at least {minimum}")
+
+
+def above(bound: float, **values: float) -> None:
+    """
+    Raises:
+        ValueError: names the first value that is not above the bound.
+    """
+    for name, value in values.items():
+        if not value > bound:
+            raise ValueError(f"{name}={value} is too small; give a number above {bound}")
+
+
+def between(lowest: float, highest: float, **values: float) -> None:
+    """
+    Raises:
+        ValueError: names the first value that is not from `lowest` to `highest`.
+    """
+    for name, value in values.items():
+        if not lowest <= value <= highest:
+            raise ValueError(f"{name}={value} is out of range; give a number from {lowest} to {highest}")
+
+
+def one_of(choices: Any, **values: Any) -> None:
+    """
+    Args:
+        choices: a sequence, or a `Literal`.
+
+    Raises:
+        ValueError: names the first value that is none of them.
+    """
+    known: Sequence[Any] = get_args(choices) or choices
+    for name, value in values.items():
+        if value not in known:
+            shown = [str(choice).lower() if isinstance(choice, bool | None) else str(choice) for choice in known]
+            raise ValueError(f"{name}={value} is not known; choose {', '.join(shown[:-1])} or {shown[-1]}")
