@@ -57,7 +57,7 @@ def main() -> None:
 
 def core_of(name: str, words: Sequence[str]) -> Core:
     torch.manual_seed(0)
-    return instantiate(compose([f"core={name}", *words]).module.core)(input_size=1)
+    return instantiate(compose([f"core={name}", *words]).core)(input_size=1)
 
 
 def in_a_process(core: str, length: int, words: argparse.Namespace) -> dict[str, float]:

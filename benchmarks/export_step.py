@@ -41,7 +41,7 @@ def main() -> None:
     torch.set_num_threads(1)
     config = compose(
         [
-            *("+experiment=sine_stream", f"core={words.core}", f"module.core.hidden_size={words.hidden}"),
+            *("+experiment=sine_stream", f"core={words.core}", f"core.hidden_size={words.hidden}"),
             *("trainer=cpu", "threads=1", "trainer.max_steps=2", "logger=none", "test=false"),
         ]
     )

@@ -35,7 +35,7 @@ def train_run(folder: Path, hidden: int, layers: int) -> None:
 
     words = [
         *("+experiment=sine_stream", "trainer=cpu", "trainer.max_steps=1", "test=false", "callbacks=default"),
-        *("datamodule.val_windows=0", f"module.core.hidden_size={hidden}", f"module.core.num_layers={layers}"),
+        *("datamodule.val_windows=0", f"core.hidden_size={hidden}", f"core.num_layers={layers}"),
     ]
     train(compose(words), folder, words)
 

@@ -31,7 +31,7 @@ def choices(runs: int) -> list[list[str]]:
     rates = [round(0.0001 * 1.5**i, 6) for i in range(-(-runs // (len(cores) * len(sizes) * len(SEEDS))))]
     grid = itertools.product(cores, rates, sizes, SEEDS)
     return [
-        [f"core={core}", f"module.optimizer.lr={rate}", f"module.core.hidden_size={size}", f"seed={seed}"]
+        [f"core={core}", f"optimizer.lr={rate}", f"core.hidden_size={size}", f"seed={seed}"]
         for core, rate, size, seed in itertools.islice(grid, runs)
     ]
 
@@ -44,7 +44,7 @@ def make(folder: Path, runs: int) -> None:
         if core not in composed:
             composed[core] = compose(["+experiment=sine_stream", words[0]])
         cfg = composed[core]
-        cfg.module.optimizer.lr, cfg.module.core.hidden_size, cfg.seed = float(rate), int(size), int(seed)
+        cfg.optimizer.lr, cfg.core.hidden_size, cfg.seed = float(rate), int(size), int(seed)
         overrides = ["+experiment=sine_stream", *words]
         run = folder / job_folder(number, overrides)
         (run / ".hydra").mkdir(parents=True)
@@ -61,7 +61,7 @@ def make(folder: Path, runs: int) -> None:
 def _finish(run: Path, overrides: list[str], cfg: Any, number: int) -> None:
     """metrics.csv and results.json, with a made-up score that depends on the choices and the seed."""
     chance = random.Random(number)
-    lr, size = cfg.module.optimizer.lr, cfg.module.core.hidden_size
+    lr, size = cfg.optimizer.lr, cfg.core.hidden_size
     best = 0.99 - 2 * abs(lr - 0.004) - 0.4 / size + chance.gauss(0, 0.01)
     rows = ["step,epoch,train/loss,lr,val/loss,val/r2"]
     for step in STEPS:

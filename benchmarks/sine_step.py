@@ -22,7 +22,7 @@ def overrides(words: argparse.Namespace) -> list[str]:
             "datamodule=sine",
             "module=regressor",
             f"core={words.core.lower()}",
-            f"module.core.hidden_size={words.hidden}",
+            f"core.hidden_size={words.hidden}",
         ),
         *(
             f"datamodule.num_streams={words.streams}",

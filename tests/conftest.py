@@ -14,7 +14,7 @@ import pytest
 import torch
 from omegaconf import DictConfig
 
-from seqmodels.config.compose import conf_dir
+from seqmodels.config.places import conf_dir
 
 Command = Callable[..., int]
 ROOT = Path(__file__).parents[1]
@@ -113,4 +113,4 @@ def core_config(name: str) -> DictConfig:
     """The config of a small core."""
     from seqmodels.runs.run import compose
 
-    return compose([f"core={name}", "module.core.hidden_size=8"]).module.core
+    return compose([f"core={name}", "core.hidden_size=8"]).core

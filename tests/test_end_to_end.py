@@ -23,7 +23,7 @@ from tests.test_readme import README
 TRAINING = [
     "+experiment=signal", "datamodule.files=[pump.csv]", "datamodule.inputs=[load,heat]", "datamodule.targets=[heat]",
     "datamodule.time=minute", "datamodule.horizon=5", "trainer=cpu", "threads=1", "trainer.max_epochs=6",
-    "datamodule.num_streams=4", "module.core.hidden_size=32", "checkpoint.every_n_steps=7",
+    "datamodule.num_streams=4", "core.hidden_size=32", "checkpoint.every_n_steps=7",
 ]  # fmt: skip
 
 

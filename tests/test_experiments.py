@@ -122,7 +122,7 @@ def test_what_a_classification_leaves() -> None:
     assert len(hparams) == 3
     assert "hp_metric" not in events.Tags()["scalars"]
     session = events.summary_metadata["_hparams_/session_start_info"].plugin_data.content.decode(errors="ignore")
-    for text in ("digits (instead of mnist)", "module.core.hidden_size", "LSTM"):
+    for text in ("digits (instead of mnist)", "core.hidden_size", "LSTM"):
         assert text in session
 
 
@@ -154,7 +154,7 @@ def test_the_same_seed_gives_the_same_run_and_another_one_another() -> None:
 
 
 def test_overfit_fits_one_batch() -> None:
-    result = train(compose(["+debug=overfit", "module.optimizer.lr=0.01", "trainer=cpu"]))
+    result = train(compose(["+debug=overfit", "optimizer.lr=0.01", "trainer=cpu"]))
     assert result.metrics["train/loss"] <= 0.01
     assert 10 < json.loads((result.folder / "results.json").read_text())["steps"] < 1000
 
@@ -166,7 +166,7 @@ def test_profile_goes_to_a_file() -> None:
 
 def test_early_stopping_stops() -> None:
     cfg = compose(["datamodule=digits", "callbacks=early_stopping", "trainer=cpu", "trainer.max_epochs=9"])
-    cfg.module.optimizer.lr, cfg.callbacks.early_stopping.patience = 0.0, 2
+    cfg.optimizer.lr, cfg.callbacks.early_stopping.patience = 0.0, 2
     assert json.loads((train(cfg).folder / "results.json").read_text())["steps"] == 3 * 20
 
 

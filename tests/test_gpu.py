@@ -21,7 +21,7 @@ pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(),
     [
         ["+experiment=sine_rnn"],
         ["+experiment=sine_stream", "trainer.max_steps=50", "trainer.val_check_interval=50"],
-        ["datamodule=digits", "datamodule.permutation=random", "datamodule.normalize=true", "module.optimizer.lr=0.01"],
+        ["datamodule=digits", "datamodule.permutation=random", "datamodule.normalize=true", "optimizer.lr=0.01"],
         ["+experiment=co2_1", "trainer.max_epochs=10"],
     ],
     ids=lambda words: words[0],
@@ -49,7 +49,7 @@ def test_a_run_of_the_gpu_is_loaded_on_the_cpu_and_tested_on_either() -> None:
 
 
 def test_mixed_precision_trains() -> None:
-    words = ["datamodule=digits", "trainer=gpu", "trainer.max_epochs=15", "module.optimizer.lr=0.01"]
+    words = ["datamodule=digits", "trainer=gpu", "trainer.max_epochs=15", "optimizer.lr=0.01"]
     assert train(compose([*words, "trainer.precision=bf16-mixed"])).metrics["test/acc"] > 0.85
 
 
@@ -95,11 +95,11 @@ def test_a_core_agrees_with_the_cpu(core: str) -> None:
     "words",
     [
         SINE,
-        [*SINE, "module.backprop_windows=3", "module.burn_in=7", "module.core.num_layers=2", "module.core.dropout=0.4"],
+        [*SINE, "module.backprop_windows=3", "module.burn_in=7", "core.num_layers=2", "core.dropout=0.4"],
         [*SINE, "trainer.precision=bf16-mixed", "trainer.gradient_clip_val=0.1"],
         [*SINE, "module.initial_state=learned", "trainer.accumulate_grad_batches=2"],
         DIGITS,
-        [*DIGITS, "trainer.precision=16-mixed", "module.optimizer.fused=false", "trainer.gradient_clip_val=0.1"],
+        [*DIGITS, "trainer.precision=16-mixed", "optimizer.fused=false", "trainer.gradient_clip_val=0.1"],
     ],
     ids=["sine", "sine, TBPTT(5, 15)", "sine, bf16", "sine, learned", "digits", "digits, 16-mixed"],
 )

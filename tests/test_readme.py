@@ -42,7 +42,7 @@ def test_the_table_of_cores_says_what_a_stream_carries() -> None:
     rows = re.findall(r"^\|[^|]+\|[^|]+\|[^|]+\|([^|]+)\| ([\d,]+): [^|]+\|$", README, re.MULTILINE)
     said = {name: int(size.replace(",", "")) for yamls, size in rows for name in re.findall(r"core/(\w+)\.yaml", yamls)}
     for name in options("core"):
-        core = instantiate(compose([f"core={name}"]).module.core)(input_size=1)
+        core = instantiate(compose([f"core={name}"]).core)(input_size=1)
         assert said[name] == sum(tensor.numel() for tensor in core.initial_state(1)), name
 
 

@@ -14,9 +14,10 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from seqmodels.cli.command import job, run_command
-from seqmodels.config.compose import conf_dir
+from seqmodels.config.normalize import normalized
 from seqmodels.config.outputs import register_resolvers
 from seqmodels.config.overrides import quoted, take, value_of
+from seqmodels.config.places import conf_dir
 from seqmodels.exceptions import MISTAKES, JobFailed, JobsFailed, Stopped, message_of, reason
 from seqmodels.parallel.machine import need_of
 from seqmodels.sweeps.folder import Sweep, check_number, command_to_resume, failures, is_sweep
@@ -72,7 +73,7 @@ def command_line() -> int:
 
 def _main() -> None:
     Sweep.folder = None
-    words, resume = take(sys.argv[1:], "resume")
+    words, resume = take(normalized(sys.argv[1:]), "resume")
     folder = folder_to_resume(words, resume) if resume not in (None, "null") else None
     if folder is None:
         sys.argv[1:] = quoted(words, "init_from")

@@ -10,9 +10,10 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from seqmodels.cli.command import job, run_command
-from seqmodels.config.compose import conf_dir
+from seqmodels.config.normalize import normalized
 from seqmodels.config.outputs import register_resolvers
 from seqmodels.config.overrides import quoted
+from seqmodels.config.places import conf_dir
 from seqmodels.sweeps.folder import begins_sweep
 from seqmodels.system.process import leave
 
@@ -43,6 +44,7 @@ def command_line() -> int:
 
 
 def _main() -> None:
+    sys.argv[1:] = normalized(quoted(sys.argv[1:], "init_from"))
     if begins_sweep(sys.argv[1:]):
         raise ValueError("a search runs its trials itself: leave -m and +sweep away; workers=2 runs two at a time")
     for word in sys.argv[1:]:
@@ -50,7 +52,6 @@ def _main() -> None:
             raise ValueError(
                 f"{word}: a search lies in outputs/NAME/study_STUDY; name=... and study=... choose another"
             )
-    sys.argv[1:] = quoted(sys.argv[1:], "init_from")
     asked.clear()
     _compose()
     if asked:

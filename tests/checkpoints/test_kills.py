@@ -53,7 +53,7 @@ def test_random_kills(words: list[str], last: int) -> None:
 @pytest.mark.slow
 def test_kills_in_the_middle_of_a_save() -> None:
     """A save takes most of the time here; whenever the kill comes, the run can be read and does not fall back."""
-    words = [*SINE, "trainer.max_steps=100000", "module.core.hidden_size=300", "checkpoint.every_n_steps=1"]
+    words = [*SINE, "trainer.max_steps=100000", "core.hidden_size=300", "checkpoint.every_n_steps=1"]
     words += ["trainer.val_check_interval=100000", "hydra.run.dir=run"]
     dice = random.Random(0)
     reached = middle = 0

@@ -32,7 +32,7 @@ SCENARIOS = {
 FURTHER_SCENARIOS = {
     "sine, accumulating": ([*SINE, "trainer.accumulate_grad_batches=2"], 24),
     "sine, two workers": ([*SINE, "datamodule.num_workers=2"], 24),
-    "sine, dropout": ([*SINE, "module.core.num_layers=2", "module.core.dropout=0.4"], 24),
+    "sine, dropout": ([*SINE, "core.num_layers=2", "core.dropout=0.4"], 24),
     "sine, bf16 and clipping": ([*SINE, "trainer.precision=bf16-mixed", "trainer.gradient_clip_val=0.1"], 24),
     "sine, learned initial state": ([*SINE, "module.initial_state=learned"], 24),
     "sine, diagnostics": ([*SINE, "callbacks=diagnostics"], 24),

@@ -31,10 +31,10 @@ def only_run() -> Path:
         (["datamodule.view=row"], "datamodule.view='row' is not a view; choose rows, columns or pixels"),
         (["datamodule.val_size=5000"], "datamodule.val_size=5000 leaves nothing to train on"),
         (["datamodule.batch_size=0"], "datamodule.batch_size=0 is too small; give an integer of at least 1"),
-        (["module.core.hidden_size=-3"], "module.core.hidden_size=-3 is not a size"),
-        (["module.core.dropout=1.5"], "module.core.dropout=1.5 is outside [0, 1)"),
+        (["core.hidden_size=-3"], "core.hidden_size=-3 is not a size"),
+        (["core.dropout=1.5"], "core.dropout=1.5 is outside [0, 1)"),
         (["module.dropout=1"], "module.dropout=1 is outside [0, 1)"),
-        (["module.optimizer.lr=-1"], "Invalid learning rate: -1"),
+        (["optimizer.lr=-1"], "Invalid learning rate: -1"),
         (
             ["module=regressor"],
             "StreamRegressor does regression, but the data 'digits' is for classification; use module=cl",
@@ -95,7 +95,7 @@ def test_a_loss_that_is_no_number(command: Command, capfd: pytest.CaptureFixture
     words = [
         "+experiment=sine_rnn",
         "optimizer=sgd",
-        "module.optimizer.lr=1e30",
+        "optimizer.lr=1e30",
         "checkpoint.every_n_steps=1",
     ]
     assert command(*words, "trainer.max_steps=50", "callbacks=default") == 1

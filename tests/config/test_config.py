@@ -7,8 +7,8 @@ import pytest
 from hydra.errors import HydraException
 from omegaconf import OmegaConf, open_dict
 
-from seqmodels.config.compose import conf_dir
 from seqmodels.config.outputs import job_folder
+from seqmodels.config.places import conf_dir
 from seqmodels.config.schema import check_config, fits, key_of
 from seqmodels.runs.run import compose
 from seqmodels.train import multirun_first
@@ -39,20 +39,20 @@ def test_every_experiment_is_named_like_its_file_and_says_how_to_run_it() -> Non
 
 @pytest.mark.parametrize("base", [[], ["+experiment=mnist_lstm"], ["module=regressor", "datamodule=sine"]])
 def test_core_and_optimizer_can_be_chosen_and_changed(base: list[str]) -> None:
-    cfg = compose([*base, "core=gru", "module.core.hidden_size=7", "optimizer=adamw", "module.optimizer.lr=0.5"])
-    assert cfg.module.core._target_.endswith(".GRU")
-    assert cfg.module.core.hidden_size == 7
-    assert cfg.module.optimizer._target_.endswith(".AdamW")
-    assert cfg.module.optimizer.lr == 0.5
-    assert "forget_bias" not in cfg.module.core
+    cfg = compose([*base, "core=gru", "core.hidden_size=7", "optimizer=adamw", "optimizer.lr=0.5"])
+    assert cfg.core._target_.endswith(".GRU")
+    assert cfg.core.hidden_size == 7
+    assert cfg.optimizer._target_.endswith(".AdamW")
+    assert cfg.optimizer.lr == 0.5
+    assert "forget_bias" not in cfg.core
 
 
 def test_the_command_line_wins_over_the_experiment() -> None:
-    assert compose(["+experiment=mnist_lstm"]).module.optimizer.lr == 0.01
-    assert compose(["+experiment=mnist_lstm", "module.optimizer.lr=0.02"]).module.optimizer.lr == 0.02
+    assert compose(["+experiment=mnist_lstm"]).optimizer.lr == 0.01
+    assert compose(["+experiment=mnist_lstm", "optimizer.lr=0.02"]).optimizer.lr == 0.02
 
 
-@pytest.mark.parametrize("typo", ["sede=1", "module.core.hiden_size=3", "core=lstn", "+experiment=mnist"])
+@pytest.mark.parametrize("typo", ["sede=1", "core.hiden_size=3", "core=lstn", "+experiment=mnist"])
 def test_hydra_refuses_typos(typo: str) -> None:
     with pytest.raises(HydraException):
         compose([typo])
@@ -62,9 +62,9 @@ def test_hydra_refuses_typos(typo: str) -> None:
     ("path", "value", "message"),
     [
         (
-            "module.core.forget_bias",
+            "core.forget_bias",
             1.0,
-            "module.core.forget_bias is not known to seqmodels.cores.recurrent.GRU",
+            "core.forget_bias is not known to seqmodels.cores.recurrent.GRU",
         ),
         ("datamodule.batchsize", 3, "datamodule.batchsize is not known to .*; its keys are .*batch_size"),
         ("trainer.max_epoch", 3, "trainer.max_epoch is not known to lightning.pytorch.Trainer"),
@@ -77,16 +77,16 @@ def test_hydra_refuses_typos(typo: str) -> None:
         ("datamodule.batch_size", 6.4, "datamodule.batch_size=6.4 has the wrong type float; expected int"),
         ("datamodule.batch_size", True, "datamodule.batch_size=True has the wrong type bool"),
         (
-            "module.core.hidden_size",
+            "core.hidden_size",
             None,
-            "module.core.hidden_size=None has the wrong type NoneType; expected int",
+            "core.hidden_size=None has the wrong type NoneType; expected int",
         ),
-        ("module.optimizer.lr", "fast", "module.optimizer.lr='fast' has the wrong type str"),
+        ("optimizer.lr", "fast", "optimizer.lr='fast' has the wrong type str"),
         ("trainer.max_epochs", "two", "trainer.max_epochs='two' has the wrong type str"),
         (
-            "module.core._target_",
+            "core._target_",
             "seqmodels.cores.none.X",
-            "module.core._target_=seqmodels.cores.none.X cannot be",
+            "core._target_=seqmodels.cores.none.X cannot be",
         ),
     ],
 )
@@ -117,7 +117,7 @@ def test_fits(value: object, hint: object, expected: bool) -> None:
 
 def test_messages_get_the_full_key() -> None:
     cfg = compose()
-    assert key_of(cfg, "module", "hidden_size=-1 is bad") == "module.core.hidden_size=-1 is bad"
+    assert key_of(cfg, "core", "hidden_size=-1 is bad") == "core.hidden_size=-1 is bad"
     assert key_of(cfg, "module", "dropout=2 is bad") == "module.dropout=2 is bad"
     assert key_of(cfg, "datamodule", "view='row' is bad") == "datamodule.view='row' is bad"
     assert key_of(cfg, "datamodule", "no argument here") == "no argument here"
@@ -125,7 +125,7 @@ def test_messages_get_the_full_key() -> None:
 
 def test_job_folders_are_readable_and_safe() -> None:
     assert job_folder(0, ["+experiment=mnist_lstm", "core=lstm", "seed=1"]) == "0_core-lstm_seed-1"
-    assert job_folder(3, ["module.core.hidden_size=64", "datamodule.root=/a/b"]) == "3_hidden_size-64"
+    assert job_folder(3, ["core.hidden_size=64", "datamodule.root=/a/b"]) == "3_hidden_size-64"
     assert job_folder(1, ["datamodule.frequency=[0.5,2]", "~logger"]) == "1_frequency-0.5-2_logger"
     assert job_folder(0, ["+experiment=a", "seed=1"], "a", "outputs/train/sweep_1") == "0_a_seed-1"
     assert job_folder(0, ["+experiment=a", "seed=1"], "a", "outputs/a/sweep_1") == "0_seed-1"

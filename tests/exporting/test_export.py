@@ -25,7 +25,7 @@ from tests.support.attempts import DIGITS, SINE
 
 GUIDE = (ROOT / "docs" / "export.md").read_text()
 KINDS = {
-    "sine": [*SINE, "module.initial_state=learned", "module.core.num_layers=2", "trainer.max_steps=6"],
+    "sine": [*SINE, "module.initial_state=learned", "core.num_layers=2", "trainer.max_steps=6"],
     "digits": [*DIGITS, "core=lstm", "trainer.max_epochs=1", "datamodule.normalize=true"],
     "mean": [*DIGITS, "core=gru", "trainer.max_epochs=1", "module.readout=mean"],
 }
@@ -168,7 +168,7 @@ def test_a_signal_keeps_its_names_and_what_a_missing_reading_means(invoke: Comma
     rows[7] = rows[7].replace(str(table[7, 0]), "", 1)
     Path("plant.csv").write_text("\n".join(["load,wind,heat", *rows]) + "\n")
     words = [
-        *("name=plant", "datamodule=series", "module=regressor", "core=gru", "module.core.hidden_size=8"),
+        *("name=plant", "datamodule=series", "module=regressor", "core=gru", "core.hidden_size=8"),
         *("datamodule.files=[plant.csv]", "datamodule.inputs=[load,wind]", "datamodule.targets=[heat]"),
         *("datamodule.horizon=2", "datamodule.missing=mask", "datamodule.cache=cache", "datamodule.warmup=5"),
         *("monitor=val/loss", "mode=min", "trainer=cpu", "trainer.max_steps=2"),

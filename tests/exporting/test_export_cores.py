@@ -12,7 +12,7 @@ from hydra.utils import instantiate
 from omegaconf import OmegaConf
 from torch import Tensor, nn
 
-from seqmodels.config.compose import conf_dir
+from seqmodels.config.places import conf_dir
 from seqmodels.cores.base import Core, State
 from seqmodels.cores.lru import LRU
 from seqmodels.cores.recurrent import GRU, LSTM, RNN

@@ -17,7 +17,7 @@ NO_TORCH = (
     "import sys; sys.modules['torch'] = sys.modules['numpy'] = None; sys.argv[0] = 'export'; "
     "from seqmodels.export import main; main()"
 )
-WORDS = [*SINE, "core=rnn", "module.core.hidden_size=64", "trainer.max_steps=6"]
+WORDS = [*SINE, "core=rnn", "core.hidden_size=64", "trainer.max_steps=6"]
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +41,7 @@ def run(tmp_path: Path, finished: Path) -> Path:
         (["run=x", "format=tflite"], 1, "format=tflite is not known; choose onnx or torch"),
         (["run=x", "overwrite=yes"], 1, "choose false or true"),
         (["run=x", "tolerance=small"], 1, "tolerance=small is not a positive number"),
-        (["run=x", "module.core.hidden_size=3"], 1, "changes nothing here"),
+        (["run=x", "core.hidden_size=3"], 1, "changes nothing here"),
         (["run=x", "ouput=y"], 1, "did you mean output?"),
     ],
 )

@@ -70,8 +70,8 @@ class TestWandB:
         assert logged == pytest.approx(rows(folder, "train/loss"))
         assert len(logged) == 12
         config = {update.key: update.value_json for update in _first(attempts[0], "config").update}
-        assert config["module.core"] == '"LSTM"'
-        assert config["module.core.hidden_size"] == "8"
+        assert config["core"] == '"LSTM"'
+        assert config["core.hidden_size"] == "8"
         assert json.loads((folder / "results.json").read_text())["metrics"]["test/r2"] == pytest.approx(
             json.loads(_summary(attempts[1])["test/r2"])
         )
@@ -115,13 +115,13 @@ class TestMLflow:
         (run,) = _mlflow_runs()
         assert run.info.run_id == (folder / ".hydra" / "mlflow").read_text()
         assert run.info.status == "FINISHED"
-        assert run.data.params["module.core.hidden_size"] == "8"
+        assert run.data.params["core.hidden_size"] == "8"
         assert run.data.metrics.keys() >= {"train/loss", "val/r2", "test/r2"}
         history = _mlflow_client().get_metric_history(run.info.run_id, "train/loss")
         assert {metric.step: metric.value for metric in history} == pytest.approx(rows(folder, "train/loss"))
 
     def test_a_run_that_fails_has_failed_there_too(self, command: Command) -> None:
-        assert command(*MLFLOW, "optimizer=sgd", "module.optimizer.lr=1e30", "hydra.run.dir=run") == 1
+        assert command(*MLFLOW, "optimizer=sgd", "optimizer.lr=1e30", "hydra.run.dir=run") == 1
         (run,) = _mlflow_runs()
         assert run.info.status == "FAILED"
 

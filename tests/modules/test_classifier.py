@@ -69,7 +69,7 @@ def test_metrics_weigh_batches_by_their_samples() -> None:
 
 
 def test_it_learns() -> None:
-    result = train(compose(["datamodule=digits", "trainer=cpu", "trainer.max_epochs=15", "module.optimizer.lr=0.01"]))
+    result = train(compose(["datamodule=digits", "trainer=cpu", "trainer.max_epochs=15", "optimizer.lr=0.01"]))
     assert result.metrics["test/acc"] > 0.9
     assert result.monitor == result.metrics["val/acc"]
 

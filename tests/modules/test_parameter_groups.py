@@ -83,7 +83,7 @@ def test_a_negative_rate_is_refused() -> None:
 
 
 def test_a_run_says_so(caplog: pytest.LogCaptureFixture) -> None:
-    words = ["datamodule=digits", "core=lru", "module.core.hidden_size=8", "module.core.layer.state_size=4"]
+    words = ["datamodule=digits", "core=lru", "core.hidden_size=8", "core.layer.state_size=4"]
     with caplog.at_level(logging.INFO):
         train(compose([*words, "module.dynamics_lr=0.25", "+debug=fast", "trainer=cpu"]))
     assert "nu, theta, gamma (12 numbers), at 0.25 of the learning rate and without weight decay" in caplog.text

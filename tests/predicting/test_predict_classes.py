@@ -18,9 +18,9 @@ from seqmodels.runs.run import compose, train
 from tests.conftest import Command
 from tests.support.labelled import WORDS, write
 
-DIGITS = ["datamodule=digits", "trainer=cpu", "threads=1", "trainer.max_epochs=12", "module.optimizer.lr=0.02"]
-DIGITS += ["module.core.hidden_size=32", "~callbacks.classification", "datamodule.normalize=true"]
-GAIT = [*WORDS, "trainer.max_epochs=8", "module.optimizer.lr=0.02", "~callbacks.classification"]
+DIGITS = ["datamodule=digits", "trainer=cpu", "threads=1", "trainer.max_epochs=12", "optimizer.lr=0.02"]
+DIGITS += ["core.hidden_size=32", "~callbacks.classification", "datamodule.normalize=true"]
+GAIT = [*WORDS, "trainer.max_epochs=8", "optimizer.lr=0.02", "~callbacks.classification"]
 
 
 @pytest.fixture(scope="module")

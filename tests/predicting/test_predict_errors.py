@@ -88,7 +88,7 @@ def with_relu(pumps: Path) -> Path:
     signal = pumps.parent / "pumps.csv"
     words = [
         *PUMPS, f"datamodule.files=[{signal}]", f"datamodule.cache={pumps.parent}/cache", "core=rnn",
-        "module.core.nonlinearity=relu", "trainer.max_epochs=1",
+        "core.nonlinearity=relu", "trainer.max_epochs=1",
     ]  # fmt: skip
     return train(compose(words), "relu", words).folder
 

@@ -74,7 +74,7 @@ def two_groups(seeds: int = 3) -> None:
 
 
 def test_a_real_sweep(command: Report, report: Report, capsys: pytest.CaptureFixture[str]) -> None:
-    small = ["datamodule.num_streams=4", "module.core.hidden_size=4", "callbacks=none", "trainer.log_every_n_steps=2"]
+    small = ["datamodule.num_streams=4", "core.hidden_size=4", "callbacks=none", "trainer.log_every_n_steps=2"]
     steps = ["trainer.max_steps=6", "trainer.val_check_interval=3", "datamodule.val_windows=2", "test=false"]
     assert command("-m", "+experiment=sine_stream", "core=rnn,gru", "seed=1,2", *small, *steps) == 0
     capsys.readouterr()
@@ -248,7 +248,7 @@ def test_the_csv_has_everything_that_is_known(report: Report) -> None:
     assert report(str(HERE)) == 0
     a, b = rows(HERE)
     assert (a["folder"], a["permutation.hash"], a["baselines.chance"], a["git.commit"]) == ("a", "f00d", "0.1", "abc")
-    assert (a["module.optimizer.lr"], b["module.optimizer.lr"]) == ("0.01", "0.1")
+    assert (a["optimizer.lr"], b["optimizer.lr"]) == ("0.01", "0.1")
     assert (b["seed"], b["metrics.seed"], b["permutation.hash"]) == ("1", "5.0", "")
 
 

@@ -50,9 +50,9 @@ def test_where_lower_is_better_the_lowest_comes_first() -> None:
 
 
 def test_a_default_said_aloud_is_the_same_experiment() -> None:
-    make_run(HERE / "a", seed=1, words=("module.optimizer.lr=0.01",))
+    make_run(HERE / "a", seed=1, words=("optimizer.lr=0.01",))
     make_run(HERE / "b", seed=2)
-    make_run(HERE / "c", seed=3, words=("module.core.dropout=0",), module__core__dropout=0)
+    make_run(HERE / "c", seed=3, words=("core.dropout=0",), module__core__dropout=0)
     assert labels() == ["toy"]
 
 
@@ -286,7 +286,7 @@ def test_damaged_configs_are_listed_not_trusted(content: str) -> None:
 
 def test_results_without_a_config_are_grouped_by_their_words() -> None:
     for number, rate in enumerate((0.1, 0.2)):
-        run = make_run(HERE / f"{number}", 0.8 + number / 10, words=(f"module.optimizer.lr={rate}",))
+        run = make_run(HERE / f"{number}", 0.8 + number / 10, words=(f"optimizer.lr={rate}",))
         (run / ".hydra" / "config.yaml").unlink()
     assert labels() == ["lr=0.2", "lr=0.1"]
 
@@ -319,8 +319,8 @@ def test_of_two_data_a_run_without_a_name_joins_that_of_its_datamodule() -> None
 
 def test_what_was_swept_together_with_a_core_is_named_too() -> None:
     """The size follows the core here, but only because the commands said so."""
-    make_run(HERE / "a", 0.9, words=("core=lstm", "module.core.hidden_size=64"))
-    make_run(HERE / "b", 0.8, words=("core=gru", "module.core.hidden_size=32"), module__core__hidden_size=32, **GRU)
+    make_run(HERE / "a", 0.9, words=("core=lstm", "core.hidden_size=64"))
+    make_run(HERE / "b", 0.8, words=("core=gru", "core.hidden_size=32"), module__core__hidden_size=32, **GRU)
     assert labels() == ["core=lstm, hidden_size=64", "core=gru, hidden_size=32"]
 
 

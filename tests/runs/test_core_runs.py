@@ -9,7 +9,7 @@ from hydra.utils import instantiate
 from omegaconf import OmegaConf
 from torch import Tensor
 
-from seqmodels.config.compose import conf_dir
+from seqmodels.config.places import conf_dir
 from seqmodels.cores.base import Core
 from seqmodels.datamodules.window import Window
 from seqmodels.modules.parameter_groups import dynamics
@@ -32,7 +32,7 @@ STREAMS = [
     *SINE, *QUIET, "trainer.max_steps=6", "datamodule.window=40", "datamodule.random_window=3",
     "module.backprop_windows=2", "test=false",
 ]  # fmt: skip
-IMAGES = [*DIGITS, *QUIET, "datamodule.view=pixels", "trainer.max_steps=6", "module.core.hidden_size=8", "test=false"]
+IMAGES = [*DIGITS, *QUIET, "datamodule.view=pixels", "trainer.max_steps=6", "core.hidden_size=8", "test=false"]
 
 every_core = pytest.mark.parametrize("name", CORES)
 every_core_run = pytest.mark.parametrize(

@@ -179,12 +179,12 @@ def test_what_the_user_trusts_is_used(run: Path, invoke: Command, monkeypatch: p
         (["run=RUN", "datamodule.frequency=[*.csv]"], "double quotes within the single ones: 'datamodule.frequency=["),
         (["run=RUN", "datamodule.test_windows=0"], "the data of 'sine' has no test part"),
         (
-            ["run=RUN", "module.core.hidden_size=9"],
+            ["run=RUN", "core.hidden_size=9"],
             "this model: core.rnn.bias_hh_l0 is 32 there and 36 here",
         ),
         (
-            ["run=RUN", "module.core._target_=os.system"],
-            "module.core._target_='os.system', which is not a part",
+            ["run=RUN", "core._target_=os.system"],
+            "core._target_='os.system', which is not a part",
         ),
         (["run=RUN", "trainer.accelerator=gpu"], "trainer.accelerator=gpu but torch sees no GPU here"),
         (["run=RUN", "output=RUN"], "exists and will not be overwritten; choose another folder"),

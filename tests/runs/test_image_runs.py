@@ -39,7 +39,7 @@ def cifar10_root(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 def photographer(cifar10_root: Path, tmp_path_factory: pytest.TempPathFactory) -> LoadedRun:
     """A run that has learned what colour the classes have."""
     torch.set_num_threads(1)
-    settings = ["datamodule.normalize=true", "trainer.max_epochs=4", "module.optimizer.lr=0.01"]
+    settings = ["datamodule.normalize=true", "trainer.max_epochs=4", "optimizer.lr=0.01"]
     cfg = compose(words("cifar10", cifar10_root, *settings, "callbacks=checkpoints"))
     return load_run(train(cfg, tmp_path_factory.mktemp("runs") / "cifar10").folder)
 

@@ -12,7 +12,7 @@ from lightning.pytorch import seed_everything
 
 from seqmodels import load_run
 from seqmodels.callbacks.figures.classification import Shown, curve_figure
-from seqmodels.config.compose import conf_dir
+from seqmodels.config.places import conf_dir
 from seqmodels.datamodules.labelled.datamodule import LabelledSeries
 from seqmodels.runs.run import compose, train
 from tests.conftest import Command
@@ -22,9 +22,9 @@ from tests.support.labelled import WORDS, write
 PLAIN = "~callbacks.classification"
 """Figures take longer than such trainings."""
 
-LEARNING = [*WORDS, "trainer.max_epochs=12", "module.optimizer.lr=0.02", "module.core.hidden_size=16"]
+LEARNING = [*WORDS, "trainer.max_epochs=12", "optimizer.lr=0.02", "core.hidden_size=16"]
 EXACT = [*WORDS, PLAIN, "trainer.max_epochs=3", "trainer.val_check_interval=4", "trainer.log_every_n_steps=1",
-         "datamodule.batch_size=8", "module.core.hidden_size=8", "module.dropout=0.3",
+         "datamodule.batch_size=8", "core.hidden_size=8", "module.dropout=0.3",
          "checkpoint.every_n_steps=2"]  # fmt: skip
 
 
@@ -68,7 +68,7 @@ def test_files_of_the_archives(command: Command) -> None:
         lines = [f"{label}\t{label}\t{2 * label}\tNaN" for label in (1, -1)] * 4
         Path(f"Sign_{part}.tsv").write_text("\n".join(lines))
     words = ["datamodule=labelled_series", "datamodule.files=[Sign_TRAIN.tsv]", "datamodule.test_files=[Sign_TEST.tsv]"]
-    assert command(*words, PLAIN, "trainer=cpu", "name=sign", "trainer.max_epochs=20", "module.optimizer.lr=0.05") == 0
+    assert command(*words, PLAIN, "trainer=cpu", "name=sign", "trainer.max_epochs=20", "optimizer.lr=0.05") == 0
     (run,) = Path("outputs", "sign").iterdir()
     results = json.loads((run / "results.json").read_text())
     assert results["metrics"]["test/acc"] == 1

@@ -24,8 +24,8 @@ SMALL = [
     "trainer=cpu", "threads=1", "monitor=val/loss", "mode=min", "trainer.val_check_interval=8",
     "datamodule.val_size=30", "datamodule.test_size=50", "datamodule.eval_batch_size=20", "trainer.log_every_n_steps=1",
 ]  # fmt: skip
-ADDING = [*SMALL, "datamodule=adding", "module=regressor", "datamodule.steps=8", "module.core.hidden_size=8"]
-COPY = [*SMALL, "datamodule=copy", "module=labeller", "datamodule.delay=3", "module.core.hidden_size=8"]
+ADDING = [*SMALL, "datamodule=adding", "module=regressor", "datamodule.steps=8", "core.hidden_size=8"]
+COPY = [*SMALL, "datamodule=copy", "module=labeller", "datamodule.delay=3", "core.hidden_size=8"]
 SHORT = ["datamodule.train_size=120", "datamodule.batch_size=10", "trainer.max_epochs=2", "checkpoint.every_n_steps=3"]
 both = pytest.mark.parametrize("words", [ADDING, COPY], ids=["adding", "copy"])
 
@@ -52,7 +52,7 @@ def test_cut_off_with_another_number_of_workers(words: list[str]) -> None:
 
 def test_adding_is_learned(caplog: pytest.LogCaptureFixture) -> None:
     words = [*ADDING, "trainer.log_every_n_steps=50", "trainer.val_check_interval=200", "module.carry=false"]
-    words += ["module.core.hidden_size=16", "module.optimizer.lr=0.02", "datamodule.train_size=20000"]
+    words += ["core.hidden_size=16", "optimizer.lr=0.02", "datamodule.train_size=20000"]
     with caplog.at_level("INFO"):
         result = train(compose([*words, "datamodule.steps=10"]))
     reached, baselines = loss(result.folder)
@@ -66,7 +66,7 @@ def test_adding_is_learned(caplog: pytest.LogCaptureFixture) -> None:
 @pytest.mark.slow
 def test_copy_is_learned(caplog: pytest.LogCaptureFixture) -> None:
     words = [*COPY, "trainer.log_every_n_steps=50", "trainer.val_check_interval=200", "datamodule.symbols=1"]
-    words += ["module.core.hidden_size=24", "module.optimizer.lr=0.02", "datamodule.train_size=20000"]
+    words += ["core.hidden_size=24", "optimizer.lr=0.02", "datamodule.train_size=20000"]
     with caplog.at_level("INFO"):
         result = train(compose([*words, "datamodule.alphabet=4", "datamodule.delay=6"]))
     reached, baselines = loss(result.folder)
@@ -138,7 +138,7 @@ def test_a_module_of_another_task_is_refused(data: str, module: str, remedy: str
 @both
 def test_two_processes_reach_what_one_does(words: list[str]) -> None:
     """Training steps and the metrics of the test, up to rounding."""
-    words = [*words, *SHORT, "callbacks=none", "logger=none", "test=last", "module.core.hidden_size=4"]
+    words = [*words, *SHORT, "callbacks=none", "logger=none", "test=last", "core.hidden_size=4"]
     ours = train(compose(words)).metrics
     words = [word for word in words if word != "trainer=cpu"]
     program = [sys.executable, "-m", "seqmodels.train", *words, "trainer=ddp_cpu", "hydra.run.dir=two"]

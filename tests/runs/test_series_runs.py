@@ -16,7 +16,7 @@ from tests.support.attempts import assert_same_run, cut_and_resumed, cut_off, ra
 
 SERIES = [
     "datamodule=series", "module=regressor", "trainer=cpu", "threads=1", "trainer.max_epochs=3", "monitor=val/loss",
-    "mode=min", "trainer.log_every_n_steps=1", "trainer.val_check_interval=7", "module.core.hidden_size=8",
+    "mode=min", "trainer.log_every_n_steps=1", "trainer.val_check_interval=7", "core.hidden_size=8",
     "checkpoint.every_n_steps=4", "datamodule.files=[pump.csv]", "datamodule.inputs=[flow,heat]", "datamodule.time=t",
     "datamodule.targets=[heat]", "datamodule.group=pump", "datamodule.horizon=2", "datamodule.window=6",
     "datamodule.num_streams=4", "datamodule.missing=mask", "datamodule.gaps=reset", "datamodule.cache=cache",

@@ -66,9 +66,7 @@ def change(run: Path, key: str, value: object) -> None:
         ["os", "system"],
     ],
 )
-@pytest.mark.parametrize(
-    "place", ["callbacks.extra", "module.core", "module.optimizer", "trainer.profiler", "datamodule.notes"]
-)
+@pytest.mark.parametrize("place", ["callbacks.extra", "core", "optimizer", "trainer.profiler", "datamodule.notes"])
 def test_a_config_cannot_name_what_is_not_a_part_of_a_run(target: object, place: str) -> None:
     config = {"callbacks": {"extra": {}}, place: {}}
     node = config

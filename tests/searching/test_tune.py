@@ -31,8 +31,8 @@ def test_what_a_search_leaves_and_that_it_continues_to_n_trials_in_total(
         assert trial.value == pytest.approx(max(float(row["val/r2"]) for row in rows if row["val/r2"]), rel=1e-6)
         assert results(run)["status"] == "completed"
         assert not any(name.startswith("test/") for name in results(run)["metrics"])
-        assert words_of(run)[-2:] == [f"{key}={trial.params[key]}" for key in ("module.optimizer.lr", "core")]
-        assert saved_config(run).module.optimizer.lr == trial.params["module.optimizer.lr"]
+        assert words_of(run)[-2:] == [f"{key}={trial.params[key]}" for key in ("optimizer.lr", "core")]
+        assert saved_config(run).optimizer.lr == trial.params["optimizer.lr"]
         assert told.count(f"\ntrial {number} ") == 1
     assert {path.name for path in (STUDY / "figures").iterdir()} == {"history.png", "importance.png", "parallel.png"}
     assert [float(row["val/r2"]) for row in rows_of(STUDY / "trials.csv")] == [trial.value for trial in trials()]
@@ -95,7 +95,7 @@ def test_trials_that_fail_are_recorded_and_do_not_end_the_search(
     type: categorical
     choices:
       good: []
-      diverging: [module.optimizer.lr=1e30]
+      diverging: [optimizer.lr=1e30]
       wrong: [datamodule.window=-1]
       broken: ["+callbacks.bug._target_=tests.support.searching.Bug"]
 """)
@@ -122,12 +122,12 @@ def test_when_all_trials_fail_the_search_fails(tune: Command, capsys: pytest.Cap
 
 
 def test_a_trial_that_is_not_good_enough_is_pruned(tune: Command, capsys: pytest.CaptureFixture[str]) -> None:
-    write_search("\n  module.optimizer.lr: {type: categorical, choices: [0.05, 1e-9]}\n")
+    write_search("\n  optimizer.lr: {type: categorical, choices: [0.05, 1e-9]}\n")
     pruning = ["pruner.n_startup_trials=1", "pruner.n_warmup_steps=1", "sampler=random", "n_trials=5"]
     assert tune(*WORDS, *pruning) == 0
     pruned = [trial for trial in trials() if trial.state.name == "PRUNED"]
     assert pruned
-    assert all(trial.params["module.optimizer.lr"] == 1e-9 for trial in pruned)
+    assert all(trial.params["optimizer.lr"] == 1e-9 for trial in pruned)
     assert "pruned after 2 validations" in capsys.readouterr().out
     run = folders()[pruned[0].number]
     assert (results(run)["status"], results(run)["steps"]) == ("pruned", 4)
@@ -141,21 +141,21 @@ def test_a_trial_that_is_not_good_enough_is_pruned(tune: Command, capsys: pytest
 def test_a_word_of_the_command_fixes_what_was_searched(tune: Command) -> None:
     assert tune(*WORDS, "core=gru", "n_trials=1", "test=last") == 0
     (trial,) = trials()
-    assert set(trial.params) == {"module.optimizer.lr"}
+    assert set(trial.params) == {"optimizer.lr"}
     assert trial.value == trial.intermediate_values[max(trial.intermediate_values)]  # of the weights it would test
     assert not any(name.startswith("test/") for name in results(folders()[0])["metrics"])
-    assert saved_config(folders()[0]).module.core._target_.endswith("GRU")
+    assert saved_config(folders()[0]).core._target_.endswith("GRU")
     assert [word for word in words_of(folders()[0]) if word in RUN] == RUN
     assert {path.name for path in Path().iterdir()} == {"mine", "outputs"}
 
 
 def test_another_search_under_the_same_name_is_refused(tune: Command, capsys: pytest.CaptureFixture[str]) -> None:
-    write_search("\n  module.optimizer.lr: {type: float, low: 1e-3, high: 1e-1, log: true}\n", "other", "study: quick")
+    write_search("\n  optimizer.lr: {type: float, low: 1e-3, high: 1e-1, log: true}\n", "other", "study: quick")
     assert tune(*WORDS, "n_trials=1") == 0
     before = (STUDY / "journal.log").read_bytes()
     others = [word for word in WORDS if word != "+search=quick"]
     for words, message in (
-        ([*WORDS, "module.core.hidden_size=9"], "module.core.hidden_size is 9 here and 8 there"),
+        ([*WORDS, "core.hidden_size=9"], "core.hidden_size is 9 here and 8 there"),
         ([*others, "+search=other"], "space.core is absent here"),
     ):
         assert tune(*words) == 1

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from seqmodels.config.compose import compose, conf_dir
+from seqmodels.config.compose import compose
+from seqmodels.config.places import conf_dir
 from tests.conftest import Command, options
 from tests.support.searching import WORDS, write_search
 
@@ -32,7 +33,7 @@ ONE = "\n  {}: {{type: categorical, choices: [{}]}}\n"
                 ([*WORDS, "resume=outputs/x"], "resume=outputs/x is for a run"),
                 ([*WORDS, "hydra.run.dir=here"], "hydra.run.dir=here: a search lies in outputs/NAME/study_STUDY"),
                 (["-m", *WORDS], "a search runs its trials itself"),
-                ([*WORDS, "core=lstm", "module.optimizer.lr=0.1"], "the command itself fixes everything"),
+                ([*WORDS, "core=lstm", "optimizer.lr=0.1"], "the command itself fixes everything"),
                 ([*WORDS, "sampler.n_startup_trials=x"], "sampler.n_startup_trials='x' has the wrong type str"),
                 ([*WORDS, "pruner.n_warmup_steps=-1"], "pruner: Number of warmup steps cannot be negative"),
                 ([*WORDS, "storage=mysql://me:secret@host/db"], "storage=mysql://me@host/db needs a package"),
@@ -66,7 +67,7 @@ def test_every_search_fits_its_experiment(name: str) -> None:
 @pytest.mark.parametrize(
     ("space", "message"),
     [
-        (ONE.format("module.optimizer.lrr", 1), "space.module.optimizer.lrr, module.optimizer.lrr=1: "),
+        (ONE.format("optimizer.lrr", 1), "space.optimizer.lrr, optimizer.lrr=1: "),
         (ONE.format("core", "lstm, lstn"), "space.core, core=lstn: "),
         (
             "\n  core: {type: categorical, choices: [gru]}\ntrainer:\n  precision: 64-true\n",

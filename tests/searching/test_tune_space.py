@@ -17,10 +17,10 @@ from seqmodels.searching.space import read_space, suggest, text_of, without_fixe
 from seqmodels.searching.storage import open_storage
 
 SPACE = """
-module.optimizer.momentum: {type: float, low: 0.5, high: 0.9, when: {optimizer: sgd}}
+optimizer.momentum: {type: float, low: 0.5, high: 0.9, when: {optimizer: sgd}}
 optimizer: {type: categorical, choices: [adam, sgd], when: {size: [small, big]}}
-size: {type: categorical, choices: {tiny: [], small: [core=gru], big: [core=lstm, module.core.num_layers=2]}}
-module.core.hidden_size: {type: int, low: 8, high: 64, log: true}
+size: {type: categorical, choices: {tiny: [], small: [core=gru], big: [core=lstm, core.num_layers=2]}}
+core.hidden_size: {type: int, low: 8, high: 64, log: true}
 datamodule.batch_size: {type: int, low: 16, high: 64, step: 16}
 """
 
@@ -36,16 +36,16 @@ def test_a_condition_decides_what_belongs_to_a_trial() -> None:
     assert {values["size"] for values in all_chosen} == {"tiny", "small", "big"}
     for values in all_chosen:
         assert ("optimizer" in values) == (values["size"] != "tiny")
-        assert ("module.optimizer.momentum" in values) == (values.get("optimizer") == "sgd")
-        assert 8 <= values["module.core.hidden_size"] <= 64
+        assert ("optimizer.momentum" in values) == (values.get("optimizer") == "sgd")
+        assert 8 <= values["core.hidden_size"] <= 64
         assert values["datamodule.batch_size"] in (16, 32, 48, 64)
 
 
 def test_the_words_of_a_trial() -> None:
     space = read_space(yaml.safe_load(SPACE))
-    values = {"size": "big", "optimizer": "sgd", "module.optimizer.momentum": 0.6}
+    values = {"size": "big", "optimizer": "sgd", "optimizer.momentum": 0.6}
     assert words_for(space, values) == [
-        "core=lstm", "module.core.num_layers=2", "optimizer=sgd", "module.optimizer.momentum=0.6",
+        "core=lstm", "core.num_layers=2", "optimizer=sgd", "optimizer.momentum=0.6",
     ]  # fmt: skip
     assert words_for(space, {"size": "tiny"}) == []
 
@@ -64,7 +64,7 @@ def test_hydra_reads_back_what_was_chosen(value: object) -> None:
 def test_what_the_command_fixes_is_not_searched() -> None:
     space = read_space(yaml.safe_load(SPACE))
     keys = {dimension.key for dimension in without_fixed(space, {"optimizer": "adam"})}
-    assert keys == {"size", "module.core.hidden_size", "datamodule.batch_size"}
+    assert keys == {"size", "core.hidden_size", "datamodule.batch_size"}
     (momentum,) = (d for d in without_fixed(space, {"optimizer": "sgd"}) if d.key.endswith("momentum"))
     assert momentum.counts({})
 
@@ -122,7 +122,7 @@ def test_a_study_that_goes_on_proposes_what_it_would_have_proposed(make: Callabl
             for _ in range(trials):
                 trial = study.ask()
                 values = suggest(space, trial)
-                study.tell(trial, values["module.core.hidden_size"] + values.get("module.optimizer.momentum", 0))
+                study.tell(trial, values["core.hidden_size"] + values.get("optimizer.momentum", 0))
         return [trial.params for trial in study.trials]
 
     whole = proposals([9], "whole")

@@ -15,11 +15,11 @@ from seqmodels.runs.run import compose, resume, train
 SINE = [
     "+experiment=sine_stream", "trainer=cpu", "threads=1", "callbacks=default", "trainer.max_steps=24",
     "trainer.val_check_interval=6", "trainer.log_every_n_steps=1", "datamodule.num_streams=4", "datamodule.window=5",
-    "datamodule.val_windows=3", "datamodule.test_windows=2", "module.core.hidden_size=8", "checkpoint.every_n_steps=3",
+    "datamodule.val_windows=3", "datamodule.test_windows=2", "core.hidden_size=8", "checkpoint.every_n_steps=3",
 ]  # fmt: skip
 DIGITS = [
     "datamodule=digits", "trainer=cpu", "threads=1", "trainer.max_epochs=3", "trainer.val_check_interval=4",
-    "trainer.log_every_n_steps=1", "datamodule.batch_size=128", "module.core.hidden_size=8", "module.dropout=0.3",
+    "trainer.log_every_n_steps=1", "datamodule.batch_size=128", "core.hidden_size=8", "module.dropout=0.3",
     "datamodule.shift=1", "checkpoint.every_n_steps=2",
 ]  # fmt: skip
 EXACT = (

@@ -12,10 +12,10 @@ from seqmodels.runs.run import compose, train
 
 PUMPS = [
     "datamodule=series", "module=regressor", "trainer=cpu", "threads=1", "trainer.max_epochs=2", "monitor=val/loss",
-    "mode=min", "module.core.hidden_size=8", "module.core.num_layers=2", "datamodule.inputs=[flow,heat]",
+    "mode=min", "core.hidden_size=8", "core.num_layers=2", "datamodule.inputs=[flow,heat]",
     "datamodule.time=t", "datamodule.targets=[heat,wear]", "datamodule.group=pump", "datamodule.horizon=2",
     "datamodule.window=10", "datamodule.missing=ffill", "datamodule.gaps=reset", "datamodule.time_step=1",
-    "datamodule.cache=cache", "test=false", "module.optimizer.lr=0.01",
+    "datamodule.cache=cache", "test=false", "optimizer.lr=0.01",
 ]  # fmt: skip
 HEADER = "pump,t,flow,heat,note\n"
 

@@ -17,13 +17,13 @@ from seqmodels.system.process import leave
 
 STUDY = Path("outputs/sine_stream/study_quick")
 SPACE = """
-  module.optimizer.lr: {type: float, low: 1e-3, high: 1e-1, log: true}
+  optimizer.lr: {type: float, low: 1e-3, high: 1e-1, log: true}
   core: {type: categorical, choices: [lstm, gru]}
 """
 RUN = [
     "+experiment=sine_stream", "trainer=cpu", "threads=1", "callbacks=checkpoints", "logger=csv", "trainer.max_steps=8",
     "trainer.val_check_interval=2", "trainer.log_every_n_steps=1", "datamodule.num_streams=4", "datamodule.window=5",
-    "datamodule.val_windows=3", "module.core.hidden_size=8", "checkpoint.every_n_steps=3",
+    "datamodule.val_windows=3", "core.hidden_size=8", "checkpoint.every_n_steps=3",
 ]  # fmt: skip
 WORDS = ["--config-dir", "mine", *RUN, "+search=quick", "n_trials=2"]
 

@@ -20,8 +20,8 @@ from omegaconf import OmegaConf
 
 from hydra_plugins.seqmodels_submitit import Slurm
 from seqmodels.callbacks.guards import StopOnSignal
-from seqmodels.config.compose import conf_dir
 from seqmodels.config.outputs import register_resolvers
+from seqmodels.config.places import conf_dir
 from seqmodels.distributed.slurm import Tasks, cluster_environment, submitted
 from seqmodels.runs.run import resume, train
 from tests.support import attempts
@@ -184,7 +184,7 @@ class TestLocal:
         return [task.pid for task in controllers[int(job)].children()]
 
     def test_jobs_are_processes_with_logs(self) -> None:
-        sweep = self.start("module.optimizer.lr=0.01,1e30", "optimizer=sgd")
+        sweep = self.start("optimizer.lr=0.01,1e30", "optimizer=sgd")
         _, said = sweep.communicate(timeout=200)
         assert sweep.returncode == 1
         assert "1 of 2 jobs did not finish:\n  1_" in said

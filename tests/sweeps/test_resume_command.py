@@ -77,7 +77,7 @@ def test_a_finished_run_is_extended_on_demand(command: Command, capfd: pytest.Ca
     ("words", "message"),
     [
         (["core=gru"], "core=gru would change the experiment of run"),
-        (["module.core.hidden_size=9"], "module.core.hidden_size=9 would change the experiment"),
+        (["core.hidden_size=9"], "core.hidden_size=9 would change the experiment"),
         (["seed=2"], "seed=2 would change the experiment"),
         (["datamodule.noise_std=0.5"], "datamodule.noise_std=0.5 would change the experiment"),
         (["+experiment=sine_rnn"], "would change the experiment"),
@@ -176,7 +176,7 @@ def test_init_from_begins_a_new_run_with_trained_weights(command: Command, capfd
         target = f"new{len(source)}"
         words = [
             *DIGITS,
-            "module.optimizer.lr=0.0",
+            "optimizer.lr=0.0",
             "trainer.max_steps=1",
             f"init_from={source}",
             f"hydra.run.dir={target}",
@@ -191,9 +191,9 @@ def test_init_from_begins_a_new_run_with_trained_weights(command: Command, capfd
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["module.core.hidden_size=16"], "core.rnn.weight_hh_l0 is 32x8 there and 64x16 here"),
+        (["core.hidden_size=16"], "core.rnn.weight_hh_l0 is 32x8 there and 64x16 here"),
         (["core=gru"], "core.rnn.weight_hh_l0 is 32x8 there and 24x8 here"),
-        (["module.core.num_layers=2"], "core.rnn.weight_hh_l1 is missing"),
+        (["core.num_layers=2"], "core.rnn.weight_hh_l1 is missing"),
         (["init_from=nowhere"], "init_from=nowhere is neither a checkpoint nor the folder of a run"),
         (["init_from=run/metrics.csv"], "run/metrics.csv cannot be read"),
     ],

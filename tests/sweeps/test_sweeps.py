@@ -18,7 +18,7 @@ from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
 
-from seqmodels.config.compose import conf_dir
+from seqmodels.config.places import conf_dir
 from seqmodels.config.schema import check_config
 from seqmodels.runs.record import is_finished
 from seqmodels.runs.run import compose, train
@@ -164,7 +164,7 @@ def test_a_full_disk_costs_one_job(command: Command, capfd: pytest.CaptureFixtur
     """The others finish, the end names it, and with room again it goes on from its last checkpoint."""
     disk = callback("SmallDisk", step="1000,10", size=100_000)
     disk = [word.replace("tests.support.attempts", "tests.sweeps.test_sweeps") for word in disk]
-    words = ["-m", *SINE, "test=false", *disk, "module.core.hidden_size=64", f"hydra/launcher={launcher}"]
+    words = ["-m", *SINE, "test=false", *disk, "core.hidden_size=64", f"hydra/launcher={launcher}"]
     assert command(*words) == 1
     assert statuses(only_sweep()) == ["completed", "failed"]
     shown = capfd.readouterr().err

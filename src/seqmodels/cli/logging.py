@@ -6,7 +6,7 @@ from pathlib import Path
 
 from omegaconf import DictConfig, OmegaConf
 
-from seqmodels.config.compose import conf_dir
+from seqmodels.config.places import conf_dir
 
 
 def log_to(folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""Configs of overrides, as the command line would make them, and where the YAMLs lie."""
+"""Configs of overrides, as the command line would make them."""
 
 import re
 from collections.abc import Sequence
@@ -7,7 +7,10 @@ from pathlib import Path
 import hydra
 from omegaconf import DictConfig
 
+from seqmodels.config.callbacks import settle
+from seqmodels.config.normalize import normalized
 from seqmodels.config.overrides import quote
+from seqmodels.config.places import conf_dir
 
 
 def compose(overrides: Sequence[str] = (), root: str = "train", folders: Sequence[str] = ()) -> DictConfig:
@@ -22,7 +25,9 @@ def compose(overrides: Sequence[str] = (), root: str = "train", folders: Sequenc
         hydra.errors.HydraException: an override names what does not exist.
     """
     with hydra.initialize_config_dir(str(conf_dir()), version_base="1.3"):
-        return hydra.compose(root, [*search_path(folders), *overrides])
+        cfg = hydra.compose(root, [*search_path(folders), *normalized(overrides, folders)])
+    settle(cfg)
+    return cfg
 
 
 def is_group(key: str, folders: Sequence[str] = ()) -> bool:
@@ -34,21 +39,3 @@ def search_path(folders: Sequence[str]) -> list[str]:
     """The words that make Hydra look for YAMLs in these folders too."""
     places = [place if re.fullmatch(r"[\w./-]+", place) else quote(place) for place in folders]
     return [f"hydra.searchpath=[{','.join(places)}]"] if places else []
-
-
-_PACKAGE = Path(__file__).resolve().parents[1]
-
-
-def conf_dir() -> Path:
-    """The absolute path of `conf/`.
-
-    Raises:
-        FileNotFoundError: neither place holds it, so the installation is broken.
-    """
-    places = (_PACKAGE / "conf", _PACKAGE.parents[1] / "conf")
-    for place in places:
-        if (place / "train.yaml").is_file():
-            return place
-    raise FileNotFoundError(
-        f"conf/train.yaml is in neither of {[str(p) for p in places]}; install it again: pip install -e ."
-    )

@@ -7,7 +7,7 @@ from omegaconf import DictConfig, OmegaConf
 
 
 def plain(cfg: DictConfig) -> dict[str, Any]:
-    """The config as one flat table: `module.core.hidden_size: 64`, interpolations as they are."""
+    """The config as one flat table: `core.hidden_size: 64`, interpolations as they are."""
     flat: dict[str, Any] = {}
 
     def flatten(node: Any, path: str) -> None:
@@ -19,6 +19,16 @@ def plain(cfg: DictConfig) -> dict[str, Any]:
 
     flatten(OmegaConf.to_container(cfg), "")
     return flat
+
+
+def without_watching(flat: Mapping[str, Any]) -> dict[str, Any]:
+    """Without our own callbacks: they only watch, so a run is the same with and without them."""
+    watching = tuple(
+        key.removesuffix("_target_")
+        for key, value in flat.items()
+        if key.startswith("callbacks.") and key.endswith("._target_") and str(value).startswith("seqmodels.")
+    )
+    return {key: value for key, value in flat.items() if not watching or not key.startswith(watching)}
 
 
 def differences(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> list[str]:

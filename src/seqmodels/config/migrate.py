@@ -1,4 +1,7 @@
-"""Configs of earlier builds, as they would be written today: read when a saved config is loaded."""
+"""Names of earlier builds and what they are called today: for configs and overrides of saved runs.
+
+A person who types an old name is told the new one instead.
+"""
 
 from collections.abc import Mapping
 from typing import Any
@@ -29,25 +32,67 @@ TARGETS = {
     "sweeps.Sweep": "sweeps.folder.Sweep",
     "wandb_logger.WandB": "loggers.wandb.WandB",
 }
-"""Where classes and functions of ours that configs name have gone, without the leading `seqmodels.`."""
+"""Classes and functions of ours that configs name, without the leading `seqmodels.`."""
+
+KEYS = {
+    "module.core": "core",
+    "module.optimizer": "optimizer",
+    "module.scheduler": "scheduler",
+}
+"""Keys, and with each all that lies below it."""
 
 
 def migrated(config: Any) -> Any:
-    """A saved config with every `_target_` under its present name.
+    """A saved config as it would be written today.
 
     Args:
         config: plain values; it is not changed.
     """
+    config = _with_targets(config)
     if isinstance(config, dict):
-        return {key: _target(value) if key == "_target_" else migrated(value) for key, value in config.items()}
-    if isinstance(config, list):
-        return [migrated(value) for value in config]
+        for old, new in KEYS.items():
+            _move(config, old.split("."), new.split("."))
     return config
 
 
 def migrated_flat(flat: Mapping[str, Any]) -> dict[str, Any]:
     """The same for a config as one flat table, `module._target_: ...`."""
-    return {key: _target(value) if key.endswith("_target_") else value for key, value in flat.items()}
+    return {migrated_key(key): _target(value) if key.endswith("_target_") else value for key, value in flat.items()}
+
+
+def migrated_override(override: str) -> str:
+    """The same for one override, `module.core.hidden_size=64`."""
+    sign = override[: len(override) - len(override.lstrip("+~"))]
+    key, equals, value = override.removeprefix(sign).partition("=")
+    return f"{sign}{migrated_key(key)}{equals}{value}"
+
+
+def refuse_old_name(override: str) -> None:
+    """
+    Raises:
+        ValueError: its key has another name today.
+    """
+    today = migrated_override(override)
+    if today != override:
+        old, new = (text.lstrip("+~").partition("=")[0] for text in (override, today))
+        raise ValueError(f"{old} is {new} now; give {today}")
+
+
+def migrated_key(key: str) -> str:
+    """The same for a dotted key."""
+    for old, new in KEYS.items():
+        if key == old or key.startswith(f"{old}."):
+            return new + key.removeprefix(old)
+    return key
+
+
+def _with_targets(node: Any) -> Any:
+    """A copy with every `_target_` under its present name."""
+    if isinstance(node, dict):
+        return {key: _target(value) if key == "_target_" else _with_targets(value) for key, value in node.items()}
+    if isinstance(node, list):
+        return [_with_targets(value) for value in node]
+    return node
 
 
 def _target(name: Any) -> Any:
@@ -55,3 +100,19 @@ def _target(name: Any) -> Any:
         return name
     short = name.removeprefix("seqmodels.")
     return f"seqmodels.{TARGETS.get(short, short)}"
+
+
+def _move(config: dict[str, Any], old: list[str], new: list[str]) -> None:
+    """Move what stands at a path to another one, if it stands there."""
+    *parents, last = old
+    node: Any = config
+    for parent in parents:
+        node = node.get(parent) if isinstance(node, dict) else None
+    if not isinstance(node, dict) or last not in node:
+        return
+    value = node.pop(last)
+    *parents, last = new
+    node = config
+    for parent in parents:
+        node = node.setdefault(parent, {})
+    node.setdefault(last, value)

@@ -9,6 +9,8 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf, open_dict
 from yaml import YAMLError
 
+from seqmodels.config.migrate import refuse_old_name
+
 
 def quote(value: str) -> str:
     """The value in quotes, so that Hydra takes any text as it is."""
@@ -70,6 +72,7 @@ def merge(cfg: DictConfig, words: Sequence[str]) -> None:
     """
     with open_dict(cfg):
         for word in words:
+            refuse_old_name(word)
             key, _, _ = word.partition("=")
             try:
                 value = OmegaConf.from_dotlist([word])

@@ -4,6 +4,7 @@ Hydra refuses unknown keys on the command line, but not in a user's YAML, and it
 """
 
 import inspect
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Literal, get_args, get_origin, get_type_hints
@@ -13,6 +14,8 @@ from hydra.utils import get_object
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from omegaconf import DictConfig, OmegaConf
 from typeguard import TypeCheckError, check_type
+
+from seqmodels.config.migrate import migrated_key
 
 
 @contextmanager
@@ -40,6 +43,9 @@ ROOT_KEYS: dict[str, Any] = {
     "checkpoint": dict[Literal["every_n_steps", "every_n_minutes"], float | None],
     "datamodule": dict,
     "module": dict,
+    "core": dict,
+    "optimizer": dict,
+    "scheduler": dict | None,
     "trainer": dict,
     "callbacks": dict | None,
     "logger": dict | None,
@@ -58,6 +64,11 @@ def check_config(cfg: DictConfig) -> None:
     missing = [key for key in ROOT_KEYS if key not in root]
     if missing:
         raise ValueError(f"the config is not complete: it lacks {', '.join(missing)}")
+    for key in ("monitor", "mode"):
+        if root[key] == "???":
+            raise ValueError(
+                f"{key} is missing, and the module's YAML does not bring one; give monitor=val/loss mode=min, say"
+            )
     for key, value in root.items():
         if key not in ROOT_KEYS:
             raise ValueError(f"{key} is not a key of a run; its keys are {', '.join(sorted(ROOT_KEYS))}")
@@ -90,6 +101,9 @@ def _check_arguments(node: dict[str, Any], path: str) -> None:
         if key in _DIRECTIVES:
             continue
         if key not in hints:
+            here = f"{path}.{key}"
+            if migrated_key(here) != here:
+                raise ValueError(f"{here} is {migrated_key(here)} now; move it there")
             raise ValueError(
                 f"{path}.{key} is not known to {node['_target_']}; its keys are {', '.join(sorted(hints))}"
             )
@@ -147,21 +161,35 @@ def fits(value: Any, hint: Any) -> bool:
 
 
 def key_of(cfg: DictConfig, section: str, message: str) -> str:
-    """A message that starts with `argument=value`, with the config's full key in front of it.
+    """A message whose every `argument=value` has the config's full key, so that what it advises can be pasted.
 
     Args:
         cfg: the whole config.
-        section: where the argument must stand, at any depth.
-        message: any other message is returned as it is.
+        section: where the arguments stand, at any depth.
+        message: what is no argument of the section is left as it is.
     """
-    argument, equals, _ = message.partition("=")
-    if not equals or not argument.isidentifier():
-        return message
-    found, paths = [], [section]
-    while paths:
-        path = paths.pop(0)
-        node = OmegaConf.select(cfg, path)
-        if argument in node:
-            found.append((not message.startswith(f"{argument}={node[argument]!r}"), path))
-        paths += [f"{path}.{key}" for key in node if OmegaConf.is_dict(node[key])]
-    return f"{min(found, key=lambda place: place[0])[1]}.{message}" if found else message
+
+    def full(found: re.Match[str]) -> str:
+        argument = found[1]
+        places = [path for path, node in _nodes(cfg, section) if argument in node]
+        said = [path for path in places if message.startswith((f"={_value(cfg, path, argument)}"), found.end(1))]
+        return f"{[*said, *places][0]}.{found[0]}" if places else found[0]
+
+    return ARGUMENT.sub(full, message)
+
+
+ARGUMENT = re.compile(r"(?<![\w.\[+~-])([A-Za-z_]\w*)=(?!=)")
+
+
+def _nodes(cfg: DictConfig, path: str) -> Iterator[tuple[str, DictConfig]]:
+    """The nodes at and below a path, the highest first."""
+    waiting = [path]
+    while waiting:
+        here = waiting.pop(0)
+        node = OmegaConf.select(cfg, here)
+        yield here, node
+        waiting += [f"{here}.{key}" for key in node if OmegaConf.is_dict(node[key])]
+
+
+def _value(cfg: DictConfig, path: str, argument: str) -> Any:
+    return OmegaConf.select(cfg, f"{path}.{argument}")

@@ -1,4 +1,4 @@
-"""What a run was made with, as flat text: `module.core.hidden_size: 64`."""
+"""What a run was made with, as flat text: `core.hidden_size: 64`."""
 
 import math
 from collections.abc import Iterator
@@ -8,6 +8,8 @@ from typing import Any
 import yaml
 from hydra.errors import HydraException
 
+from seqmodels.config.flat import without_watching
+from seqmodels.config.migrate import migrated
 from seqmodels.config.overrides import parsed
 from seqmodels.runs.extend import LIMITS
 from seqmodels.runs.record import CONFIG, RESUMED, earlier_words
@@ -35,20 +37,15 @@ def settings_of(folder: Path) -> tuple[dict[str, Any], dict[str, str]]:
     Raises:
         OSError, ValueError: it cannot be read; the message says why.
     """
-    config = load(folder / CONFIG)
+    config = migrated(load(folder / CONFIG))
     flat = dict(_leaves(config))
     if (folder / RESUMED).exists():
         try:
             flat |= {key: text(key, value) for key, value in parsed(earlier_words(folder)) if key in LIMITS}
         except HydraException as error:
             raise ValueError(f"{RESUMED} cannot be read: {str(error).splitlines()[0]}") from error
-    watching = {
-        key.removesuffix("_target_")
-        for key, value in flat.items()
-        if key.startswith("callbacks.") and key.endswith("._target_") and value.startswith("seqmodels.")
-    }
-    ignored = (*(f"{key}." for key in IGNORED), *watching)
-    return config, {key: value for key, value in flat.items() if not f"{key}.".startswith(ignored)}
+    ignored = tuple(f"{key}." for key in IGNORED)
+    return config, {key: value for key, value in without_watching(flat).items() if not f"{key}.".startswith(ignored)}
 
 
 def load(path: Path) -> dict[str, Any]:

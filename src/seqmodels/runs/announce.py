@@ -94,7 +94,7 @@ def device_of(trainer: Any) -> str:
 
 
 def hyperparameters(cfg: DictConfig, datamodule: Any) -> dict[str, Any]:
-    """The config's choices as a flat table for TensorBoard: `module.core: LSTM`, `module.core.hidden_size: 64`, ..."""
+    """The config's choices as a flat table for TensorBoard: `core: LSTM`, `core.hidden_size: 64`, ..."""
     flat: dict[str, Any] = {"data": datamodule.name, "seed": cfg.seed}
 
     def flatten(node: Any, path: str) -> None:
@@ -107,8 +107,9 @@ def hyperparameters(cfg: DictConfig, datamodule: Any) -> dict[str, Any]:
         else:
             flat[path] = node if isinstance(node, bool | int | float | str) else str(node)
 
-    for section in ("datamodule", "module"):
-        flatten(OmegaConf.to_container(cfg[section], resolve=True), section)
+    root: Any = OmegaConf.to_container(cfg, resolve=True)
+    for section in ("datamodule", "module", "core", "optimizer", "scheduler"):
+        flatten(root[section], section)
     return flat
 
 

@@ -1,6 +1,8 @@
 """Config to objects; the only file that instantiates what a config names."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -62,9 +64,20 @@ def build_module(cfg: DictConfig, datamodule: Any) -> Any:
     """The model, of the size that the data has and with its statistics."""
     _check_task(cfg, datamodule)
     known = {name: getattr(datamodule, name) for name in FROM_DATA if hasattr(datamodule, name)}
+    known |= {section: _factory(cfg, section) for section in ("core", "optimizer", "scheduler")}
     taken = parameters(get_class(cfg.module._target_))
     with explained(cfg, "module"):
         return instantiate(cfg.module, **{name: value for name, value in known.items() if name in taken})
+
+
+def _factory(cfg: DictConfig, section: str) -> Callable[..., Any] | None:
+    """What makes the core, optimizer or scheduler, once the module knows of what; a complaint names the full key."""
+    return None if cfg[section] is None else partial(_make, cfg, section)
+
+
+def _make(cfg: DictConfig, section: str, /, *arguments: Any, **named: Any) -> Any:
+    with explained(cfg, section):
+        return instantiate(cfg[section])(*arguments, **named)
 
 
 def _check_task(cfg: DictConfig, datamodule: Any) -> None:
@@ -97,7 +110,8 @@ def build_trainer(cfg: DictConfig, folder: Path, **settings: Any) -> pl.Trainer:
                 f"accelerator={accelerator} but torch sees no GPU here (torch {torch.__version__}); "
                 "use trainer=cpu, or install a driver and a torch build that match"
             )
-        callbacks = [instantiate(callback) for callback in (cfg.callbacks or {}).values() if callback]
+        made = [instantiate(callback) for callback in (cfg.callbacks or {}).values() if callback]
+        callbacks = [callback for callback in made if callback is not None]
         if not cfg.trainer.enable_progress_bar:
             callbacks = [callback for callback in callbacks if not isinstance(callback, ProgressBar)]
         checkpoint_io = AtomicCheckpointIO(OmegaConf.to_container(cfg, resolve=True))  # type: ignore[arg-type]

@@ -83,9 +83,9 @@ def check_extension(cfg: DictConfig, folder: Path, checkpoint: "Saved") -> None:
     Raises:
         ValueError: the new end lies before the checkpoint, or the learning-rate schedule ends where the old one was.
     """
-    if OmegaConf.select(cfg, "module.scheduler") is not None:
+    if OmegaConf.select(cfg, "scheduler") is not None:
         raise ValueError(
-            f"the learning-rate schedule of {folder} ({cfg.module.scheduler._target_}) was laid out for the length "
+            f"the learning-rate schedule of {folder} ({cfg.scheduler._target_}) was laid out for the length "
             f"that the run has and cannot be extended; init_from={folder} begins a new run with its weights"
         )
     reached = {

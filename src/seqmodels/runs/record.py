@@ -14,7 +14,7 @@ from typing import Any
 from omegaconf import DictConfig, ListConfig, OmegaConf
 from yaml import YAMLError
 
-from seqmodels.config.migrate import migrated
+from seqmodels.config.migrate import migrated, migrated_override
 from seqmodels.config.overrides import value_of
 from seqmodels.system.files import replace
 
@@ -104,11 +104,11 @@ def words_of(folder: Path) -> list[str]:
 def earlier_words(folder: Path) -> list[str]:
     """The words of all resumes before, in their order."""
     path = folder / RESUMED
-    return [word for words in _list(path) for word in words] if path.exists() else []
+    return [migrated_override(word) for words in _list(path) for word in words] if path.exists() else []
 
 
 def _words(path: Path) -> list[str]:
-    return [word for word in _list(path) if isinstance(word, str)] if path.exists() else []
+    return [migrated_override(word) for word in _list(path) if isinstance(word, str)] if path.exists() else []
 
 
 def _list(path: Path) -> list[Any]:

@@ -15,7 +15,9 @@ from omegaconf import DictConfig, OmegaConf
 from seqmodels.callbacks.guards import Interrupted
 from seqmodels.checkpoints.io import Saved, read
 from seqmodels.checkpoints.read import load_weights, newest
+from seqmodels.config.callbacks import settle
 from seqmodels.config.compose import compose
+from seqmodels.config.normalize import normalized
 from seqmodels.config.schema import check_config
 from seqmodels.distributed.launcher import part, together
 from seqmodels.exceptions import Pruned, Stopped, reason
@@ -64,6 +66,7 @@ def train(cfg: DictConfig, folder: str | Path | None = None, overrides: Sequence
     """
     if cfg.get("resume"):
         raise ValueError(f"resume={cfg.resume} is for the command; from Python call seqmodels.runs.run.resume(folder)")
+    settle(cfg)
     folder = new_folder(cfg, folder, overrides)
     with locked(folder):
         return _attempt(cfg, folder, overrides)
@@ -86,7 +89,7 @@ def resume(folder: str | Path, overrides: Sequence[str] = (), trust: Sequence[st
     """
     folder = Path(folder).absolute()
     cfg = saved_config(folder)
-    new = words_beside(folder, overrides)
+    new = words_beside(folder, normalized(overrides))
     apply_words(cfg, [*earlier_words(folder), *new])
     OmegaConf.resolve(cfg)  # what is looked at is what is used
     check_targets(OmegaConf.to_container(cfg), trust, f"the config of {folder}")

@@ -34,7 +34,7 @@ KINDS = (
     torchmetrics.Metric,
 )
 
-FUNCTIONS = ("seqmodels.modules.schedules", "seqmodels.callbacks.progress")
+FUNCTIONS = ("seqmodels.modules.schedules", "seqmodels.callbacks.progress", "seqmodels.callbacks.figures.animation")
 """Where plain functions may be named too."""
 
 

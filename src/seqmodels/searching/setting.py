@@ -11,6 +11,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from seqmodels.config.callbacks import settle
 from seqmodels.config.compose import compose
 from seqmodels.config.flat import differences, plain
 from seqmodels.config.overrides import parsed, quoted
@@ -104,6 +105,7 @@ def read_search(cfg: DictConfig, words: Sequence[str], name: str | None, places:
     Raises:
         ValueError: names the key that is wrong and what it may hold.
     """
+    settle(cfg)
     own: Any = {key: OmegaConf.to_container(cfg[key]) if OmegaConf.is_config(cfg[key]) else cfg[key] for key in OWN}
     _check_own(own)
     study = own["study"] or name

@@ -54,7 +54,7 @@ class Dimension:
         return (f"{self.key}={text_of(value)}",) if self.words is None else self.words[value]
 
     def summary(self) -> str:
-        """On one line: `module.optimizer.lr  0.0001 to 0.1, log`."""
+        """On one line: `optimizer.lr  0.0001 to 0.1, log`."""
         if self.type == "categorical":
             text = " | ".join(map(text_of, self.choices))
         else:

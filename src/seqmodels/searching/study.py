@@ -9,8 +9,8 @@ from filelock import FileLock
 from optuna.storages import BaseStorage
 from optuna.study import Study, StudyDirection
 
-from seqmodels.config.flat import differences
-from seqmodels.config.migrate import migrated_flat
+from seqmodels.config.flat import differences, without_watching
+from seqmodels.config.migrate import migrated_flat, migrated_key
 from seqmodels.runs.extend import DEVICES, PLACES
 from seqmodels.runs.record import is_run
 from seqmodels.searching.sampler import pruner_of, sampler_of
@@ -52,7 +52,7 @@ def open_study(search: Search) -> Study:
         if known is None:
             study.set_user_attr("search", _identity(search))
         else:
-            _refuse_another(search, known | {"config": migrated_flat(known["config"])})
+            _refuse_another(search, _migrated(known))
     return study
 
 
@@ -90,9 +90,15 @@ def lock_of(search: Search, name: str) -> FileLock:
 def _identity(search: Search) -> dict[str, Any]:
     """What all starts of a search have in common."""
     return {
-        "config": {key: value for key, value in search.run.items() if not key.startswith(FREE)},
+        "config": {key: value for key, value in without_watching(search.run).items() if not key.startswith(FREE)},
         "space": {dimension.key: repr(dimension) for dimension in search.space},
     }
+
+
+def _migrated(known: Mapping[str, Any]) -> dict[str, Any]:
+    """An identity as today's build would have noted it."""
+    space = {key: text.replace(f"'{key}'", f"'{migrated_key(key)}'") for key, text in known["space"].items()}
+    return {"config": without_watching(migrated_flat(known["config"])), "space": migrated_flat(space)}
 
 
 def _refuse_another(search: Search, known: Mapping[str, Any]) -> None:

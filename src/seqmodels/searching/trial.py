@@ -14,8 +14,8 @@ from optuna.study import Study
 from optuna.trial import Trial, TrialState
 
 from seqmodels.callbacks.pruning import judged_by
-from seqmodels.config.compose import conf_dir
 from seqmodels.config.overrides import parsed
+from seqmodels.config.places import conf_dir
 from seqmodels.exceptions import Pruned, reason
 from seqmodels.runs.extend import DEVICES, PLACES
 from seqmodels.runs.record import is_run, results

@@ -13,7 +13,7 @@ from omegaconf import OmegaConf
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
-from seqmodels.config.compose import conf_dir
+from seqmodels.config.places import conf_dir
 from seqmodels.parallel.machine import need_of, slots_of
 from seqmodels.parallel.pool import Task, run
 from seqmodels.parallel.slots import Need, Slots

@@ -15,6 +15,7 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from yaml import YAMLError
 
+from seqmodels.config.migrate import migrated_override
 from seqmodels.config.overrides import quote, value_of
 from seqmodels.runs.record import is_finished, is_run, results
 from seqmodels.system.files import short
@@ -76,9 +77,8 @@ def words_of_sweep(folder: Path) -> tuple[list[str], list[str]]:
     try:
         said: Any = OmegaConf.to_container(OmegaConf.load(folder / MULTIRUN), resolve=False)
         words = said["hydra"]["overrides"]
-        return list(words["task"]), [
-            word for word in words["hydra"] if not word.startswith(("hydra.sweep", "hydra.mode"))
-        ]
+        hydra = [word for word in words["hydra"] if not word.startswith(("hydra.sweep", "hydra.mode"))]
+        return [migrated_override(word) for word in words["task"]], hydra
     except (YAMLError, ValueError, KeyError, TypeError, OSError) as error:
         raise ValueError(f"{folder / MULTIRUN} cannot be read: {str(error).splitlines()[0]}") from error
 

@@ -288,7 +288,7 @@ def test_a_file_that_changes_while_it_is_read(monkeypatch: pytest.MonkeyPatch) -
 CONVERT = """
 import sys
 from pathlib import Path
-from seqmodels.datamodules import series_cache
+from seqmodels.datamodules.series import table as series_cache
 from seqmodels.datamodules.series.recipe import Recipe
 write = series_cache.write_table
 series_cache.write_table = lambda *arguments: (print("converts", flush=True), write(*arguments))

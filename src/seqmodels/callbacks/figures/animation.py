@@ -56,6 +56,11 @@ class FitAnimation(pl.Callback):
                 writer.grab_frame()
 
 
+def animation(windows: int = 60, visible: int = 10, frames_per_second: int = 10) -> FitAnimation | None:
+    """The animation, or nothing for `windows=0`; arguments as in `FitAnimation`."""
+    return FitAnimation(windows, visible, frames_per_second) if windows else None
+
+
 class LiveFit(FitAnimation):
     """The animation, and the same in a window while training, where there is a display."""
 

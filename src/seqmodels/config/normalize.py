@@ -1,0 +1,49 @@
+"""Overrides as people type them, turned into those that Hydra takes.
+
+experiment=mnist_lstm            +experiment=mnist_lstm: groups without a choice of their own are added
+callbacks=diagnostics            callbacks=[default,diagnostics]: one more comes beside those of every run
+module.core.hidden_size=64       refused with core.hidden_size=64, its name of today
+"""
+
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
+from pathlib import Path
+
+from seqmodels.config.callbacks import with_default
+from seqmodels.config.migrate import refuse_old_name
+from seqmodels.config.overrides import overrides_in
+from seqmodels.config.places import conf_dir
+
+ADDED_GROUPS = ("experiment", "sweep", "search", "debug")
+"""They stand in no defaults list, so that Hydra wants a `+` before them."""
+
+
+def normalized(arguments: Sequence[str], folders: Iterable[str] = ()) -> list[str]:
+    """The arguments of a command with each override as Hydra takes it; flags and their values stay.
+
+    Args:
+        arguments: of `train` or `tune`.
+        folders: further places of YAMLs, as `--config-dir` names them.
+
+    Raises:
+        ValueError: a key has another name today.
+    """
+    overrides = set(overrides_in(list(arguments)))
+    places = [Path(folder) for folder in folders] + [Path(folder) for folder in config_dirs(arguments)]
+    return [_normalized(one, [*places, conf_dir()]) if one in overrides else one for one in arguments]
+
+
+def config_dirs(arguments: Sequence[str]) -> list[str]:
+    """The folders that `--config-dir` names."""
+    found = [one.partition("=")[2] for one in arguments if one.startswith("--config-dir=")]
+    return found + [after for one, after in pairwise(arguments) if one in ("--config-dir", "-cd")]
+
+
+def _normalized(override: str, places: Sequence[Path]) -> str:
+    refuse_old_name(override)
+    key, _, value = override.partition("=")
+    if key in ADDED_GROUPS and value != "null":
+        return f"+{override}"
+    if key == "callbacks":
+        return with_default(override, places)
+    return override
