@@ -75,7 +75,7 @@ def test_a_sweep_goes_on(command: Command) -> None:
         assert_as_undisturbed(job, Path("expected/sweep", job.name[0]))
 
 
-def test_a_study_goes_on(tune: Command) -> None:
+def test_a_study_goes_on(invoke: Command) -> None:
     STUDY.parent.mkdir(parents=True)
     shutil.move("runs/study", STUDY)
     search = Path("mine/search/quick.yaml")
@@ -83,7 +83,7 @@ def test_a_study_goes_on(tune: Command) -> None:
         tune("--config-dir", "mine", *SEARCH, "n_trials=3") == 1
     )  # a YAML is a person's own, who is told the new name
     search.write_text(search.read_text().replace("module.optimizer.lr", "optimizer.lr"))
-    assert tune("--config-dir", "mine", *SEARCH, "n_trials=3") == 0
+    assert invoke("tune", "--config-dir", "mine", *SEARCH, "n_trials=3") == 0
     trials = list(csv.DictReader((STUDY / "trials.csv").read_text().splitlines()))
     assert [trial["state"] for trial in trials] == ["complete"] * 3
     assert all(float(trial["optimizer.lr"]) > 0 for trial in trials)
