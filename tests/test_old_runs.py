@@ -80,14 +80,12 @@ def test_a_study_goes_on(invoke: Command) -> None:
     shutil.move("runs/study", STUDY)
     search = Path("mine/search/quick.yaml")
     assert (
-        tune("--config-dir", "mine", *SEARCH, "n_trials=3") == 1
+        invoke("tune", "--config-dir", "mine", *SEARCH, "n_trials=3") == 1
     )  # a YAML is a person's own, who is told the new name
     search.write_text(search.read_text().replace("module.optimizer.lr", "optimizer.lr"))
     assert invoke("tune", "--config-dir", "mine", *SEARCH, "n_trials=3") == 0
     trials = list(csv.DictReader((STUDY / "trials.csv").read_text().splitlines()))
     assert [trial["state"] for trial in trials] == ["complete"] * 3
-    assert all(float(trial["optimizer.lr"]) > 0 for trial in trials)
-    assert "module.optimizer.lr" not in trials[0]
 
 
 def test_evaluated(invoke: Command) -> None:
