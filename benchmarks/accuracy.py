@@ -19,7 +19,8 @@ def main() -> None:
         with file.open() as opened:
             for run in csv.DictReader(opened):
                 if run["counts"] == "yes":
-                    experiments.setdefault(run["experiment"], []).append(run)
+                    permuted = run.get("datamodule.permutation", "null") != "null"
+                    experiments.setdefault(f"`{run['experiment']}`{', permuted' * permuted}", []).append(run)
     print("| experiment | parameters | updates | test accuracy | seeds | minutes a run | device |\n|" + "---|" * 7)
     for name, runs in experiments.items():
         print(row(name, runs))
@@ -31,7 +32,7 @@ def row(name: str, runs: Sequence[dict[str, str]]) -> str:
     spread = f" ± {statistics.stdev(accuracy):.2f}" if len(runs) > 1 else ""
     minutes = [float(run["seconds"]) / 60 for run in runs]
     cells = (
-        f"`{name}`",
+        name,
         " or ".join(sorted({f"{int(run['parameters']):,}" for run in runs})),
         " or ".join(sorted({f"{int(run['steps']):,}" for run in runs})),
         f"{statistics.mean(accuracy):.2f}{spread}",

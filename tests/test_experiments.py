@@ -61,7 +61,7 @@ def test_a_few_steps_of_everything(name: str) -> None:
     checkpoint = torch.load(result.folder / "checkpoints" / "last.ckpt", weights_only=True)
     assert checkpoint["global_step"] == 3
     figures = {
-        **{task: {"samples", "mistakes", "confusion"} for task in ("mnist", "smnist", "psmnist")},
+        **{task: {"samples", "mistakes", "confusion"} for task in ("mnist", "smnist")},
         "sine": {"fit", "stream_test"},
         "adding": {"stream_test", "scatter"},
         "copy": {"labels"},
