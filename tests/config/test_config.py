@@ -7,9 +7,10 @@ import pytest
 from hydra.errors import HydraException
 from omegaconf import OmegaConf, open_dict
 
+from seqmodels.config.keys import key_of
 from seqmodels.config.outputs import job_folder
 from seqmodels.config.places import conf_dir
-from seqmodels.config.schema import check_config, fits, key_of
+from seqmodels.config.schema import check_config, fits
 from seqmodels.runs.run import compose
 from seqmodels.train import multirun_first
 from tests.conftest import options

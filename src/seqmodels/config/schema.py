@@ -4,31 +4,15 @@ Hydra refuses unknown keys on the command line, but not in a user's YAML, and it
 """
 
 import inspect
-import re
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from collections.abc import Callable
+from types import UnionType
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
-from hydra.errors import InstantiationException
 from hydra.utils import get_object
-from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from omegaconf import DictConfig, OmegaConf
 from typeguard import TypeCheckError, check_type
 
 from seqmodels.config.migrate import migrated_key
-
-
-@contextmanager
-def explained(cfg: DictConfig, section: str) -> Iterator[None]:
-    """Let a complaint about an argument name its full key: `batch_size=0` becomes `datamodule.batch_size=0`."""
-    try:
-        yield
-    except (InstantiationException, ValueError, MisconfigurationException) as error:
-        cause = error.__cause__ if isinstance(error, InstantiationException) else error
-        if isinstance(cause, ValueError | MisconfigurationException):
-            raise ValueError(key_of(cfg, section, str(cause))) from error
-        raise (cause or error) from None
-
 
 ROOT_KEYS: dict[str, Any] = {
     "name": str,
@@ -73,7 +57,7 @@ def check_config(cfg: DictConfig) -> None:
         if key not in ROOT_KEYS:
             raise ValueError(f"{key} is not a key of a run; its keys are {', '.join(sorted(ROOT_KEYS))}")
         if not fits(value, ROOT_KEYS[key]):
-            raise ValueError(f"{key}={value!r} {_complaint(key, value, ROOT_KEYS[key])}")
+            raise ValueError(f"{key}={value!r} {_complaint(value, ROOT_KEYS[key])}")
     check_node(root, "")
 
 
@@ -109,18 +93,23 @@ def _check_arguments(node: dict[str, Any], path: str) -> None:
             )
         nested = isinstance(value, dict) and "_target_" in value
         if not nested and not fits(value, hints[key]):
-            raise ValueError(f"{path}.{key}={value!r} {_complaint(key, value, hints[key])}")
+            raise ValueError(f"{path}.{key}={value!r} {_complaint(value, hints[key])}")
 
 
-def _complaint(key: str, value: Any, hint: Any) -> str:
-    parts = [part for part in (hint, *get_args(hint)) if get_origin(part) is Literal]
-    choices = [str(choice).lower() for part in parts for choice in get_args(part)]
-    if choices and isinstance(value, str):
-        article = "an" if key[0] in "aeiou" else "a"
-        names = choices + ["null"] * (type(None) in get_args(hint))
-        return f"is not {article} {key}; choose {', '.join(names[:-1])} or {names[-1]}"
+def _complaint(value: Any, hint: Any) -> str:
+    parts = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
+    choices = [str(choice).lower() for part in parts if get_origin(part) is Literal for choice in get_args(part)] + [
+        "null"
+    ] * (type(None) in parts)
+    kinds = [part for part in parts if get_origin(part) is not Literal and part is not type(None)]
+    if isinstance(value, str) and choices and all(kind in KINDS for kind in kinds):
+        told = [*(KINDS[kind] for kind in kinds), *choices]
+        return f"is not known; {'give' if kinds else 'choose'} {', '.join(told[:-1])} or {told[-1]}"
     expected = str(hint).replace("typing.", "") if get_args(hint) else getattr(hint, "__name__", str(hint))
     return f"has the wrong type {type(value).__name__}; expected {expected}"
+
+
+KINDS = {int: "an integer", float: "a number", bool: "true or false"}
 
 
 def parameters(target: Callable[..., Any]) -> dict[str, Any]:
@@ -158,38 +147,3 @@ def fits(value: Any, hint: Any) -> bool:
             return True
         return True
     return False
-
-
-def key_of(cfg: DictConfig, section: str, message: str) -> str:
-    """A message whose every `argument=value` has the config's full key, so that what it advises can be pasted.
-
-    Args:
-        cfg: the whole config.
-        section: where the arguments stand, at any depth.
-        message: what is no argument of the section is left as it is.
-    """
-
-    def full(found: re.Match[str]) -> str:
-        argument = found[1]
-        places = [path for path, node in _nodes(cfg, section) if argument in node]
-        said = [path for path in places if message.startswith((f"={_value(cfg, path, argument)}"), found.end(1))]
-        return f"{[*said, *places][0]}.{found[0]}" if places else found[0]
-
-    return ARGUMENT.sub(full, message)
-
-
-ARGUMENT = re.compile(r"(?<![\w.\[+~-])([A-Za-z_]\w*)=(?!=)")
-
-
-def _nodes(cfg: DictConfig, path: str) -> Iterator[tuple[str, DictConfig]]:
-    """The nodes at and below a path, the highest first."""
-    waiting = [path]
-    while waiting:
-        here = waiting.pop(0)
-        node = OmegaConf.select(cfg, here)
-        yield here, node
-        waiting += [f"{here}.{key}" for key in node if OmegaConf.is_dict(node[key])]
-
-
-def _value(cfg: DictConfig, path: str, argument: str) -> Any:
-    return OmegaConf.select(cfg, f"{path}.{argument}")

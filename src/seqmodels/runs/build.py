@@ -13,7 +13,8 @@ from lightning.pytorch.callbacks import ProgressBar
 from omegaconf import DictConfig, OmegaConf
 
 from seqmodels.checkpoints.io import AtomicCheckpointIO
-from seqmodels.config.schema import check_config, explained, parameters
+from seqmodels.config.keys import explained
+from seqmodels.config.schema import check_config, parameters
 from seqmodels.distributed.launcher import adopt
 from seqmodels.distributed.slurm import cluster_environment
 from seqmodels.runs.trainer import intervals, quieten_lightning, set_threads

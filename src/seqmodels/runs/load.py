@@ -9,8 +9,9 @@ from omegaconf import DictConfig, OmegaConf
 
 from seqmodels.checkpoints.io import Saved
 from seqmodels.checkpoints.read import chosen, fit_weights
+from seqmodels.config.keys import explained
 from seqmodels.config.overrides import merge
-from seqmodels.config.schema import check_config, explained
+from seqmodels.config.schema import check_config
 from seqmodels.runs.build import build_datamodule, build_module
 from seqmodels.runs.extend import apply_words
 from seqmodels.runs.record import earlier_words, saved_config
