@@ -26,7 +26,7 @@ def only_run() -> Path:
         (["datamodule.viw=rows"], "datamodule.viw"),
         (["core=lstn"], "Could not find 'core/lstn'"),
         (["+experiment=mnist"], "Could not find 'experiment/mnist'"),
-        (["+core.hidden=3"], "core is not a key of a run"),
+        (["+core.hidden=3"], "core.hidden is not known to seqmodels.cores.recurrent.LSTM"),
         (["datamodule.batch_size=many"], "datamodule.batch_size='many' has the wrong type str; expected int"),
         (["datamodule.view=row"], "datamodule.view='row' is not known; choose rows, columns or pixels"),
         (["datamodule.val_size=5000"], "datamodule.val_size=5000 leaves nothing to train on"),

@@ -70,7 +70,7 @@ def two_groups(seeds: int = 3) -> None:
         noise = 0.01 * seed**2
         curve = [(step, 1 / step, 0.5 + step / 1000 + noise) for step in range(1, 101)]
         make_run(HERE / f"a{seed}", 0.7 + noise, seed, curve=curve)
-        make_run(HERE / f"b{seed}", 0.6 + noise + 0.001 * seed, seed, module__optimizer__lr=0.1, curve=curve)
+        make_run(HERE / f"b{seed}", 0.6 + noise + 0.001 * seed, seed, optimizer__lr=0.1, curve=curve)
 
 
 def test_a_real_sweep(command: Report, report: Report, capsys: pytest.CaptureFixture[str]) -> None:
@@ -113,7 +113,7 @@ def test_the_tables_hold_students_interval(report: Report, capsys: pytest.Captur
 
 def test_every_link_leads_to_its_run(report: Report) -> None:
     two_groups()
-    make_run(HERE / "odd #1 ?a=b%20&c:'d\"ü", 0.5, module__optimizer__lr=1)
+    make_run(HERE / "odd #1 ?a=b%20&c:'d\"ü", 0.5, optimizer__lr=1)
     unfinished(HERE / "javascript:alert(1)", seed=4)
     out = Path("elsewhere/deep")
     assert report("outputs", "--out", str(out)) == 0
@@ -190,7 +190,7 @@ def test_folders_are_compared_even_with_equal_settings(report: Report, capsys: p
 def test_where_lower_is_better_the_lower_side_wins(report: Report, capsys: pytest.CaptureFixture[str]) -> None:
     for seed in (1, 2, 3):
         make_run(HERE / f"a{seed}", 1.0 + seed / 100, seed, monitor="val/loss", mode="min")
-        make_run(HERE / f"b{seed}", 2.0 - seed / 100, seed, monitor="val/loss", mode="min", module__optimizer__lr=1)
+        make_run(HERE / f"b{seed}", 2.0 - seed / 100, seed, monitor="val/loss", mode="min", optimizer__lr=1)
     assert report("outputs", "--compare", "lr=1", "lr=0.01") == 0
     assert "B is better in val/loss" in capsys.readouterr().out
 
@@ -244,7 +244,7 @@ def test_failed_unfinished_and_pruned_runs_are_listed(report: Report, capsys: py
 
 def test_the_csv_has_everything_that_is_known(report: Report) -> None:
     make_run(HERE / "a", 0.9, results={"permutation": {"hash": "f00d"}, "baselines": {"chance": 0.1}})
-    make_run(HERE / "b", 0.8, module__optimizer__lr=0.1, results={"metrics": {"val/acc": 0.8, "seed": 5.0}})
+    make_run(HERE / "b", 0.8, optimizer__lr=0.1, results={"metrics": {"val/acc": 0.8, "seed": 5.0}})
     assert report(str(HERE)) == 0
     a, b = rows(HERE)
     assert (a["folder"], a["permutation.hash"], a["baselines.chance"], a["git.commit"]) == ("a", "f00d", "0.1", "abc")

@@ -27,7 +27,7 @@ def sweep(*lrs: float, sizes: tuple[int, ...] = (16, 32), seeds: int = 1) -> Non
         for size in sizes:
             for seed in range(seeds):
                 value = lr * size + seed
-                changes = {"module__optimizer__lr": lr, "module__core__hidden_size": size}
+                changes = {"optimizer__lr": lr, "core__hidden_size": size}
                 make_run(HERE / f"{lr}_{size}_{seed}", value, seed, **changes)
 
 
@@ -92,7 +92,7 @@ def test_the_figures_speak_of_every_group_they_draw() -> None:
     curve = [(step, 10.0 ** (1 - step), step / 10) for step in range(1, 8)]
     for seed in (1, 2):
         make_run(HERE / f"a{seed}", 0.5 + seed / 10, seed, curve=curve)
-        make_run(HERE / f"b{seed}", 0.6 + seed / 10, seed, module__optimizer__lr=1, curve=curve)
+        make_run(HERE / f"b{seed}", 0.6 + seed / 10, seed, optimizer__lr=1, curve=curve)
     drawn = learning_curves(table())
     for words in ("lr=1 (n=2)", "lr=0.01 (n=2)", "train/loss", "val/acc", "step"):
         assert words in drawn
@@ -105,7 +105,7 @@ def test_the_figures_speak_of_every_group_they_draw() -> None:
 def test_only_the_best_groups_are_drawn() -> None:
     curve = [(1, 1.0, 0.1), (2, 0.5, 0.2)]
     for number in range(DRAWN + 3):
-        make_run(HERE / f"{number}", number / 10, module__optimizer__lr=number, curve=curve)
+        make_run(HERE / f"{number}", number / 10, optimizer__lr=number, curve=curve)
     legend = re.findall(r"lr=(\d+) \(n=1\)", learning_curves(table()))
     assert sorted(map(int, legend)) == list(range(3, DRAWN + 3))
 
@@ -128,21 +128,21 @@ def test_one_grid_for_each_choice_of_the_others() -> None:
     for view in ("rows", "pixels"):
         for lr in (0.1, 0.2):
             for size in (16, 32):
-                changes = {"datamodule__view": view, "module__optimizer__lr": lr, "module__core__hidden_size": size}
+                changes = {"datamodule__view": view, "optimizer__lr": lr, "core__hidden_size": size}
                 make_run(HERE / f"{view}{lr}{size}", lr * size, **changes)
     assert {grid.rest for grid in grids(table())} == {"view=rows", "view=pixels"}
 
 
 def test_no_grid_where_most_of_it_would_be_empty() -> None:
     for number in range(8):
-        make_run(HERE / f"{number}", 0.5, module__optimizer__lr=number / 7, module__core__hidden_size=number)
+        make_run(HERE / f"{number}", 0.5, optimizer__lr=number / 7, core__hidden_size=number)
     assert grids(table()) == []
 
 
 def test_no_grid_from_one_number_and_a_word() -> None:
     for view in ("rows", "pixels"):
         for lr in (0.1, 0.2):
-            make_run(HERE / f"{view}{lr}", lr, datamodule__view=view, module__optimizer__lr=lr)
+            make_run(HERE / f"{view}{lr}", lr, datamodule__view=view, optimizer__lr=lr)
     assert grids(table()) == []
 
 
@@ -152,7 +152,7 @@ def test_extreme_values_can_be_drawn(value: float) -> None:
     for seed in (1, 2, 3):
         for lr in (1.0, 2.0):
             for size in (1, 2):
-                changes = {"module__optimizer__lr": lr, "module__core__hidden_size": size}
+                changes = {"optimizer__lr": lr, "core__hidden_size": size}
                 make_run(HERE / f"{lr}{size}{seed}", value / seed, seed, curve=curve, **changes)
     with warnings.catch_warnings():
         warnings.simplefilter("error")

@@ -13,8 +13,8 @@ from tests.support.report_runs import ABSENT, make_run, unfinished
 
 HERE = Path("outputs")
 GRU: dict[str, Any] = {
-    "module__core___target_": "seqmodels.cores.recurrent.GRU",
-    "module__core__forget_bias": ABSENT,
+    "core___target_": "seqmodels.cores.recurrent.GRU",
+    "core__forget_bias": ABSENT,
 }
 
 
@@ -34,7 +34,7 @@ def reasons() -> list[str]:
 def test_seeds_are_one_group_and_the_best_comes_first() -> None:
     for seed, value in ((1, 0.90), (2, 0.92), (3, 0.94)):
         make_run(HERE / f"a{seed}", value, seed)
-        make_run(HERE / f"b{seed}", value + 0.01, seed, module__optimizer__lr=0.001)
+        make_run(HERE / f"b{seed}", value + 0.01, seed, optimizer__lr=0.001)
     (table,) = tables()
     assert [group.label for group in table.groups] == ["lr=0.001", "lr=0.01"]
     best = table.groups[0].value
@@ -45,14 +45,14 @@ def test_seeds_are_one_group_and_the_best_comes_first() -> None:
 
 def test_where_lower_is_better_the_lowest_comes_first() -> None:
     for lr, value in ((0.1, 3.0), (0.2, 1.0), (0.3, 2.0)):
-        make_run(HERE / f"{lr}", value, mode="min", monitor="val/loss", module__optimizer__lr=lr)
+        make_run(HERE / f"{lr}", value, mode="min", monitor="val/loss", optimizer__lr=lr)
     assert labels() == ["lr=0.2", "lr=0.3", "lr=0.1"]
 
 
 def test_a_default_said_aloud_is_the_same_experiment() -> None:
     make_run(HERE / "a", seed=1, words=("optimizer.lr=0.01",))
     make_run(HERE / "b", seed=2)
-    make_run(HERE / "c", seed=3, words=("core.dropout=0",), module__core__dropout=0)
+    make_run(HERE / "c", seed=3, words=("core.dropout=0",), core__dropout=0)
     assert labels() == ["toy"]
 
 
@@ -85,7 +85,7 @@ def test_where_a_run_ran_and_what_it_showed_does_not_count(changes: dict[str, An
             {"callbacks__stop": {"_target_": "lightning.pytorch.callbacks.EarlyStopping", "patience": 5}},
             "callbacks.stop=earlystopping",
         ),
-        ({"module__scheduler": {"_target_": "seqmodels.modules.schedules.cosine", "final": 0.0}}, "scheduler=cosine"),
+        ({"scheduler": {"_target_": "seqmodels.modules.schedules.cosine", "final": 0.0}}, "scheduler=cosine"),
     ],
 )
 def test_what_changes_the_experiment_counts(changes: dict[str, Any], label: str) -> None:
@@ -96,8 +96,8 @@ def test_what_changes_the_experiment_counts(changes: dict[str, Any], label: str)
 
 def test_a_core_is_named_by_its_choice_and_brings_its_keys_along() -> None:
     for number, size in enumerate((32, 64)):
-        make_run(HERE / f"gru{size}", 0.9 - number / 10, words=("core=gru",), module__core__hidden_size=size, **GRU)
-        run = make_run(HERE / f"lstm{size}", 0.85 - number / 10, module__core__hidden_size=size)
+        make_run(HERE / f"gru{size}", 0.9 - number / 10, words=("core=gru",), core__hidden_size=size, **GRU)
+        run = make_run(HERE / f"lstm{size}", 0.85 - number / 10, core__hidden_size=size)
         chosen = {"hydra": {"runtime": {"choices": {"core": "lstm"}}}}
         (run / ".hydra" / "hydra.yaml").write_text(yaml.safe_dump(chosen))
     assert labels() == [
@@ -116,20 +116,20 @@ def test_without_a_word_or_hydras_record_a_core_is_named_by_its_class() -> None:
 
 def test_variants_of_one_class_are_named_by_their_choice() -> None:
     make_run(HERE / "a", 0.9, words=("core=lstm",))
-    make_run(HERE / "b", 0.8, words=("core=lstm_tf",), module__core__init="glorot")
+    make_run(HERE / "b", 0.8, words=("core=lstm_tf",), core__init="glorot")
     assert labels() == ["core=lstm", "core=lstm_tf"]
 
 
 def test_keys_with_the_same_end_are_told_apart() -> None:
-    make_run(HERE / "a", 0.9, module__dropout=0.1, module__core__dropout=0.5)
+    make_run(HERE / "a", 0.9, module__dropout=0.1, core__dropout=0.5)
     make_run(HERE / "b", 0.8)
     assert labels() == ["module.dropout=0.1, core.dropout=0.5", "module.dropout=0, core.dropout=0"]
 
 
 def test_no_two_groups_share_a_name() -> None:
     """Both were started with the same words, from YAMLs of the user that differ."""
-    make_run(HERE / "a", 0.9, words=("core=lstm",), module__core__init="glorot")
-    make_run(HERE / "b", 0.8, words=("core=lstm",), module__core__init="torch")
+    make_run(HERE / "a", 0.9, words=("core=lstm",), core__init="glorot")
+    make_run(HERE / "b", 0.8, words=("core=lstm",), core__init="torch")
     make_run(HERE / "c", 0.7, words=("core=gru",), **GRU)
     assert len(set(labels())) == 3
 
@@ -174,9 +174,9 @@ def test_what_does_not_count_is_listed_with_its_group_and_its_reason() -> None:
 
 
 def test_a_group_without_a_value_comes_last_and_does_not_lengthen_the_names_of_others() -> None:
-    make_run(HERE / "a", 0.8, module__optimizer__lr=0.1)
-    make_run(HERE / "b", 0.9, module__optimizer__lr=0.2)
-    make_run(HERE / "c", None, results={"status": "failed"}, module__optimizer__lr=9, trainer__max_steps=3)
+    make_run(HERE / "a", 0.8, optimizer__lr=0.1)
+    make_run(HERE / "b", 0.9, optimizer__lr=0.2)
+    make_run(HERE / "c", None, results={"status": "failed"}, optimizer__lr=9, trainer__max_steps=3)
     assert labels() == ["lr=0.2", "lr=0.1", "lr=9, max_steps=3"]
 
 
@@ -292,17 +292,17 @@ def test_results_without_a_config_are_grouped_by_their_words() -> None:
 
 
 def test_trials_that_a_search_stopped_are_listed_apart() -> None:
-    make_run(HERE / "a", 0.9, module__optimizer__lr=0.0013248910472)
-    make_run(HERE / "b", 0.8, module__optimizer__lr=0.0200000001)
-    make_run(HERE / "c", 0.1, results={"status": "pruned"}, module__optimizer__lr=0.3)
+    make_run(HERE / "a", 0.9, optimizer__lr=0.0013248910472)
+    make_run(HERE / "b", 0.8, optimizer__lr=0.0200000001)
+    make_run(HERE / "c", 0.1, results={"status": "pruned"}, optimizer__lr=0.3)
     (table,) = tables()
     assert [group.label for group in table.listed] == ["lr=0.001325", "lr=0.02"]
     assert [(heading, len(rest)) for heading, rest in left_out(table)] == [("Stopped early by the search", 1)]
 
 
 def test_numbers_keep_the_digits_that_tell_them_apart() -> None:
-    make_run(HERE / "a", 0.9, module__optimizer__lr=0.00132489104)
-    make_run(HERE / "b", 0.8, module__optimizer__lr=0.00132489105)
+    make_run(HERE / "a", 0.9, optimizer__lr=0.00132489104)
+    make_run(HERE / "b", 0.8, optimizer__lr=0.00132489105)
     assert labels() == ["lr=0.00132489104", "lr=0.00132489105"]
 
 
@@ -320,14 +320,14 @@ def test_of_two_data_a_run_without_a_name_joins_that_of_its_datamodule() -> None
 def test_what_was_swept_together_with_a_core_is_named_too() -> None:
     """The size follows the core here, but only because the commands said so."""
     make_run(HERE / "a", 0.9, words=("core=lstm", "core.hidden_size=64"))
-    make_run(HERE / "b", 0.8, words=("core=gru", "core.hidden_size=32"), module__core__hidden_size=32, **GRU)
+    make_run(HERE / "b", 0.8, words=("core=gru", "core.hidden_size=32"), core__hidden_size=32, **GRU)
     assert labels() == ["core=lstm, hidden_size=64", "core=gru, hidden_size=32"]
 
 
 def test_a_config_without_a_key_and_one_with_null_do_not_share_a_name() -> None:
     make_run(HERE / "a", 0.9)
-    make_run(HERE / "b", 0.8, module__scheduler=ABSENT)
-    make_run(HERE / "c", 0.7, module__scheduler={"_target_": "seqmodels.modules.schedules.cosine"})
+    make_run(HERE / "b", 0.8, scheduler=ABSENT)
+    make_run(HERE / "c", 0.7, scheduler={"_target_": "seqmodels.modules.schedules.cosine"})
     first, second, third = labels()
     assert first != second
     assert third == "scheduler=cosine"

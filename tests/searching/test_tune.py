@@ -123,7 +123,7 @@ def test_when_all_trials_fail_the_search_fails(tune: Command, capsys: pytest.Cap
 
 def test_a_trial_that_is_not_good_enough_is_pruned(tune: Command, capsys: pytest.CaptureFixture[str]) -> None:
     write_search("\n  optimizer.lr: {type: categorical, choices: [0.05, 1e-9]}\n")
-    pruning = ["pruner.n_startup_trials=1", "pruner.n_warmup_steps=1", "sampler=random", "n_trials=5"]
+    pruning = ["pruner.n_startup_trials=1", "pruner.n_warmup_steps=1", "sampler=random", "n_trials=5", "seed=2"]
     assert tune(*WORDS, *pruning) == 0
     pruned = [trial for trial in trials() if trial.state.name == "PRUNED"]
     assert pruned

@@ -18,10 +18,10 @@ CONFIG: dict[str, Any] = {
     "module": {
         "_target_": "seqmodels.modules.classifier.SequenceClassifier",
         "dropout": 0.0,
-        "core": {"_target_": "seqmodels.cores.recurrent.LSTM", "hidden_size": 64, "dropout": 0.0, "forget_bias": 1.0},
-        "optimizer": {"_target_": "torch.optim.Adam", "lr": 0.01},
-        "scheduler": None,
     },
+    "core": {"_target_": "seqmodels.cores.recurrent.LSTM", "hidden_size": 64, "dropout": 0.0, "forget_bias": 1.0},
+    "optimizer": {"_target_": "torch.optim.Adam", "lr": 0.01},
+    "scheduler": None,
     "trainer": {"_target_": "lightning.pytorch.Trainer", "devices": 1, "max_steps": 100, "limit_train_batches": 1.0},
     "callbacks": {"last": {"_target_": "seqmodels.checkpoints.callbacks.LastCheckpoint", "every_n_minutes": 10}},
     "logger": {"csv": {"_target_": "seqmodels.loggers.local.MetricsCSV"}},
@@ -30,7 +30,7 @@ ABSENT = object()
 
 
 def config(**changes: Any) -> dict[str, Any]:
-    """The config above, changed: `config(module__core__hidden_size=32)`; ABSENT removes a key."""
+    """The config above, changed: `config(core__hidden_size=32)`; ABSENT removes a key."""
     made = json.loads(json.dumps(CONFIG))
     for key, value in changes.items():
         *parents, last = key.split("__")
