@@ -32,19 +32,19 @@ register_resolvers()
 def _job(cfg: DictConfig) -> float | None:
     """One job: its value of `monitor`, so that Hydra's sweepers can use it."""
     this = HydraConfig.get()
-    folder, words = Path(this.runtime.output_dir), list(this.overrides.task)
+    folder, overrides = Path(this.runtime.output_dir), list(this.overrides.task)
     from seqmodels.distributed.slurm import submitted
     from seqmodels.runs.folder import save_hydra  # here, so that --help and a typo do not wait for torch
     from seqmodels.runs.run import train
 
     with job(), submitted():
         if this.mode == RunMode.MULTIRUN:
-            return _job_of_sweep(cfg, folder, words)
+            return _job_of_sweep(cfg, folder, overrides)
         save_hydra(folder, this)
-        return train(cfg, folder, words).monitor
+        return train(cfg, folder, overrides).monitor
 
 
-def _job_of_sweep(cfg: DictConfig, folder: Path, words: list[str]) -> float | None:
+def _job_of_sweep(cfg: DictConfig, folder: Path, overrides: list[str]) -> float | None:
     """What fails is said at once, since the sweep goes on and Hydra speaks only at its end, of one job."""
     from seqmodels.runs.folder import save_hydra
 
@@ -52,7 +52,7 @@ def _job_of_sweep(cfg: DictConfig, folder: Path, words: list[str]) -> float | No
         check_number(folder)
         save_hydra(folder, HydraConfig.get())
         is_to_be_apart = Sweep.folder is not None and need_of(cfg).devices != 1  # elsewhere each job has its process
-        return (run_job_apart if is_to_be_apart else run_job)(cfg, folder, words)
+        return (run_job_apart if is_to_be_apart else run_job)(cfg, folder, overrides)
     except Exception as error:
         if not isinstance(error, MISTAKES):
             traceback.print_exc()
@@ -66,22 +66,22 @@ def main() -> None:
 
 
 def command_line() -> int:
-    """What the words in sys.argv ask for; returns the exit code."""
+    """What sys.argv asks for; returns the exit code."""
     sys.argv[1:] = multirun_first(sys.argv[1:])
     return run_command(_main)
 
 
 def _main() -> None:
     Sweep.folder = None
-    words, resume = take(normalized(sys.argv[1:]), "resume")
-    folder = folder_to_resume(words, resume) if resume not in (None, "null") else None
+    arguments, resume = take(normalized(sys.argv[1:]), "resume")
+    folder = folder_to_resume(arguments, resume) if resume not in (None, "null") else None
     if folder is None:
-        sys.argv[1:] = quoted(words, "init_from")
-        refuse_used_folder(words)
+        sys.argv[1:] = quoted(arguments, "init_from")
+        refuse_used_folder(arguments)
     elif is_sweep(folder):
-        sys.argv[1:] = command_to_resume(folder, words)
+        sys.argv[1:] = command_to_resume(folder, arguments)
     else:
-        go_on(folder, words)
+        go_on(folder, arguments)
         return
     try:
         _job()
@@ -99,7 +99,7 @@ def _main() -> None:
         raise JobsFailed(report) from error
 
 
-def refuse_used_folder(words: list[str]) -> None:
+def refuse_used_folder(arguments: list[str]) -> None:
     """Hydra would write its log, and multirun.yaml, into the folder before `_job` could object.
 
     Raises:
@@ -107,19 +107,19 @@ def refuse_used_folder(words: list[str]) -> None:
     """
     if "LOCAL_RANK" in os.environ:  # a further process of a distributed run shares the folder
         return
-    for word in words:
-        key, _, _ = word.partition("=")
+    for argument in arguments:
+        key, _, _ = argument.partition("=")
         if key not in ("hydra.run.dir", "hydra.sweep.dir"):
             continue
-        folder = value_of(word)
+        folder = value_of(argument)
         if any(Path(folder).glob("*")):
             raise FileExistsError(f"{folder} holds a run already and will not be overwritten; choose another {key}")
 
 
-def multirun_first(words: list[str]) -> list[str]:
+def multirun_first(arguments: list[str]) -> list[str]:
     """Hydra refuses `-m` between overrides; here it may stand anywhere."""
-    flags = [word for word in words if word in ("-m", "--multirun")]
-    return flags[:1] + [word for word in words if word not in flags]
+    flags = [argument for argument in arguments if argument in ("-m", "--multirun")]
+    return flags[:1] + [argument for argument in arguments if argument not in flags]
 
 
 if __name__ == "__main__":

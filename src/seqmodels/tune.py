@@ -39,7 +39,7 @@ def main() -> None:
 
 
 def command_line() -> int:
-    """What the words in sys.argv ask for; returns the exit code."""
+    """What sys.argv asks for; returns the exit code."""
     return run_command(_main)
 
 
@@ -47,10 +47,10 @@ def _main() -> None:
     sys.argv[1:] = normalized(quoted(sys.argv[1:], "init_from"))
     if begins_sweep(sys.argv[1:]):
         raise ValueError("a search runs its trials itself: leave -m and +sweep away; workers=2 runs two at a time")
-    for word in sys.argv[1:]:
-        if word.startswith(("hydra.run.dir=", "hydra.sweep.dir=")):
+    for argument in sys.argv[1:]:
+        if argument.startswith(("hydra.run.dir=", "hydra.sweep.dir=")):
             raise ValueError(
-                f"{word}: a search lies in outputs/NAME/study_STUDY; name=... and study=... choose another"
+                f"{argument}: a search lies in outputs/NAME/study_STUDY; name=... and study=... choose another"
             )
     asked.clear()
     _compose()

@@ -7,7 +7,7 @@ import pytest
 from omegaconf import OmegaConf
 
 from seqmodels.config.compose import compose
-from seqmodels.runs.record import results, saved_config, words_of
+from seqmodels.runs.record import overrides_of, results, saved_config
 from seqmodels.runs.run import resume
 from tests.conftest import Command
 from tests.support.attempts import assert_same_run, callback
@@ -31,7 +31,7 @@ def test_what_a_search_leaves_and_that_it_continues_to_n_trials_in_total(
         assert trial.value == pytest.approx(max(float(row["val/r2"]) for row in rows if row["val/r2"]), rel=1e-6)
         assert results(run)["status"] == "completed"
         assert not any(name.startswith("test/") for name in results(run)["metrics"])
-        assert words_of(run)[-2:] == [f"{key}={trial.params[key]}" for key in ("optimizer.lr", "core")]
+        assert overrides_of(run)[-2:] == [f"{key}={trial.params[key]}" for key in ("optimizer.lr", "core")]
         assert saved_config(run).optimizer.lr == trial.params["optimizer.lr"]
         assert told.count(f"\ntrial {number} ") == 1
     assert {path.name for path in (STUDY / "figures").iterdir()} == {"history.png", "importance.png", "parallel.png"}
@@ -145,7 +145,7 @@ def test_a_word_of_the_command_fixes_what_was_searched(tune: Command) -> None:
     assert trial.value == trial.intermediate_values[max(trial.intermediate_values)]  # of the weights it would test
     assert not any(name.startswith("test/") for name in results(folders()[0])["metrics"])
     assert saved_config(folders()[0]).core._target_.endswith("GRU")
-    assert [word for word in words_of(folders()[0]) if word in RUN] == RUN
+    assert [word for word in overrides_of(folders()[0]) if word in RUN] == RUN
     assert {path.name for path in Path().iterdir()} == {"mine", "outputs"}
 
 

@@ -17,7 +17,7 @@ def compose(overrides: Sequence[str] = (), root: str = "train", folders: Sequenc
     """The config that `python -m seqmodels.train OVERRIDES` would use.
 
     Args:
-        overrides: the words.
+        overrides: such as "core=gru".
         root: of the command: "train" or "tune".
         folders: further places of YAMLs, as `--config-dir` names them.
 
@@ -31,11 +31,11 @@ def compose(overrides: Sequence[str] = (), root: str = "train", folders: Sequenc
 
 
 def is_group(key: str, folders: Sequence[str] = ()) -> bool:
-    """Whether a word `key=...` chooses a YAML, as `core=gru` does, rather than setting a value."""
+    """Whether an override `key=...` chooses a YAML, as `core=gru` does, rather than setting a value."""
     return any(Path(place, key).is_dir() for place in (str(conf_dir()), *folders))
 
 
 def search_path(folders: Sequence[str]) -> list[str]:
-    """The words that make Hydra look for YAMLs in these folders too."""
+    """The overrides that make Hydra look for YAMLs in these folders too."""
     places = [place if re.fullmatch(r"[\w./-]+", place) else quote(place) for place in folders]
     return [f"hydra.searchpath=[{','.join(places)}]"] if places else []

@@ -17,7 +17,7 @@ MEASURES = ("mase", "loss")
 """By which a model is held against the baselines of its data: the first that both have; lower is better."""
 
 
-def greeting(cfg: DictConfig, parts: Any, folder: Path, begin: str | None) -> None:
+def log_start(cfg: DictConfig, parts: Any, folder: Path, begin: str | None) -> None:
     """One block: what is trained on what, and where it begins when that is not at random weights."""
     module, core = parts.module, parts.module.core
     parameters = sum(p.numel() for p in module.parameters() if p.requires_grad)
@@ -37,7 +37,7 @@ def greeting(cfg: DictConfig, parts: Any, folder: Path, begin: str | None) -> No
     _notice(parts.datamodule)
 
 
-def farewell(datamodule: Any, results: dict[str, Any], folder: Path) -> None:
+def log_results(datamodule: Any, results: dict[str, Any], folder: Path) -> None:
     """One table: what was reached, what a baseline without a model reaches, and where it lies.
 
     Args:

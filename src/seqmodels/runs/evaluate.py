@@ -1,4 +1,4 @@
-"""A trained run, tested again: `evaluate("outputs/NAME/DATE_TIME", words=["datamodule.noise_std=0.3"])`."""
+"""A trained run, tested again: `evaluate("outputs/NAME/DATE_TIME", overrides=["datamodule.noise_std=0.3"])`."""
 
 import logging
 import time
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from omegaconf import open_dict
 
-from seqmodels.runs.announce import device_of, farewell
+from seqmodels.runs.announce import device_of, log_results
 from seqmodels.runs.build import build_trainer
 from seqmodels.runs.load import LoadedRun, load_run
 from seqmodels.runs.provenance import git_revision, versions
@@ -33,23 +33,23 @@ class Evaluation:
 def evaluate(
     run: str | Path,
     checkpoint: str | None = None,
-    words: Sequence[str] = (),
+    overrides: Sequence[str] = (),
     output: str | Path | None = None,
     trust: Sequence[str] = (),
 ) -> Evaluation:
-    """Test a run's weights on the data that its config names, changed by the words.
+    """Test a run's weights on the data that its config names, changed by the overrides.
 
     Args:
         run: its folder, which is not changed but for the new folder in it.
-        checkpoint, words, trust: as in `load_run`; `trainer.accelerator` is auto and `trainer.devices` 1 unless said
-            otherwise, wherever the run was trained.
+        checkpoint, overrides, trust: as in `load_run`; `trainer.accelerator` is auto and `trainer.devices` 1 unless
+            said otherwise, wherever the run was trained.
         output: a folder for the results; None makes RUN/evaluations/DATE_TIME.
 
     Raises:
         ValueError, OSError: the input does not allow it; the message says what to change.
     """
     started = time.monotonic()
-    loaded = load_run(run, checkpoint, ["trainer.accelerator=auto", *words], trust)
+    loaded = load_run(run, checkpoint, ["trainer.accelerator=auto", *overrides], trust)
     folder = _new_folder(loaded.folder, output)
     with open_dict(loaded.cfg):
         loaded.cfg.logger = {}  # the curves of the run are not this test's
@@ -59,11 +59,11 @@ def evaluate(
     if not metrics:
         raise ValueError(f"the data of {loaded.datamodule.name!r} has no test part, so there is nothing to evaluate")
     folder.mkdir(parents=True, exist_ok=True)
-    results = _results(loaded, words, metrics, device_of(trainer), time.monotonic() - started)
+    results = _results(loaded, overrides, metrics, device_of(trainer), time.monotonic() - started)
     write_results(folder, results)
     log.info("%s, tested with %s", loaded.cfg.name, short(loaded.checkpoint))
     log.info("  data    %s", loaded.datamodule.summary())
-    farewell(loaded.datamodule, results, folder)
+    log_results(loaded.datamodule, results, folder)
     return Evaluation(folder, metrics)
 
 
@@ -74,14 +74,16 @@ def _new_folder(run: Path, output: str | Path | None) -> Path:
     return folder.absolute()
 
 
-def _results(loaded: LoadedRun, words: Sequence[str], metrics: dict[str, float], device: str, seconds: float) -> dict:
+def _results(
+    loaded: LoadedRun, overrides: Sequence[str], metrics: dict[str, float], device: str, seconds: float
+) -> dict:
     return {
         "run": str(loaded.folder),
         "checkpoint": str(loaded.checkpoint),
         "name": loaded.cfg.name,
         "datamodule": loaded.datamodule.name,
         "metrics": metrics,
-        "overrides": list(words),
+        "overrides": list(overrides),
         "seed": loaded.cfg.seed,
         "seconds": round(seconds, 3),
         "device": device,

@@ -8,7 +8,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from seqmodels.config.compose import compose
 from seqmodels.config.overrides import _last_of_each_key, _plain, parsed
-from seqmodels.runs.record import earlier_words, saved_config, words_of
+from seqmodels.runs.record import overrides_of, resumed_overrides, saved_config
 
 if TYPE_CHECKING:
     from seqmodels.checkpoints.io import Saved
@@ -35,39 +35,39 @@ KEYS = (
 """What may be given beside `resume=`; everything else would make another experiment of the run."""
 
 
-def words_beside(folder: Path, words: Sequence[str]) -> list[str]:
-    """Of the words beside `resume=` those that change something; the run's own words may be repeated.
+def changes_beside(folder: Path, overrides: Sequence[str]) -> list[str]:
+    """Of the overrides beside `resume=` those that change something; the run's own may be repeated.
 
     Raises:
-        ValueError: a word would change the experiment.
+        ValueError: an override would change the experiment.
     """
     before = saved_config(folder)
-    for key, value in parsed(earlier_words(folder)):
+    for key, value in parsed(resumed_overrides(folder)):
         if key in KEYS:
             OmegaConf.update(before, key, value)
-    own = _last_of_each_key([*words_of(folder), *earlier_words(folder)])
-    new = []
-    for key, override in _last_of_each_key(words).items():
-        word = str(override.input_line)
+    own = _last_of_each_key([*overrides_of(folder), *resumed_overrides(folder)])
+    changes = []
+    for key, override in _last_of_each_key(overrides).items():
+        text = str(override.input_line)
         if key in KEYS and not override.is_sweep_override() and not override.is_delete():
             if key != "trust" and OmegaConf.select(before, key) != _plain(override):
-                new.append(word)
-        elif key in own and own[key].input_line == word:
+                changes.append(text)
+        elif key in own and own[key].input_line == text:
             continue
         elif key in ("trainer", "logger") or key.startswith("logger."):
-            new.append(word)
+            changes.append(text)
         else:
             raise ValueError(
-                f"{word} would change the experiment of {folder}. Beside resume= there may be {', '.join(KEYS)}, and "
+                f"{text} would change the experiment of {folder}. Beside resume= there may be {', '.join(KEYS)}, and "
                 f"the choices trainer=... (its devices count) and logger=...; to begin a new run with these weights "
                 f"use init_from={folder}"
             )
-    return new
+    return changes
 
 
-def apply_words(cfg: DictConfig, words: Sequence[str]) -> None:
+def apply_overrides(cfg: DictConfig, overrides: Sequence[str]) -> None:
     """Change the config in place; of `trainer=...` only what concerns the devices."""
-    for key, value in parsed(words):
+    for key, value in parsed(overrides):
         if key == "trainer":
             choice = compose([f"trainer={value}"]).trainer
             for name in DEVICES:

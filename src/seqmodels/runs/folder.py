@@ -10,7 +10,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 from omegaconf import DictConfig, OmegaConf
 
-from seqmodels.runs.record import failed_at_once
+from seqmodels.runs.record import failed_before_first_checkpoint
 from seqmodels.runs.results import FILE
 from seqmodels.system.files import replace
 from seqmodels.system.process import is_first_process
@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 
 
 def new_folder(cfg: DictConfig, folder: str | Path | None, overrides: Sequence[str] = ()) -> Path:
-    """Make the run's folder, with its config and the words that led to it.
+    """Make the run's folder, with its config and the overrides that led to it.
 
     Raises:
         FileExistsError: it holds a run already, which did not fail at once.
@@ -29,7 +29,9 @@ def new_folder(cfg: DictConfig, folder: str | Path | None, overrides: Sequence[s
     folder = Path(folder).absolute()
     if not is_first_process():
         return folder
-    if any((folder / name).exists() for name in (FILE, "metrics.csv", "checkpoints")) and not failed_at_once(folder):
+    if any(
+        (folder / name).exists() for name in (FILE, "metrics.csv", "checkpoints")
+    ) and not failed_before_first_checkpoint(folder):
         raise FileExistsError(f"{folder} holds a run already and will not be overwritten; choose another folder")
     save_config(folder, "overrides", list(overrides))
     save_config(folder, "config", cfg)  # last: with it the folder counts as a run

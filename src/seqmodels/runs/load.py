@@ -13,8 +13,8 @@ from seqmodels.config.keys import explained
 from seqmodels.config.overrides import merge
 from seqmodels.config.schema import check_config
 from seqmodels.runs.build import build_datamodule, build_module
-from seqmodels.runs.extend import apply_words
-from seqmodels.runs.record import earlier_words, saved_config
+from seqmodels.runs.extend import apply_overrides
+from seqmodels.runs.record import resumed_overrides, saved_config
 from seqmodels.runs.trust import check_targets
 
 
@@ -40,14 +40,14 @@ class LoadedRun:
 
 
 def load_run(
-    folder: str | Path, checkpoint: str | None = None, words: Sequence[str] = (), trust: Sequence[str] = ()
+    folder: str | Path, checkpoint: str | None = None, overrides: Sequence[str] = (), trust: Sequence[str] = ()
 ) -> LoadedRun:
     """Build a run's module from its folder; nothing in the folder is executed, and no data is read.
 
     Args:
         folder: of the run.
         checkpoint: "best", "last" or the path of another; None means the best one, or the last of a run without.
-        words: such as "datamodule.noise_std=0.3", which change the config.
+        overrides: such as "datamodule.noise_std=0.3", which change the config.
         trust: packages beside our own that the run's config may name.
 
     Raises:
@@ -56,8 +56,8 @@ def load_run(
     """
     folder = Path(folder).expanduser().absolute()
     cfg = saved_config(folder)
-    apply_words(cfg, earlier_words(folder))
-    merge(cfg, words)
+    apply_overrides(cfg, resumed_overrides(folder))
+    merge(cfg, overrides)
     OmegaConf.resolve(cfg)
     check_targets(OmegaConf.to_container(cfg), trust, f"the config of {folder}")
     check_config(cfg)

@@ -1,8 +1,8 @@
-"""A run as its folder remembers it: config, the words that led to it, how it ended.
+"""A run as its folder remembers it: config, the overrides that led to it, how it ended.
 
 .hydra/config.yaml      written once, never changed
-.hydra/overrides.yaml   the words of the command
-.hydra/resumed.yaml     the words given beside each `resume=`, one list a time
+.hydra/overrides.yaml   the overrides of the command
+.hydra/resumed.yaml     the overrides given beside each `resume=`, one list a time
 results.json            how the last attempt ended; missing while the first one runs
 """
 
@@ -19,9 +19,7 @@ from seqmodels.config.overrides import value_of
 from seqmodels.system.files import replace
 
 CONFIG = Path(".hydra", "config.yaml")
-
 OVERRIDES = Path(".hydra", "overrides.yaml")
-
 RESUMED = Path(".hydra", "resumed.yaml")
 
 
@@ -35,7 +33,7 @@ def is_finished(folder: Path) -> bool:
     return results(folder).get("status") == "completed"
 
 
-def failed_at_once(folder: Path) -> bool:
+def failed_before_first_checkpoint(folder: Path) -> bool:
     """Whether the run's last attempt failed before anything was saved, so that it holds nothing to go on with."""
     return results(folder).get("status") == "failed" and not (folder / "checkpoints" / "last.ckpt").exists()
 
@@ -48,32 +46,31 @@ def results(folder: Path) -> dict[str, Any]:
         return {}
 
 
-def reopen(folder: Path, words: Sequence[str]) -> None:
+def mark_running(folder: Path, overrides: Sequence[str]) -> None:
     """A run is about to go on: until it ends again a finished one counts as interrupted.
 
-    What a killed process was writing is removed, and the words beside `resume=` are kept for the next time.
+    What a killed process was writing is removed, and the overrides beside `resume=` are kept for the next time.
     """
     for name in ("checkpoints/.*.ckpt.*", ".results.json.*", ".hydra/.*.yaml.*", "metrics.csv.new"):
         for path in folder.glob(name):
             path.unlink()
     if is_finished(folder):
         replace(folder / "results.json", json.dumps(results(folder) | {"status": "interrupted"}, indent=2) + "\n")
-    if words:
-        path = folder / RESUMED
-        lists = _list(path) if path.exists() else []
-        replace(path, OmegaConf.to_yaml(OmegaConf.create([*lists, list(words)])))
+    if overrides:
+        attempts = [*_list(folder / RESUMED), list(overrides)]
+        replace(folder / RESUMED, OmegaConf.to_yaml(OmegaConf.create(attempts)))
 
 
 def last_run_of(overrides: Sequence[str]) -> Path | None:
     """The newest run that this command has made, finished or not; None if there is none.
 
     Args:
-        overrides: the command's words; `hydra.run.dir` among them names the only folder in question.
+        overrides: of the command; `hydra.run.dir` among them names the only folder in question.
     """
-    chosen = [value_of(word) for word in overrides if word.startswith("hydra.run.dir=")]
+    chosen = [value_of(one) for one in overrides if one.startswith("hydra.run.dir=")]
     places = [Path(chosen[-1])] if chosen else Path("outputs").glob("*/*")
-    words = sorted(word for word in overrides if not word.startswith("hydra."))
-    runs = [place for place in places if is_run(place) and sorted(_words(place / OVERRIDES)) == words]
+    own = sorted(one for one in overrides if not one.startswith("hydra."))
+    runs = [place for place in places if is_run(place) and sorted(overrides_of(place)) == own]
     return max(runs, key=lambda run: (run / CONFIG).stat().st_mtime, default=None)
 
 
@@ -96,24 +93,22 @@ def saved_config(folder: Path) -> DictConfig:
     return cfg
 
 
-def words_of(folder: Path) -> list[str]:
-    """The words of the command that made the run."""
-    return _words(folder / OVERRIDES)
+def overrides_of(folder: Path) -> list[str]:
+    """The overrides of the command that made the run."""
+    return [migrated_override(one) for one in _list(folder / OVERRIDES) if isinstance(one, str)]
 
 
-def earlier_words(folder: Path) -> list[str]:
-    """The words of all resumes before, in their order."""
-    path = folder / RESUMED
-    return [migrated_override(word) for words in _list(path) for word in words] if path.exists() else []
-
-
-def _words(path: Path) -> list[str]:
-    return [migrated_override(word) for word in _list(path) if isinstance(word, str)] if path.exists() else []
+def resumed_overrides(folder: Path) -> list[str]:
+    """The overrides of all resumes before, in their order."""
+    return [migrated_override(one) for attempt in _list(folder / RESUMED) for one in attempt]
 
 
 def _list(path: Path) -> list[Any]:
+    """A YAML file that holds a list; a missing one holds none."""
+    if not path.exists():
+        return []
     try:
-        words = OmegaConf.load(path)
+        content = OmegaConf.load(path)
     except (YAMLError, ValueError) as error:
         raise ValueError(f"{path} cannot be read: {str(error).splitlines()[0]}") from error
-    return list(OmegaConf.to_container(words)) if isinstance(words, ListConfig) else []  # type: ignore[arg-type]
+    return list(OmegaConf.to_container(content)) if isinstance(content, ListConfig) else []  # type: ignore[arg-type]

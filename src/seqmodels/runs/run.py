@@ -22,11 +22,11 @@ from seqmodels.config.schema import check_config
 from seqmodels.distributed.launcher import part, together
 from seqmodels.exceptions import Pruned, Stopped, reason
 from seqmodels.loggers.local import Rewindable
-from seqmodels.runs.announce import farewell, greeting, hyperparameters, results_of
+from seqmodels.runs.announce import hyperparameters, log_results, log_start, results_of
 from seqmodels.runs.build import Parts, build
-from seqmodels.runs.extend import LIMITS, apply_words, check_extension, words_beside
+from seqmodels.runs.extend import LIMITS, apply_overrides, changes_beside, check_extension
 from seqmodels.runs.folder import locked, new_folder
-from seqmodels.runs.record import earlier_words, is_finished, reopen, saved_config, words_of
+from seqmodels.runs.record import is_finished, mark_running, overrides_of, resumed_overrides, saved_config
 from seqmodels.runs.results import write_results
 from seqmodels.runs.trust import check_targets
 from seqmodels.system.process import is_first_process
@@ -57,7 +57,7 @@ def train(cfg: DictConfig, folder: str | Path | None = None, overrides: Sequence
     Args:
         cfg: from `compose`, or from Hydra's main.
         folder: of the run; None makes outputs/<name>/<date_time>.
-        overrides: the words that led to `cfg`, for the record.
+        overrides: that led to `cfg`, for the record.
 
     Raises:
         ValueError, OSError: the input does not allow the run; the message says what to change.
@@ -77,7 +77,7 @@ def resume(folder: str | Path, overrides: Sequence[str] = (), trust: Sequence[st
 
     Args:
         folder: of the run.
-        overrides: words such as "trainer.max_steps=4000" that extend the run or move it to other devices.
+        overrides: such as "trainer.max_steps=4000" that extend the run or move it to other devices.
         trust: packages beside our own that the run's config may name.
 
     Returns:
@@ -89,12 +89,12 @@ def resume(folder: str | Path, overrides: Sequence[str] = (), trust: Sequence[st
     """
     folder = Path(folder).absolute()
     cfg = saved_config(folder)
-    new = words_beside(folder, normalized(overrides))
-    apply_words(cfg, [*earlier_words(folder), *new])
+    changes = changes_beside(folder, normalized(overrides))
+    apply_overrides(cfg, [*resumed_overrides(folder), *changes])
     OmegaConf.resolve(cfg)  # what is looked at is what is used
     check_targets(OmegaConf.to_container(cfg), trust, f"the config of {folder}")
     check_config(cfg)
-    extends = any(word.startswith(LIMITS) for word in new)
+    extends = any(change.startswith(LIMITS) for change in changes)
     if is_finished(folder) and not extends:
         return None
     with locked(folder):
@@ -103,7 +103,7 @@ def resume(folder: str | Path, overrides: Sequence[str] = (), trust: Sequence[st
             check_extension(cfg, folder, checkpoint)
         if checkpoint is None and is_first_process():
             log.warning("%s holds no checkpoint yet, so the run starts at step 0", folder)
-        return _attempt(cfg, folder, words_of(folder), checkpoint, new)
+        return _attempt(cfg, folder, overrides_of(folder), checkpoint, changes)
 
 
 def take_part(cfg: DictConfig, folder: Path, checkpoint: str | None) -> None:
@@ -123,7 +123,7 @@ def _attempt(
     try:
         parts = build(cfg, folder)
         if is_first_process():
-            reopen(folder, beside)
+            mark_running(folder, beside)
         with together(parts.trainer, cfg, folder, checkpoint):
             _fit_and_test(cfg, folder, parts, metrics, checkpoint)
         status = "completed"
@@ -153,11 +153,10 @@ def _attempt(
             part(parts.trainer)
         if is_first_process() and (parts is not None or checkpoint is None):
             seconds = time.monotonic() - started
-            words = [*overrides, *beside]
-            results = results_of(cfg, parts, status, error, metrics, words, seconds)
+            results = results_of(cfg, parts, status, error, metrics, [*overrides, *beside], seconds)
             write_results(folder, results)
     if parts.trainer.is_global_zero:
-        farewell(parts.datamodule, results, folder)
+        log_results(parts.datamodule, results, folder)
     return Result(folder, metrics, metrics.get(cfg.monitor))
 
 
@@ -171,7 +170,7 @@ def _fit_and_test(
     datamodule, module, trainer = parts.datamodule, parts.module, parts.trainer
     begin = _begin(cfg, parts, checkpoint)
     if trainer.is_global_zero:
-        greeting(cfg, parts, folder, begin)
+        log_start(cfg, parts, folder, begin)
     trainer.fit(module, datamodule=datamodule, ckpt_path=checkpoint.path if checkpoint else None, weights_only=True)
     metrics |= _measured(trainer)
     if cfg.test:

@@ -5,7 +5,7 @@ from pathlib import Path
 from omegaconf import DictConfig
 
 from seqmodels.exceptions import JobFailed
-from seqmodels.runs.record import failed_at_once, is_run, results, words_of
+from seqmodels.runs.record import failed_before_first_checkpoint, is_run, overrides_of, results
 from seqmodels.system.files import short
 
 
@@ -20,10 +20,10 @@ def run_job(cfg: DictConfig, folder: Path, words: list[str]) -> float | None:
     """
     from seqmodels.runs.run import resume, train  # here, so that --help and a typo do not wait for torch
 
-    if not is_run(folder) or failed_at_once(folder):
+    if not is_run(folder) or failed_before_first_checkpoint(folder):
         return train(cfg, folder, words).monitor
-    if words_of(folder) != words:
-        raise ValueError(f"{folder} holds the run of {' '.join(words_of(folder))}, and this job is {' '.join(words)}")
+    if (own := overrides_of(folder)) != words:
+        raise ValueError(f"{folder} holds the run of {' '.join(own)}, and this job is {' '.join(words)}")
     result = resume(folder, trust=cfg.trust)
     if result is None:
         print(f"{short(folder)} is finished already")

@@ -8,7 +8,7 @@ from pathlib import Path
 from seqmodels.cli.command import job
 from seqmodels.cli.logging import log_to
 from seqmodels.config.overrides import overrides_in, parsed
-from seqmodels.runs.extend import words_beside
+from seqmodels.runs.extend import changes_beside
 from seqmodels.runs.record import is_finished, is_run, last_run_of
 from seqmodels.sweeps.folder import begins_sweep, is_sweep, last_sweep_of
 
@@ -51,7 +51,7 @@ def go_on(folder: Path, words: list[str]) -> None:
         words: what else the command said; for `resume=auto` the run's own words.
     """
     overrides = [word for word in overrides_in(words) if not word.startswith("hydra.")]
-    done = is_finished(folder) and not words_beside(folder, overrides)
+    done = is_finished(folder) and not changes_beside(folder, overrides)
     if not done:
         log_to(folder)
         from seqmodels.runs.run import resume  # here, so that a mistake does not wait for torch
