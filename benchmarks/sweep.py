@@ -22,7 +22,7 @@ VARIANTS = {
     "joblib": ["hydra/launcher=joblib"],
     "parallel": ["hydra/launcher=parallel"],
 }
-SMALL = ["+experiment=sine_stream", "trainer=cpu", "trainer.val_check_interval=100", "callbacks=default"]
+SMALL = ["+experiment=sine_stream", "trainer=cpu", "trainer.val_check_interval=100", "callbacks.animation.windows=0"]
 
 
 def sweep(variant: str, jobs: int, steps: int) -> tuple[float, float]:

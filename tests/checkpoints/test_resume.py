@@ -36,7 +36,7 @@ FURTHER_SCENARIOS = {
     "sine, bf16 and clipping": ([*SINE, "trainer.precision=bf16-mixed", "trainer.gradient_clip_val=0.1"], 24),
     "sine, learned initial state": ([*SINE, "module.initial_state=learned"], 24),
     "sine, diagnostics": ([*SINE, "callbacks=diagnostics"], 24),
-    "sine, animation": ([*SINE, "callbacks=animation"], 24),
+    "sine, animation": ([*SINE, "callbacks.animation.windows=60"], 24),
     "sine, finite and again": ([*SINE, "datamodule.overfit_batches=7", "trainer.max_epochs=9"], 24),
     "digits, accumulating": ([*DIGITS, "trainer.accumulate_grad_batches=2"], 15),
     "digits, accumulating an odd number": ([*DIGITS, "trainer.accumulate_grad_batches=3"], 12),

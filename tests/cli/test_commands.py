@@ -112,7 +112,7 @@ def test_two_processes_train_together(experiment: str) -> None:
         "trainer.max_steps=30",
         "trainer.val_check_interval=30",
         "trainer.log_every_n_steps=1",
-        "callbacks=default",
+        "callbacks.animation.windows=0",
     ]
     if experiment == "mnist_lstm":
         small += [

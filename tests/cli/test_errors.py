@@ -74,7 +74,7 @@ def test_a_folder_that_cannot_be_made(command: Command, capfd: pytest.CaptureFix
 
 
 def test_a_run_is_never_overwritten(command: Command, capfd: pytest.CaptureFixture[str]) -> None:
-    words = ["+experiment=sine_rnn", "hydra.run.dir=mine", "callbacks=default", "test=false"]
+    words = ["+experiment=sine_rnn", "hydra.run.dir=mine", "callbacks.animation.windows=0", "test=false"]
     assert command(*words) == 0
     before = {path: path.read_bytes() for path in Path("mine").rglob("*") if path.is_file()}
     assert command(*words, "seed=2") == 1
@@ -99,7 +99,7 @@ def test_a_loss_that_is_no_number(command: Command, capfd: pytest.CaptureFixture
         "optimizer.lr=1e30",
         "checkpoint.every_n_steps=1",
     ]
-    assert command(*words, "trainer.max_steps=50", "callbacks=default") == 1
+    assert command(*words, "trainer.max_steps=50", "callbacks.animation.windows=0") == 1
     shown = capfd.readouterr().err
     assert "train/loss became" in shown
     assert " at step " in shown

@@ -19,7 +19,7 @@ from seqmodels.distributed.launcher import Launcher, adopt
 ENDLESS = [
     *(sys.executable, "-m", "seqmodels.train", "+experiment=sine_stream", "trainer=ddp_cpu"),
     *("trainer.max_steps=1000000", "trainer.val_check_interval=1000000", "trainer.log_every_n_steps=1"),
-    *("checkpoint.every_n_steps=20", "callbacks=default", "hydra.run.dir=run"),
+    *("checkpoint.every_n_steps=20", "callbacks.animation.windows=0", "hydra.run.dir=run"),
 ]
 LAST = Path("run/checkpoints/last.ckpt")
 

@@ -134,7 +134,7 @@ def test_loading_reads_no_data() -> None:
 def test_words_of_earlier_resumes_count(run: Path) -> None:
     (run / ".hydra" / "resumed.yaml").write_text("- ['datamodule.num_workers=3']\n")
     assert load_run(run).datamodule.num_workers == 3
-    assert load_run(run, words=["datamodule.num_workers=1"]).datamodule.num_workers == 1
+    assert load_run(run, overrides=["datamodule.num_workers=1"]).datamodule.num_workers == 1
 
 
 def test_a_config_from_a_stranger_executes_nothing(run: Path, invoke: Command) -> None:

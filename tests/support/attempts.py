@@ -13,7 +13,7 @@ import torch
 from seqmodels.runs.run import compose, resume, train
 
 SINE = [
-    "+experiment=sine_stream", "trainer=cpu", "threads=1", "callbacks=default", "trainer.max_steps=24",
+    "+experiment=sine_stream", "trainer=cpu", "threads=1", "++callbacks.animation.windows=0", "trainer.max_steps=24",
     "trainer.val_check_interval=6", "trainer.log_every_n_steps=1", "datamodule.num_streams=4", "datamodule.window=5",
     "datamodule.val_windows=3", "datamodule.test_windows=2", "core.hidden_size=8", "checkpoint.every_n_steps=3",
 ]  # fmt: skip
