@@ -16,10 +16,10 @@ TARGETS = {
     "callbacks.stream.StreamFigure": "callbacks.figures.stream.StreamFigure",
     "datamodules.adding.AddingProblem": "datamodules.synthetic.adding.AddingProblem",
     "datamodules.copy_memory.CopyMemory": "datamodules.synthetic.copy_memory.CopyMemory",
-    "datamodules.digits.DigitsSequence": "datamodules.images.digits.DigitsSequence",
-    "datamodules.image_sequence.TorchvisionSequence": "datamodules.images.torchvision_sets.TorchvisionSequence",
+    "datamodules.digits.DigitsSequence": "datamodules.images.datamodule.ImageSequences",
+    "datamodules.image_sequence.TorchvisionSequence": "datamodules.images.datamodule.ImageSequences",
     "datamodules.labelled_series.LabelledSeries": "datamodules.labelled.datamodule.LabelledSeries",
-    "datamodules.mnist.MNISTSequence": "datamodules.images.mnist.MNISTSequence",
+    "datamodules.mnist.MNISTSequence": "datamodules.images.datamodule.ImageSequences",
     "datamodules.series.SeriesStream": "datamodules.series.datamodule.SeriesStream",
     "datamodules.sine.SineStream": "datamodules.synthetic.sine.SineStream",
     "loggers.MetricsCSV": "loggers.local.MetricsCSV",
@@ -32,14 +32,26 @@ TARGETS = {
 """Where classes and functions of ours that configs name have gone, without the leading `seqmodels.`."""
 
 
+KEYS: dict[str, dict[str, Any]] = {
+    "datamodules.digits.DigitsSequence": {"dataset": "digits", "root": None, "fallback": None, "val_size": 180},
+    "datamodules.image_sequence.TorchvisionSequence": {"fallback": None},
+    "datamodules.mnist.MNISTSequence": {"dataset": "mnist", "fallback": "digits"},
+}
+"""What a class of `TARGETS` did without being told, for the one that took its place."""
+
+STATES = dict.fromkeys(("DigitsSequence", "MNISTSequence", "TorchvisionSequence"), "ImageSequences")
+"""Under which name a checkpoint holds what its data has learned: that of the class."""
+
+
 def migrated(config: Any) -> Any:
-    """A saved config with every `_target_` under its present name.
+    """A saved config with every `_target_` under its present name, and what its present class has to be told.
 
     Args:
         config: plain values; it is not changed.
     """
     if isinstance(config, dict):
-        return {key: _target(value) if key == "_target_" else migrated(value) for key, value in config.items()}
+        node = {key: _target(value) if key == "_target_" else migrated(value) for key, value in config.items()}
+        return node | {key: value for key, value in _keys(config.get("_target_")).items() if key not in node}
     if isinstance(config, list):
         return [migrated(value) for value in config]
     return config
@@ -47,7 +59,18 @@ def migrated(config: Any) -> Any:
 
 def migrated_flat(flat: Mapping[str, Any]) -> dict[str, Any]:
     """The same for a config as one flat table, `module._target_: ...`."""
-    return {key: _target(value) if key.endswith("_target_") else value for key, value in flat.items()}
+    lacking = {
+        f"{key.removesuffix('_target_')}{name}": value
+        for key, target in flat.items()
+        if key.endswith("_target_")
+        for name, value in _keys(target).items()
+    }
+    return lacking | {key: _target(value) if key.endswith("_target_") else value for key, value in flat.items()}
+
+
+def migrated_checkpoint(contents: dict[str, Any]) -> dict[str, Any]:
+    """A checkpoint's contents under their present names."""
+    return {STATES.get(key, key): value for key, value in contents.items()}
 
 
 def _target(name: Any) -> Any:
@@ -55,3 +78,7 @@ def _target(name: Any) -> Any:
         return name
     short = name.removeprefix("seqmodels.")
     return f"seqmodels.{TARGETS.get(short, short)}"
+
+
+def _keys(name: Any) -> dict[str, Any]:
+    return KEYS.get(name.removeprefix("seqmodels."), {}) if isinstance(name, str) else {}
