@@ -136,7 +136,7 @@ class ImageSequences(SampleData):
         """
         if self.splits:
             return
-        x, y = self._read(train=True)
+        x, y = self.load(train=True)
         if self.val_size >= len(x):
             raise ValueError(
                 f"val_size={self.val_size} leaves nothing to train on: {self.name} has {len(x)} training images; "
@@ -147,12 +147,13 @@ class ImageSequences(SampleData):
         self.splits = {
             "train": TensorRows(x[train], y[train]),
             "val": TensorRows(x[val], y[val]),
-            "test": TensorRows(*self._read(train=False)),
+            "test": TensorRows(*self.load(train=False)),
         }
         if self.normalize:
             self.input_stats = self._statistics(self.splits["train"].x)
 
-    def _read(self, train: bool) -> Images:
+    def load(self, train: bool) -> Images:
+        """The training or the test images, whole."""
         return resized_digits(train, self.shape) if self.notice else self.set.read(self.root, train)
 
     def _statistics(self, images: Tensor) -> Stats:
