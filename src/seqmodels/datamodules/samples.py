@@ -38,8 +38,8 @@ class SampleData(SequenceData):
         rank, ranks = self.rank()
         if self.batch_size % ranks:
             raise ValueError(
-                f"batch_size={self.batch_size} is the batch over all processes and cannot be shared by {ranks}; "
-                f"give a multiple of {ranks}"
+                f"batch_size={self.batch_size} is the batch over all processes and cannot be shared by {ranks}; give a "
+                f"multiple of {ranks}, such as datamodule.batch_size={-(-self.batch_size // ranks) * ranks}"
             )
         data, limit = self._on_device("train"), self.overfit_batches or None
         device = getattr(data, "device", None)

@@ -98,7 +98,9 @@ def test_what_is_infinite_or_beyond_float32_is_missing() -> None:
     np.testing.assert_array_equal(found.inputs[:, 0], [1, np.nan, np.nan])
     np.testing.assert_array_equal(found.targets[:, 0], [np.nan, 2, 3])
     assert found.missing == {"x": 2, "y": 1}
-    with pytest.raises(ValueError, match=r"a.csv, column y, row 1: the cell is missing or infinite; missing=mask"):
+    with pytest.raises(
+        ValueError, match=r"a.csv, column y, row 1: the cell is missing or infinite; datamodule.missing=mask"
+    ):
         table(PLAIN, "a.csv")
 
 
@@ -113,7 +115,7 @@ def rows(times: list[str], group: str = "a") -> list[str]:
 def test_gaps_in_dates() -> None:
     csv("a.csv", "g,t,x,y", *rows(hours(0, 1, 2, 5, 6, 7.4)))
     with pytest.raises(ValueError, match=r"a.csv, column t, row 4: 2024-05-01T05:00:00 after 2024-05-01T02:00:00 in a "
-                       r"is a gap; gaps=reset begins .* \(the step is 3600 s\)"):  # fmt: skip
+                       r"is a gap; datamodule.gaps=reset begins .* \(the step is 3600 s\)"):  # fmt: skip
         table(BASE, "a.csv")
     assert table(BASE._replace(gaps="reset"), "a.csv").series[0].cuts == [3]
     assert table(BASE._replace(gaps="reset"), "a.csv").series[0].pieces() == [(0, 3), (3, 6)]
@@ -166,7 +168,7 @@ def test_faults_name_file_column_and_row(lines: list[str], message: str) -> None
 def test_rows_of_several_series_without_a_group() -> None:
     csv("a.csv", "g,t,x,y", *rows(["0", "1"]), *rows(["0", "1"], "b"))
     with pytest.raises(
-        ValueError, match=r"row 3: 0 after 1 in a.csv must go forward; .* group=COLUMN tells them apart"
+        ValueError, match=r"row 3: 0 after 1 in a.csv must go forward; .* datamodule\.group=COLUMN tells them apart"
     ):
         table(BASE._replace(group=None), "a.csv")
 

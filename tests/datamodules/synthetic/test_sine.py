@@ -129,10 +129,10 @@ def test_only_training_borders_move() -> None:
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"dt": None}, "span=None and dt=None: give exactly one"),
-        ({"span": 1.0}, "span=1.0 and dt=0.2: give exactly one"),
+        ({"dt": None}, "span=None and dt=None: .*; give datamodule.dt=0.1"),
+        ({"span": 1.0}, "span=1.0 and dt=0.2: .*; give datamodule.span=null"),
         ({"dt": 0.0}, "dt=0.0 is too small; give a number above 0"),
-        ({"horizon": 2}, "give exactly one of them"),
+        ({"horizon": 2}, "horizon=2: .*; give datamodule.target_shift=null"),
         ({"num_streams": 0}, "num_streams=0 is too small"),
         ({"window": 0}, "window=0 is too small"),
         ({"window": 1, "endpoint": True}, "endpoint=True needs window of at least 2"),
@@ -140,7 +140,7 @@ def test_only_training_borders_move() -> None:
         ({"noise_std": -1.0}, "noise_std=-1.0 is too small"),
         ({"random_window": -1}, "random_window=-1 is too small"),
         ({"random_window": 4}, "random_window=4 could leave a window of 8 steps without any; give at most 3"),
-        ({"random_window": 1, "endpoint": True}, "random_window=1 needs endpoint=false"),
+        ({"random_window": 1, "endpoint": True}, "random_window=1 needs datamodule.endpoint=false"),
     ],
 )
 def test_wrong_arguments_are_named(wrong: dict, message: str) -> None:

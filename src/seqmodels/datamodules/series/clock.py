@@ -27,7 +27,7 @@ class Clock:
             beginnings: the first times of each series, to measure its step.
         """
         self.column, self.gaps, self.names = spec.time, spec.gaps, names
-        self._mixed = "" if spec.group else "; where it holds several series, group=COLUMN tells them apart"
+        self._mixed = "" if spec.group else "; where it holds several series, datamodule.group=COLUMN tells them apart"
         self._last = np.zeros(len(names), np.int64)
         self._begun = np.zeros(len(names), bool)
         self._dates = are_dates(beginnings[0])
@@ -65,7 +65,7 @@ class Clock:
         with np.errstate(over="ignore"):  # of what does not follow anything
             gaps = follows & (now - before > JUMP * self._step[series])
         if self.gaps == "error" and gaps.any():
-            remedy = "is a gap; gaps=reset begins the series anew behind it, gaps=ignore reads on"
+            remedy = "is a gap; datamodule.gaps=reset begins the series anew behind it, datamodule.gaps=ignore reads on"
             raise self._error(path, first, series, order, now, before, np.flatnonzero(gaps), remedy)
         last = np.diff(series, append=-1) != 0
         self._last[series[last]], self._begun[series[last]] = now[last], True

@@ -92,8 +92,9 @@ class _Writer:
             if rows:
                 name = min(rows, key=lambda name: rows[name])
                 raise ValueError(
-                    f"{path}, column {name}, row {first + rows[name]}: the cell is missing or infinite; missing=mask "
-                    f"leaves such steps out of the loss, missing=ffill repeats the last input"
+                    f"{path}, column {name}, row {first + rows[name]}: the cell is missing or infinite; "
+                    f"datamodule.missing=mask leaves such steps out of the loss, datamodule.missing=ffill repeats the "
+                    f"last input"
                 )
         for name, hole in holes.items():
             self.missing[name] += int(hole.sum())

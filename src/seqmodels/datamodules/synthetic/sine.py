@@ -121,14 +121,19 @@ def _check(
         )
     if random_window and endpoint:
         raise ValueError(
-            f"random_window={random_window} needs endpoint=false: where neighbours share a step, borders cannot move"
+            f"random_window={random_window} needs datamodule.endpoint=false: where neighbours share a step, borders "
+            f"cannot move"
         )
     if endpoint and window < 2:
         raise ValueError(f"endpoint={endpoint} needs window of at least 2 steps; window={window}")
     if (span is None) == (dt is None):
-        raise ValueError(f"span={span} and dt={dt}: give exactly one of them, the other null")
+        remedy = "datamodule.dt=0.1" if dt is None else "datamodule.span=null"
+        raise ValueError(f"span={span} and dt={dt}: exactly one of them says how long a step is; give {remedy}")
     if (target_shift is None) == (horizon is None):
-        raise ValueError(f"target_shift={target_shift} and horizon={horizon}: give exactly one of them, the other null")
+        remedy = "datamodule.horizon=1" if horizon is None else "datamodule.target_shift=null"
+        raise ValueError(
+            f"target_shift={target_shift} and horizon={horizon}: exactly one of them says what the target is; give {remedy}"
+        )
     above(0, **{name: value for name, value in (("span", span), ("dt", dt)) if value is not None})
 
 
