@@ -51,7 +51,7 @@ def test_streams_that_cannot_be_shared_equally() -> None:
     assert [rank_rows(6, rank, 3) for rank in range(3)] == [slice(0, 2), slice(2, 4), slice(4, 6)]
     with pytest.raises(
         ValueError,
-        match=r"^num_streams=6 .* cannot be shared by 4 processes; give a multiple of 4, such as datamodule.num_streams=8",
+        match=r"^num_streams=6 .* cannot be shared by 4 processes; .*, such as datamodule.num_streams=8",
     ):
         rank_rows(6, 0, 4)
     with pytest.raises(TypeError, match="never end"):

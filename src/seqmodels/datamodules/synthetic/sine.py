@@ -132,7 +132,7 @@ def _check(
     if (target_shift is None) == (horizon is None):
         remedy = "datamodule.horizon=1" if horizon is None else "datamodule.target_shift=null"
         raise ValueError(
-            f"target_shift={target_shift} and horizon={horizon}: exactly one of them says what the target is; give {remedy}"
+            f"target_shift={target_shift} and horizon={horizon}: exactly one of them is the target; give {remedy}"
         )
     above(0, **{name: value for name, value in (("span", span), ("dt", dt)) if value is not None})
 
