@@ -34,7 +34,13 @@ def train_run(folder: Path, hidden: int, layers: int) -> None:
     from seqmodels.runs.run import compose, train
 
     words = [
-        *("+experiment=sine_stream", "trainer=cpu", "trainer.max_steps=1", "test=false", "callbacks.animation.windows=0"),
+        *(
+            "+experiment=sine_stream",
+            "trainer=cpu",
+            "trainer.max_steps=1",
+            "test=false",
+            "callbacks.animation.windows=0",
+        ),
         *("datamodule.val_windows=0", f"core.hidden_size={hidden}", f"core.num_layers={layers}"),
     ]
     train(compose(words), folder, words)

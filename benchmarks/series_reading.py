@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 
 from alternate import measure, report, table
 from seqmodels.datamodules.series.datamodule import SeriesStream
-from seqmodels.datamodules.series.recipe import Recipe
+from seqmodels.datamodules.series.spec import TableSpec
 from seqmodels.datamodules.series.table import series_table
 
 INPUTS, TARGET = [f"x{column}" for column in range(8)], "y"
@@ -44,9 +44,9 @@ def plain(path: Path) -> int:
 
 def convert(path: Path) -> int:
     """Rows of a table that was made just now."""
-    recipe = Recipe(INPUTS, [TARGET], None, None, "error", "error", None, ",", ".")
+    spec = TableSpec(INPUTS, [TARGET], None, None, "error", "error", None, ",", ".")
     with tempfile.TemporaryDirectory(dir=path.parent) as cache:
-        return series_table([path], recipe, Path(cache)).rows
+        return series_table([path], spec, Path(cache)).rows
 
 
 def windows(path: Path) -> float:

@@ -20,6 +20,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from omegaconf import OmegaConf
 
 from tests.conftest import ROOT, Command
 
@@ -145,3 +146,46 @@ def test_every_name_that_an_old_config_holds_is_still_known() -> None:
     assert len(targets) == 44
     for target in targets:
         get_object(migrated({"_target_": target})["_target_"])
+
+
+OLD = ["adding", "co2", "copy", "digits", "image_sequence", "labelled_series", "mnist", "series", "sine"]
+
+
+@pytest.mark.parametrize("name", OLD)
+def test_every_old_data_config_is_that_of_today(name: str) -> None:
+    """Those of image sets name classes that are one class now, and lack what tells it which set is meant."""
+    from hydra.utils import instantiate
+
+    from seqmodels.config.flat import plain
+    from seqmodels.config.migrate import migrated, migrated_flat
+    from seqmodels.runs.run import compose
+
+    old = OmegaConf.load(Path("configs", f"datamodule-{name}.yaml"))
+    today = compose([f"datamodule={name}"]).datamodule
+    assert migrated(OmegaConf.to_container(old))["datamodule"] == today
+    flat = {f"datamodule.{key}": value for key, value in plain(today).items()}
+    assert {key: value for key, value in migrated_flat(plain(old)).items() if key.startswith("datamodule.")} == flat
+    own = {"files": ["pump.csv"], "inputs": ["load"]} if name.endswith("series") else {}
+    own |= {"targets": ["heat"]} if name == "series" else {}
+    node = OmegaConf.create(migrated(OmegaConf.to_container(old))["datamodule"])
+    assert instantiate(node, seed=1, **own).task in ("classification", "labelling", "regression")
+
+
+def test_what_an_old_checkpoint_learned_of_images_is_found_under_the_class_of_today() -> None:
+    from seqmodels import load_run
+    from seqmodels.runs.run import compose, train
+
+    words = ["datamodule=digits", "datamodule.normalize=true", "trainer=cpu", "threads=1", "callbacks=checkpoints"]
+    folder = train(compose([*words, "trainer.max_steps=2"]), "run").folder
+    trained = load_run(folder).datamodule.input_stats
+    config = OmegaConf.load(folder / ".hydra" / "config.yaml")
+    for key in ("dataset", "root", "fallback"):
+        del config.datamodule[key]
+    config.datamodule._target_ = "seqmodels.datamodules.digits.DigitsSequence"
+    OmegaConf.save(config, folder / ".hydra" / "config.yaml")
+    for path in (folder / "checkpoints").glob("*.ckpt"):
+        contents = torch.load(path, weights_only=True)
+        contents["DigitsSequence"] = contents.pop("ImageSequences")
+        torch.save(contents, path)
+    assert load_run(folder).datamodule.input_stats == trained
+    assert trained is not None

@@ -28,7 +28,7 @@ def run(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
     ("words", "code", "expected"),
     [
         (["--help"], 0, "python -m seqmodels.train +experiment=mnist_lstm"),
-        (["--cfg", "job"], 0, "_target_: seqmodels.datamodules.images.mnist.MNISTSequence"),
+        (["--cfg", "job"], 0, "_target_: seqmodels.datamodules.images.datamodule.ImageSequences"),
         (["sede=3"], 1, "sede"),
         (["core=lstn"], 1, "core/lstn"),
     ],

@@ -183,7 +183,7 @@ def test_a_signal_keeps_its_names_and_what_a_missing_reading_means(invoke: Comma
     loaded = load_run(run)
     with torch.no_grad():
         y, *_ = step(torch.tensor([[torch.nan, 1.0]]), *loaded.module.core.initial_state(1))
-        expected, _ = loaded.module(torch.tensor([[[loaded.datamodule.learned.input_mean[0], 1.0]]]))
+        expected, _ = loaded.module(torch.tensor([[[loaded.datamodule.input_mean[0], 1.0]]]))
     torch.testing.assert_close(y, expected[:, 0])
 
 

@@ -8,7 +8,7 @@ import torch
 from torch.nn import functional as F
 
 from seqmodels.cores.recurrent import LSTM
-from seqmodels.datamodules.images.digits import DigitsSequence
+from seqmodels.datamodules.images.datamodule import ImageSequences
 from seqmodels.modules.classifier import SequenceClassifier, read_out
 from seqmodels.runs.run import compose, train
 
@@ -56,12 +56,12 @@ def test_a_batch_may_bring_lengths() -> None:
 
 
 def test_metrics_weigh_batches_by_their_samples() -> None:
-    data, module = DigitsSequence(eval_batch_size=350), classifier()
+    data, module = ImageSequences("digits", val_size=180, eval_batch_size=350), classifier()
     trainer = pl.Trainer(accelerator="cpu", logger=False, enable_checkpointing=False, enable_progress_bar=False)
     data.setup()
-    data._parts["test"].x, data._parts["test"].y = data._parts["test"].x[:353], data._parts["test"].y[:353]
+    data.splits["test"].x, data.splits["test"].y = data.splits["test"].x[:353], data.splits["test"].y[:353]
     trainer.test(module, datamodule=data, verbose=False)
-    x, y = data.sequences(data._parts["test"].x), data._parts["test"].y
+    x, y = data.sequences(data.splits["test"].x), data.splits["test"].y
     logits = module(x)[0]
     assert trainer.callback_metrics["test/loss"].item() == pytest.approx(F.cross_entropy(logits, y).item(), rel=1e-5)
     accuracy = (logits.argmax(-1) == y).float().mean().item()

@@ -47,14 +47,16 @@ def test_a_state_that_is_nan_ends_with_its_stream(core: str, m: int, burn_in: in
 def test_an_input_that_is_no_number_is_an_error_that_names_it(value: float, log_every: int) -> None:
     """At the next logging step; outside training at once."""
 
-    class Spoilt(SineStream):
-        def make_window(self, stage: str, i: int) -> Window:
-            window = super().make_window(stage, i)
-            if stage == "train" and i == 1:
-                window.x[1, 4:] = window.x[2, 0] = value
-            return window
+    module, data = regressor(), SineStream(**STREAMS)
+    sound = data.splits["train"].window
 
-    module, data = regressor(), Spoilt(**STREAMS)
+    def spoilt(i: int) -> Window:
+        window = sound(i)
+        if i == 1:
+            window.x[1, 4:] = window.x[2, 0] = value
+        return window
+
+    data.splits["train"].window = spoilt
     message = (
         r"^nan_input='error': the input is NaN or infinite at row 1 step 4 of window 1, row 1 step 5 of window 1, "
         r"row 1 step 6 of window 1, row 2 step 0 of window 1; clean the data, or use nan_input=mask"

@@ -78,7 +78,7 @@ def test_an_mnist_image_in_a_file_is_the_image_itself(mnist_root: Path, invoke: 
     words = ["+experiment=mnist_lstm", f"datamodule.root={mnist_root}", "trainer=cpu", "threads=1", "test=false"]
     run = load_run(train(compose([*words, "trainer.limit_train_batches=2", "trainer.limit_val_batches=1"])).folder)
     run.datamodule.setup()
-    images = run.datamodule._parts["test"].x[:3]
+    images = run.datamodule.splits["test"].x[:3]
     Path("scans").mkdir()
     for number, image in enumerate(images):
         Image.fromarray(image.numpy()).save(f"scans/{number}.png")

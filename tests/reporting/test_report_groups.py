@@ -307,7 +307,7 @@ def test_numbers_keep_the_digits_that_tell_them_apart() -> None:
 
 
 def test_of_two_data_a_run_without_a_name_joins_that_of_its_datamodule() -> None:
-    digits = {"datamodule___target_": "seqmodels.datamodules.images.digits.DigitsSequence"}
+    digits = {"datamodule__dataset": "digits"}
     make_run(HERE / "a")
     make_run(HERE / "b", results={"datamodule": "digits"}, **digits)
     unfinished(HERE / "c", seed=2, **digits)

@@ -174,7 +174,7 @@ def test_what_the_user_trusts_is_used(run: Path, invoke: Command, monkeypatch: p
             "datamodule.noise is not known to seqmodels.datamodules.synthetic.sine.SineStream",
         ),
         (["run=RUN", "datamodule.noise_std=loud"], "datamodule.noise_std='loud' has the wrong type str"),
-        (["run=RUN", "datamodule.noise_std=-1"], "datamodule.noise_std=-1 is negative"),
+        (["run=RUN", "datamodule.noise_std=-1"], "datamodule.noise_std=-1 is too small"),
         (["run=RUN", "datamodule.frequency=[1"], "datamodule.frequency=[1 cannot be read"),
         (["run=RUN", "datamodule.frequency=[*.csv]"], "double quotes within the single ones: 'datamodule.frequency=["),
         (["run=RUN", "datamodule.test_windows=0"], "the data of 'sine' has no test part"),

@@ -36,7 +36,7 @@ def test_padding_changes_no_prediction(readout: str) -> None:
     assert result.metrics["test/acc"] > 0.8
     run = load_run(result.folder, "last")
     run.datamodule.setup("test")
-    rows = run.datamodule._parts["test"]
+    rows = run.datamodule.splits["test"]
     with torch.no_grad():
         alone = torch.cat([run.module(steps[None])[0] for steps in rows.steps.split(rows.lengths.tolist())])
     accuracy = (alone.argmax(-1) == rows.labels).float().mean().item()

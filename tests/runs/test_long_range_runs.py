@@ -106,7 +106,7 @@ def test_prediction_of_an_adding_run(command: Command, invoke: Command) -> None:
     """Row by row, as of any regressor; the `id` column tells sequences apart."""
     assert command(*ADDING, *SHORT, "trainer.max_steps=5", "hydra.run.dir=run") == 0
     run = load_run("run")
-    window = run.datamodule._parts["test"].__getitems__(torch.arange(3))
+    window = run.datamodule.splits["test"].__getitems__(torch.arange(3))
     lines = [f"{i},{value},{marker}" for i, row in enumerate(window.x.tolist()) for value, marker in row]
     Path("in.csv").write_text("\n".join(["id,value,marker", *lines]))
     assert invoke("predict", "run=run", "input=in.csv", "output=out.csv", "id=id") == 0

@@ -64,7 +64,7 @@ def test_the_test_measures_what_reading_the_whole_series_would() -> None:
     for pump in "abc":
         rows = table[table[:, 0] == pump]
         x = np.array([[float(cell or "nan") for cell in row] for row in rows[:, 2:]], np.float32)
-        mean = load_run("run").datamodule.learned.input_mean
+        mean = load_run("run").datamodule.input_mean
         inputs = np.where(np.isnan(x), np.array(mean, np.float32), x)
         with torch.no_grad():
             prediction = module(torch.from_numpy(inputs)[None])[0][0, :, 0].numpy()

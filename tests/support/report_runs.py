@@ -14,7 +14,11 @@ CONFIG: dict[str, Any] = {
     "monitor": "val/acc",
     "mode": "max",
     "checkpoint": {"every_n_steps": None},
-    "datamodule": {"_target_": "seqmodels.datamodules.images.mnist.MNISTSequence", "view": "rows", "num_workers": 0},
+    "datamodule": {
+        "_target_": "seqmodels.datamodules.images.datamodule.ImageSequences",
+        "view": "rows",
+        "num_workers": 0,
+    },
     "module": {
         "_target_": "seqmodels.modules.classifier.SequenceClassifier",
         "dropout": 0.0,

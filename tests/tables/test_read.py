@@ -9,13 +9,17 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from seqmodels.tables import csv_format as table_csv
-from seqmodels.tables import numpy_format as table_arrays
-from seqmodels.tables import parquet_format as table_parquet
-from seqmodels.tables.read import Block, blocks, column_names, expand
+from seqmodels.tables import csv_format, numpy_format, parquet_format
+from seqmodels.tables.formats import Marks, formats
+from seqmodels.tables.paths import expand
+from seqmodels.tables.read import Block, blocks
 
 LONG = 200_000
 """Rows that fill several blocks of every kind of file."""
+
+
+def column_names(path: Path, delimiter: str = ",") -> list[str]:
+    return formats()[path.suffix].column_names(path, Marks(delimiter))
 
 
 def csv(text: str, name: str = "a.csv") -> Path:
@@ -38,7 +42,7 @@ def texts(found: list[Block], name: str) -> list[str | None]:
 @pytest.fixture
 def long(monkeypatch: pytest.MonkeyPatch) -> np.ndarray:
     """(LONG, 3) numbers, and CSV blocks small enough that they fill many."""
-    monkeypatch.setattr(table_csv, "BLOCK", 2**18)
+    monkeypatch.setattr(csv_format, "BLOCK", 2**18)
     return np.random.default_rng(0).normal(size=(LONG, 3)).round(4)
 
 
@@ -108,7 +112,7 @@ def test_booleans_among_numbers_too(long: np.ndarray) -> None:
 
 
 def test_quoted_line_breaks_at_the_borders_of_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(table_csv, "BLOCK", 64)
+    monkeypatch.setattr(csv_format, "BLOCK", 64)
     for shift in range(64):
         path = csv("a,note\n" + "1," + "x" * shift + "\n" + '2,"line\n3,4"\n' * 5 + "5,z\n")
         np.testing.assert_array_equal(read(path, "a")["a"], [1, 2, 2, 2, 2, 2, 5])
@@ -141,7 +145,7 @@ def test_one_row_group_is_read_in_pieces() -> None:
     pq.write_table(pa.table({"a": array}), "a.parquet", row_group_size=LONG)
     assert pq.ParquetFile("a.parquet").num_row_groups == 1
     sizes = [block.rows for block in blocks(Path("a.parquet"), ["a"])]
-    assert max(sizes) <= table_parquet.ROWS
+    assert max(sizes) <= parquet_format.ROWS
     np.testing.assert_array_equal(read(Path("a.parquet"), "a")["a"], array)
 
 
@@ -295,7 +299,7 @@ def test_faults_of_numpy_files() -> None:
             read(Path(name), column)
     with pytest.raises(ValueError, match=r"uneven.npz: the columns differ in length \(a 3, b 4 rows\)"):
         read(Path("uneven.npz"), "a", "b")
-    assert table_arrays.ROWS < LONG
+    assert numpy_format.ROWS < LONG
 
 
 def test_patterns(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -316,7 +320,7 @@ def test_patterns(monkeypatch: pytest.MonkeyPatch) -> None:
         ("none/*.csv", r"^none/\*.csv matches no file in .*; give a path, or a glob"),
         ("none.csv", "^none.csv matches no file"),
         ("folder", r"^folder is a folder; name the files in it, such as folder/\*.csv"),
-        ("a.txt", "^a.txt is of no known kind; files of numbers end in .csv, .parquet, .pq, .npy, .npz"),
+        ("a.txt", "^a.txt is of no known kind; files of numbers end in .csv, .npy, .npz, .parquet, .pq"),
         ("package:no_such_thing/a.csv", "needs the Python package no_such_thing, .*; pip install no_such_thing"),
         ("package:statsmodels", "does not name a file of a package; write package:NAME/PATH"),
         ("package:statsmodels/none.csv", "matches no file"),

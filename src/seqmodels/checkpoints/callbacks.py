@@ -133,11 +133,6 @@ class LastCheckpoint(Checkpoint):
         if trainer.state.fn != "fit":
             return
         datamodule: Any = trainer.datamodule  # type: ignore[attr-defined]
-        if not hasattr(datamodule, "start_from"):
-            raise ValueError(
-                f"{type(datamodule).__name__} cannot go on in the middle of its data; give it a method "
-                f"start_from(epoch, batch) that is heeded by train_dataloader"
-            )
         position = Position(**checkpoint["position"])
         if 0 < trainer.max_steps <= position.step:
             loops_at(position._replace(epoch=position.epoch + (position.batch > 0), batch=0), checkpoint["loops"])

@@ -9,6 +9,8 @@ from typing import Any
 import torch
 from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
 
+from seqmodels.config.migrate import migrated_checkpoint
+
 
 class AtomicCheckpointIO(TorchCheckpointIO):
     """Writes a checkpoint beside its place, flushes it to the disk, then renames: one sees all of it or the old one.
@@ -49,7 +51,7 @@ class AtomicCheckpointIO(TorchCheckpointIO):
 
     def load_checkpoint(self, path: str | os.PathLike, *args: Any, **kwargs: Any) -> dict[str, Any]:
         """Tensors and plain values only, on the CPU."""
-        return torch.load(path, map_location="cpu", weights_only=True)
+        return migrated_checkpoint(torch.load(path, map_location="cpu", weights_only=True))
 
 
 def _failure_to_write(error: BaseException | None) -> OSError | None:
@@ -84,4 +86,4 @@ def read(path: Path) -> dict[str, Any]:
         raise ValueError(f"{path} cannot be read: {reason[0] if reason else type(error).__name__}") from error
     if not isinstance(contents, dict) or "state_dict" not in contents:
         raise ValueError(f"{path} cannot be read: it holds no weights (state_dict), so it is no checkpoint of a run")
-    return contents
+    return migrated_checkpoint(contents)

@@ -1,4 +1,4 @@
-"""Names of earlier builds and what they are called today: for configs and overrides of saved runs.
+"""Names of earlier builds and what they are called today: for configs, overrides and checkpoints of saved runs.
 
 A person who types an old name is told the new one instead.
 """
@@ -19,10 +19,10 @@ TARGETS = {
     "callbacks.stream.StreamFigure": "callbacks.figures.stream.StreamFigure",
     "datamodules.adding.AddingProblem": "datamodules.synthetic.adding.AddingProblem",
     "datamodules.copy_memory.CopyMemory": "datamodules.synthetic.copy_memory.CopyMemory",
-    "datamodules.digits.DigitsSequence": "datamodules.images.digits.DigitsSequence",
-    "datamodules.image_sequence.TorchvisionSequence": "datamodules.images.torchvision_sets.TorchvisionSequence",
+    "datamodules.digits.DigitsSequence": "datamodules.images.datamodule.ImageSequences",
+    "datamodules.image_sequence.TorchvisionSequence": "datamodules.images.datamodule.ImageSequences",
     "datamodules.labelled_series.LabelledSeries": "datamodules.labelled.datamodule.LabelledSeries",
-    "datamodules.mnist.MNISTSequence": "datamodules.images.mnist.MNISTSequence",
+    "datamodules.mnist.MNISTSequence": "datamodules.images.datamodule.ImageSequences",
     "datamodules.series.SeriesStream": "datamodules.series.datamodule.SeriesStream",
     "datamodules.sine.SineStream": "datamodules.synthetic.sine.SineStream",
     "loggers.MetricsCSV": "loggers.local.MetricsCSV",
@@ -41,6 +41,16 @@ KEYS = {
 }
 """Keys, and with each all that lies below it."""
 
+UNSAID: dict[str, dict[str, Any]] = {
+    "datamodules.digits.DigitsSequence": {"dataset": "digits", "root": None, "fallback": None, "val_size": 180},
+    "datamodules.image_sequence.TorchvisionSequence": {"fallback": None},
+    "datamodules.mnist.MNISTSequence": {"dataset": "mnist", "fallback": "digits"},
+}
+"""What a class of `TARGETS` did without being told, for the one that took its place."""
+
+STATES = dict.fromkeys(("DigitsSequence", "MNISTSequence", "TorchvisionSequence"), "ImageSequences")
+"""Under which name a checkpoint holds what its data has learned: that of the class."""
+
 
 def migrated(config: Any) -> Any:
     """A saved config as it would be written today.
@@ -57,7 +67,14 @@ def migrated(config: Any) -> Any:
 
 def migrated_flat(flat: Mapping[str, Any]) -> dict[str, Any]:
     """The same for a config as one flat table, `module._target_: ...`."""
-    return {migrated_key(key): _target(value) if key.endswith("_target_") else value for key, value in flat.items()}
+    unsaid = {
+        f"{key.removesuffix('_target_')}{name}": value
+        for key, target in flat.items()
+        if key.endswith("_target_")
+        for name, value in _unsaid(target).items()
+    }
+    said = {migrated_key(key): _target(value) if key.endswith("_target_") else value for key, value in flat.items()}
+    return unsaid | said
 
 
 def migrated_override(override: str) -> str:
@@ -65,6 +82,19 @@ def migrated_override(override: str) -> str:
     sign = override[: len(override) - len(override.lstrip("+~"))]
     key, equals, value = override.removeprefix(sign).partition("=")
     return f"{sign}{migrated_key(key)}{equals}{value}"
+
+
+def migrated_key(key: str) -> str:
+    """The same for a dotted key."""
+    for old, new in KEYS.items():
+        if key == old or key.startswith(f"{old}."):
+            return new + key.removeprefix(old)
+    return key
+
+
+def migrated_checkpoint(contents: dict[str, Any]) -> dict[str, Any]:
+    """A checkpoint's contents under their present names."""
+    return {STATES.get(key, key): value for key, value in contents.items()}
 
 
 def refuse_old_name(override: str) -> None:
@@ -78,18 +108,11 @@ def refuse_old_name(override: str) -> None:
         raise ValueError(f"{old} is {new} now; give {today}")
 
 
-def migrated_key(key: str) -> str:
-    """The same for a dotted key."""
-    for old, new in KEYS.items():
-        if key == old or key.startswith(f"{old}."):
-            return new + key.removeprefix(old)
-    return key
-
-
 def _with_targets(node: Any) -> Any:
-    """A copy with every `_target_` under its present name."""
+    """A copy with every `_target_` under its present name, and what its present class has to be told."""
     if isinstance(node, dict):
-        return {key: _target(value) if key == "_target_" else _with_targets(value) for key, value in node.items()}
+        said = {key: _target(value) if key == "_target_" else _with_targets(value) for key, value in node.items()}
+        return _unsaid(node.get("_target_")) | said
     if isinstance(node, list):
         return [_with_targets(value) for value in node]
     return node
@@ -100,6 +123,10 @@ def _target(name: Any) -> Any:
         return name
     short = name.removeprefix("seqmodels.")
     return f"seqmodels.{TARGETS.get(short, short)}"
+
+
+def _unsaid(name: Any) -> dict[str, Any]:
+    return UNSAID.get(name.removeprefix("seqmodels."), {}) if isinstance(name, str) else {}
 
 
 def _move(config: dict[str, Any], old: list[str], new: list[str]) -> None:

@@ -49,5 +49,5 @@ def one_of(choices: Any, **values: Any) -> None:
     known: Sequence[Any] = get_args(choices) or choices
     for name, value in values.items():
         if value not in known:
-            shown = [str(choice).lower() if isinstance(choice, bool | None) else str(choice) for choice in known]
+            shown = [{None: "null", True: "true", False: "false"}.get(choice, str(choice)) for choice in known]
             raise ValueError(f"{name}={value} is not known; choose {', '.join(shown[:-1])} or {shown[-1]}")

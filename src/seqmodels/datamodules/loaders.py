@@ -12,54 +12,39 @@ Windows of streams, in order. `window(i)` is a pure function of i, so any number
     stream 0   | 0 1 2 3 | 4 5 6 7 | 8 9 ...      row b of every batch is stream b, for ever;
     stream 1   | 0 1 2 3 | 4 5 6 7 | 8 9 ...      batch i is window i of all streams
                window 0    window 1
+
+Worker w of W makes windows w, w + W, w + 2 W, ..., and the loader takes from the workers in turn.
 """
 
 import math
 from collections.abc import Callable, Iterator
 from itertools import count
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, IterableDataset, Sampler, get_worker_info
+from torch.utils.data import DataLoader, Dataset, Sampler
 
 from seqmodels.datamodules.window import Window
 
 
-class Windows(IterableDataset[Window]):
-    """The windows of a source from `start` on, shared among W workers: worker w makes start + w, start + w + W, ..."""
+class Passes:
+    """Says of each pass over a training loader which epoch it is, and with which batch it begins."""
 
-    def __init__(self, window: Callable[[int], Window], stop: int | None, rows: slice, start: int = 0) -> None:
+    def __init__(self, start: tuple[int, int] = (0, 0), epoch: Callable[[], int] | None = None) -> None:
         """
         Args:
-            window: makes window i of all streams.
-            stop: how many windows there are; None means endless.
-            rows: the streams that this process owns.
-            start: the window to begin with.
+            start: epoch and batch where the training begins; that epoch's earlier batches are left out.
+            epoch: says which epoch it is when a pass begins; None counts the passes. A loader begins a pass more often
+                than an epoch begins, so whoever counts epochs had better be asked.
         """
-        self.window, self.stop, self.rows, self.start = window, stop, rows, start
+        self.start = start
+        self._epoch = epoch or count(start[0]).__next__
 
-    def __iter__(self) -> Iterator[Window]:
-        worker = get_worker_info()
-        first, stride = (self.start + worker.id, worker.num_workers) if worker else (self.start, 1)
-        indices = count(first, stride) if self.stop is None else range(first, self.stop, stride)
-        return (Window(*(tensor[self.rows] for tensor in self.window(i))) for i in indices)
-
-
-class WindowLoader(DataLoader[Window]):
-    """Begins its first pass over `Windows` at their `start`, where a resumed epoch goes on, and later ones at 0."""
-
-    def __iter__(self) -> Any:
-        windows = super().__iter__()  # workers have their copies of the dataset now
-        self.dataset.start = 0  # type: ignore[attr-defined]
-        return windows
-
-
-def window_loader(windows: Windows, num_workers: int) -> DataLoader[Window]:
-    """A DataLoader whose batches are the windows themselves, in order."""
-    return WindowLoader(
-        windows, batch_size=None, collate_fn=_as_it_is, num_workers=num_workers, generator=torch.Generator()
-    )
+    def begin(self) -> tuple[int, int]:
+        """The epoch of a new pass, and its first batch."""
+        epoch = self._epoch()
+        return epoch, self.start[1] if epoch == self.start[0] else 0
 
 
 Batch = TypeVar("Batch")
@@ -102,8 +87,7 @@ class ShuffledBatches(Sampler[Tensor]):
         rank: int = 0,
         ranks: int = 1,
         limit: int | None = None,
-        epoch: Callable[[], int] | None = None,
-        start: tuple[int, int] = (0, 0),
+        passes: Passes | None = None,
         device: torch.device | None = None,
     ) -> None:
         """
@@ -114,28 +98,21 @@ class ShuffledBatches(Sampler[Tensor]):
             rank: this process, of `ranks`.
             ranks: how many processes share each batch.
             limit: keep the first `limit` batches of epoch 0 and give these again and again.
-            epoch: says which epoch it is when a pass begins; None counts the passes. A loader begins a pass more often
-                than an epoch begins, so whoever counts epochs had better be asked.
-            start: epoch and batch where a resumed training goes on; earlier batches of that epoch are left out.
+            passes: which epochs these are; None begins with epoch 0.
             device: where the indices shall lie; they go there once an epoch.
         """
         self.rows, self.batch_size, self.seed = rows, batch_size, seed
         self.rank, self.ranks, self.limit = rank, ranks, limit
-        self.start = start
-        self.device = device
-        self._epoch = epoch
-        self._passes = 0
+        self.passes, self.device = passes or Passes(), device
 
     def __len__(self) -> int:
         batches = math.ceil(self.rows // self.ranks * self.ranks / self.batch_size)
         return batches if self.limit is None else min(self.limit, batches)
 
     def __iter__(self) -> Iterator[Tensor]:
-        epoch = self._epoch() if self._epoch else self._passes
-        self._passes += 1
+        epoch, first = self.passes.begin()
         generator = torch.Generator().manual_seed(epoch_seed(self.seed, epoch if self.limit is None else 0))
         order = torch.randperm(self.rows, generator=generator)[: self.rows // self.ranks * self.ranks]
-        first = self.start[1] if epoch == self.start[0] else 0
         for batch in order.to(self.device).split(self.batch_size)[first : len(self)]:
             yield batch.tensor_split(self.ranks)[self.rank]
 
@@ -168,12 +145,67 @@ def epoch_seed(seed: int, epoch: int) -> int:
 
 
 def batch_loader(data: Dataset[Batch], batches: Sampler[Tensor], num_workers: int) -> DataLoader[Batch]:
-    """A DataLoader that hands the sampler's indices to the dataset whole and leaves the global generator alone."""
+    """A DataLoader that hands the sampler's indices to the dataset whole."""
+    return _loader(data, num_workers, batch_sampler=batches)
+
+
+class Windows(Protocol):
+    """What is read window by window.
+
+    Attributes:
+        count: how many windows there are; None if they never end.
+    """
+
+    @property
+    def count(self) -> int | None: ...
+
+    def window(self, i: int) -> Window:
+        """Window i of all streams, a pure function of i."""
+
+
+class OwnRows(Dataset[Window]):
+    """The streams of one process, of windows that all are made of."""
+
+    def __init__(self, windows: Windows, rows: slice) -> None:
+        self.windows, self.rows = windows, rows
+
+    def __getitem__(self, i: int) -> Window:
+        return Window(*(tensor[self.rows] for tensor in self.windows.window(i)))
+
+
+class InOrder(Sampler[int]):
+    """Window after window, every pass; the epoch in which a training goes on begins in its middle."""
+
+    def __init__(self, stop: int | None, passes: Passes | None = None) -> None:
+        """
+        Args:
+            stop: how many windows there are; None if they never end.
+            passes: which epochs these are; None begins with epoch 0.
+        """
+        self.stop, self.passes = stop, passes or Passes()
+
+    def __len__(self) -> int:
+        if self.stop is None:
+            raise TypeError("windows that never end have no number")
+        return self.stop
+
+    def __iter__(self) -> Iterator[int]:
+        _, first = self.passes.begin()
+        yield from count(first) if self.stop is None else range(first, self.stop)
+
+
+def window_loader(windows: OwnRows, order: InOrder, num_workers: int) -> DataLoader[Window]:
+    """A DataLoader whose batches are the windows themselves."""
+    return _loader(windows, num_workers, batch_size=None, sampler=order)
+
+
+def _loader(data: Dataset[Batch], num_workers: int, **order: Any) -> DataLoader[Batch]:
+    """One that leaves the global generator alone, and whose workers stay from pass to pass."""
     return DataLoader(
         data,
-        batch_sampler=batches,  # type: ignore[arg-type]  # a tensor of indices serves as well as a list
-        collate_fn=_as_it_is,
+        **order,
         num_workers=num_workers,
+        collate_fn=_as_it_is,
         persistent_workers=num_workers > 0,
         generator=torch.Generator(),
     )
@@ -181,48 +213,3 @@ def batch_loader(data: Dataset[Batch], batches: Sampler[Tensor], num_workers: in
 
 def _as_it_is(batch: Any) -> Any:
     return batch
-
-
-class FiniteWindows(Dataset[Window]):
-    """The rows of one process of windows that come to an end."""
-
-    def __init__(self, window: Callable[[int], Window], rows: slice) -> None:
-        self.window, self.rows = window, rows
-
-    def __getitem__(self, i: int) -> Window:
-        return Window(*(tensor[self.rows] for tensor in self.window(i)))
-
-
-class InOrder(Sampler[int]):
-    """Window after window, every epoch; the epoch in which a resumed training goes on begins in its middle."""
-
-    def __init__(self, stop: int, epoch: Callable[[], int] | None = None, start: tuple[int, int] = (0, 0)) -> None:
-        """
-        Args:
-            stop: how many windows there are.
-            epoch: says which epoch it is when a pass begins; None counts the passes.
-            start: epoch and window to begin with.
-        """
-        self.stop, self.start = stop, start
-        self._epoch, self._passes = epoch, 0
-
-    def __len__(self) -> int:
-        return self.stop
-
-    def __iter__(self) -> Iterator[int]:
-        epoch = self._epoch() if self._epoch else self._passes
-        self._passes += 1
-        yield from range(self.start[1] if epoch == self.start[0] else 0, self.stop)
-
-
-def finite_loader(windows: FiniteWindows, order: InOrder, num_workers: int) -> DataLoader[Window]:
-    """A DataLoader whose batches are the windows themselves, in order."""
-    return DataLoader(
-        windows,
-        batch_size=None,
-        sampler=order,
-        collate_fn=_as_it_is,
-        num_workers=num_workers,
-        persistent_workers=num_workers > 0,
-        generator=torch.Generator(),
-    )

@@ -34,8 +34,8 @@ def rank_rows(num_streams: int, rank: int, ranks: int) -> slice:
     """
     if num_streams % ranks:
         raise ValueError(
-            f"num_streams={num_streams} are all streams together and cannot be shared by {ranks} processes; "
-            f"give a multiple of {ranks}"
+            f"num_streams={num_streams} are all streams together and cannot be shared by {ranks} processes; give a "
+            f"multiple of {ranks}, such as datamodule.num_streams={-(-num_streams // ranks) * ranks}"
         )
     share = num_streams // ranks
     return slice(rank * share, (rank + 1) * share)

@@ -158,7 +158,7 @@ def about(loaded: LoadedRun) -> str:
         "run": f"{loaded.cfg.name}/{loaded.folder.name}",
         "checkpoint": loaded.checkpoint.name,
         "task": loaded.module.task,
-        **{name: getattr(data, name, None) for name in names},
+        **{name: list(getattr(data, name)) or None for name in names},
         "horizon": loaded.cfg.datamodule.get("horizon"),
         "seqmodels": version("seqmodels"),
     }
@@ -173,6 +173,5 @@ def fill_of(loaded: LoadedRun) -> Tensor | None:
     module = loaded.module
     if "mask" not in (loaded.cfg.datamodule.get("missing"), getattr(module, "nan_input", None)):
         return None
-    learned = getattr(loaded.datamodule, "learned", None)
-    mean = getattr(learned, "input_mean", getattr(learned, "mean", None))
+    mean = loaded.datamodule.input_mean
     return module.input_mean.clone() if mean is None else torch.tensor(mean, dtype=module.input_mean.dtype)

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from seqmodels.cli import arguments as words
-from seqmodels.datamodules.images.base import ImageSequences
+from seqmodels.datamodules.images.datamodule import ImageSequences
 from seqmodels.datamodules.labelled.datamodule import LabelledSeries
 from seqmodels.predicting.images import ImageFiles, is_colour, words_of
 from seqmodels.predicting.output import Encoder, Output

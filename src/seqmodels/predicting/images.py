@@ -11,7 +11,7 @@ from PIL import Image
 from torch import Tensor
 
 from seqmodels.cli import arguments as words
-from seqmodels.datamodules.images.base import ImageSequences
+from seqmodels.datamodules.images.datamodule import ImageSequences
 from seqmodels.predicting.pixels import border, cut, fitted, in_full_contrast, read_colour, read_grey
 
 BATCH = 256

@@ -171,7 +171,7 @@ def held(state: State) -> State:
 
 def _means(run: LoadedRun) -> list[float]:
     """(D,) what training read where a value was missing."""
-    learned: Any = getattr(run.datamodule, "learned", None)
-    if learned is not None:
-        return list(learned.input_mean)
+    mean = run.datamodule.input_mean
+    if mean is not None:
+        return list(mean)
     return run.module.input_mean.expand(len(run.datamodule.input_names)).tolist()

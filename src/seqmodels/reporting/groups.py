@@ -87,10 +87,11 @@ def tables_of(runs: Iterable[Run]) -> list[Table]:
 
 def _likely_data(run: Run, of_data: dict[str | None, list[Run]]) -> str:
     """What the other runs with its datamodule had, where that is one thing: MNIST may have been replaced by digits."""
-    key = "datamodule._target_"
-    same = [
-        data for data, runs in of_data.items() if any(one.settings.get(key) == run.settings.get(key) for one in runs)
-    ]
+
+    def read(one: Run) -> list[str | None]:
+        return [one.settings.get(f"datamodule.{key}") for key in ("_target_", "dataset")]
+
+    same = [data for data, runs in of_data.items() if any(read(one) == read(run) for one in runs)]
     found = [data for data in (same or of_data) if data is not None]
     return found[0] if len(found) == 1 else "unknown"
 

@@ -8,28 +8,17 @@ from typing import Any
 
 import lightning.pytorch as pl
 import torch
-from hydra.utils import get_class, instantiate
+from hydra.utils import get_class, get_object, instantiate
 from lightning.pytorch.callbacks import ProgressBar
 from omegaconf import DictConfig, OmegaConf
 
 from seqmodels.checkpoints.io import AtomicCheckpointIO
 from seqmodels.config.keys import explained
 from seqmodels.config.schema import check_config, parameters
+from seqmodels.datamodules.base import check_class, check_source
 from seqmodels.distributed.launcher import adopt
 from seqmodels.distributed.slurm import cluster_environment
 from seqmodels.runs.trainer import intervals, quieten_lightning, set_threads
-
-FROM_DATA = (
-    "input_size",
-    "output_size",
-    "input_stats",
-    "target_stats",
-    "target_scale",
-    "change_stats",
-    "target_inputs",
-    "fills_with_mean",
-)
-"""What a module is told of the data, as far as the data knows it and the module's class takes it."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +37,7 @@ def build(cfg: DictConfig, folder: Path) -> Parts:
     with explained(cfg, "datamodule"):
         datamodule.prepare_data()
         datamodule.setup("fit")
+        check_source(datamodule)
     with explained(cfg, "trainer"):
         when = intervals(cfg.trainer, datamodule)
     trainer = build_trainer(cfg, folder, **when)
@@ -57,18 +47,20 @@ def build(cfg: DictConfig, folder: Path) -> Parts:
 
 def build_datamodule(cfg: DictConfig) -> Any:
     """The source of the data; nothing is read yet."""
+    target = get_object(cfg.datamodule._target_)
+    check_class(target)
+    seed = {"seed": cfg.seed} if "seed" in parameters(target) else {}
     with explained(cfg, "datamodule"):
-        return instantiate(cfg.datamodule, seed=cfg.seed)
+        return instantiate(cfg.datamodule, **seed)
 
 
 def build_module(cfg: DictConfig, datamodule: Any) -> Any:
     """The model, of the size that the data has and with its statistics."""
     _check_task(cfg, datamodule)
-    known = {name: getattr(datamodule, name) for name in FROM_DATA if hasattr(datamodule, name)}
-    known |= {section: _factory(cfg, section) for section in ("core", "optimizer", "scheduler")}
     taken = parameters(get_class(cfg.module._target_))
+    told = datamodule.told_to_module() | {name: _factory(cfg, name) for name in ("core", "optimizer", "scheduler")}
     with explained(cfg, "module"):
-        return instantiate(cfg.module, **{name: value for name, value in known.items() if name in taken})
+        return instantiate(cfg.module, **{name: value for name, value in told.items() if name in taken})
 
 
 def _factory(cfg: DictConfig, section: str) -> Callable[..., Any] | None:

@@ -12,6 +12,7 @@ from seqmodels.checkpoints.read import chosen, fit_weights
 from seqmodels.config.keys import explained
 from seqmodels.config.overrides import merge
 from seqmodels.config.schema import check_config
+from seqmodels.datamodules.base import check_source
 from seqmodels.runs.build import build_datamodule, build_module
 from seqmodels.runs.extend import apply_overrides
 from seqmodels.runs.record import resumed_overrides, saved_config
@@ -73,6 +74,7 @@ def load_run(
                 f"{saved.path}: what was learned from the training data is of another version of seqmodels and cannot "
                 f"be read ({error}); load the run with the version in its results.json, or train it again"
             ) from error
+    check_source(datamodule)
     module = build_module(cfg, datamodule)
     fit_weights(module, saved.contents["state_dict"], f"the weights in {saved.path}")
     return LoadedRun(folder, cfg, module.eval(), datamodule, saved.path)

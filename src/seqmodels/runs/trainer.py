@@ -30,7 +30,7 @@ def intervals(trainer: DictConfig, datamodule: Any) -> dict[str, Any]:
     interval = trainer.val_check_interval
     if not datamodule.endless:
         if isinstance(interval, int) and trainer.check_val_every_n_epoch is not None:
-            batches = datamodule.overfit_batches or len(datamodule.train_dataloader())
+            batches = len(datamodule.train_dataloader())
             if isinstance(trainer.limit_train_batches, int):
                 batches = min(batches, trainer.limit_train_batches)
             interval = min(interval, batches)  # else Lightning refuses a short epoch

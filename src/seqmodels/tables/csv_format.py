@@ -6,16 +6,20 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from seqmodels.tables.formats import Marks
+
 if TYPE_CHECKING:
     import pyarrow as pa
     from pyarrow import csv
 
 
+SUFFIXES = (".csv",)
+
 BLOCK = 2**22
 """Bytes of a block; no row may be longer."""
 
 
-def names(path: Path, delimiter: str) -> list[str]:
+def column_names(path: Path, marks: Marks) -> list[str]:
     """The header.
 
     Raises:
@@ -24,7 +28,7 @@ def names(path: Path, delimiter: str) -> list[str]:
     import pyarrow as pa
 
     try:
-        return _open(path, [], [], delimiter, ".", lambda row: "skip").schema.names
+        return _open(path, [], [], marks, lambda row: "skip").schema.names
     except UnicodeDecodeError as error:
         raise ValueError(f"{path}: the header is not UTF-8; save the file as UTF-8") from error
     except pa.ArrowInvalid as error:
@@ -33,9 +37,7 @@ def names(path: Path, delimiter: str) -> list[str]:
         raise _unreadable(path, error) from error
 
 
-def batches(
-    path: Path, numbers: Sequence[str], others: Sequence[str], delimiter: str, decimal: str
-) -> Iterator[dict[str, pa.Array]]:
+def batches(path: Path, numbers: Sequence[str], others: Sequence[str], marks: Marks) -> Iterator[dict[str, pa.Array]]:
     """Blocks of the wanted columns, `numbers` as float64 and `others` as strings.
 
     From the first block on that does not convert, `numbers` come as strings too: there the reader of the cells can name
@@ -48,7 +50,7 @@ def batches(
 
     done = 0
     try:
-        for batch in _open(path, numbers, others, delimiter, decimal):
+        for batch in _open(path, numbers, others, marks):
             yield dict(zip(batch.schema.names, batch.columns, strict=True))
             done += len(batch)
         return
@@ -61,13 +63,13 @@ def batches(
         return "error"
 
     try:
-        for batch in _open(path, [], [*numbers, *others], delimiter, decimal, note, one_thread=True):
+        for batch in _open(path, [], [*numbers, *others], marks, note, one_thread=True):
             if done < len(batch):
                 rest = batch.slice(done)
                 yield dict(zip(rest.schema.names, rest.columns, strict=True))
             done = max(0, done - len(batch))
     except pa.ArrowInvalid as error:
-        raise (_uneven(path, ragged[0], delimiter) if ragged else _unreadable(path, error)) from error
+        raise (_uneven(path, ragged[0], marks.delimiter) if ragged else _unreadable(path, error)) from error
 
 
 def _uneven(path: Path, row: csv.InvalidRow, delimiter: str) -> ValueError:
@@ -88,8 +90,7 @@ def _open(
     path: Path,
     numbers: Sequence[str],
     others: Sequence[str],
-    delimiter: str,
-    decimal: str,
+    marks: Marks,
     uneven: Callable[[csv.InvalidRow], str] | None = None,
     one_thread: bool = False,
 ) -> csv.CSVStreamingReader:
@@ -100,10 +101,10 @@ def _open(
     return csv.open_csv(
         path,
         csv.ReadOptions(block_size=BLOCK, use_threads=not one_thread),
-        csv.ParseOptions(delimiter=delimiter, newlines_in_values=True, invalid_row_handler=uneven),
+        csv.ParseOptions(delimiter=marks.delimiter, newlines_in_values=True, invalid_row_handler=uneven),
         csv.ConvertOptions(
             column_types={name: pa.float64() for name in numbers} | {name: pa.string() for name in others},
             include_columns=[*numbers, *others],
-            decimal_point=decimal,
+            decimal_point=marks.decimal,
         ),
     )

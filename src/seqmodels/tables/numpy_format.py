@@ -14,15 +14,19 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from seqmodels.tables.formats import Marks
+
 if TYPE_CHECKING:
     import pyarrow as pa
 
+
+SUFFIXES = (".npy", ".npz")
 
 ROWS = 2**16
 """Rows of a block."""
 
 
-def names(path: Path) -> list[str]:
+def column_names(path: Path, marks: Marks) -> list[str]:
     """The columns.
 
     Raises:
@@ -31,13 +35,13 @@ def names(path: Path) -> list[str]:
     return list(_columns(path))
 
 
-def batches(path: Path, columns: Sequence[str]) -> Iterator[dict[str, pa.Array]]:
+def batches(path: Path, numbers: Sequence[str], others: Sequence[str], marks: Marks) -> Iterator[dict[str, pa.Array]]:
     """Blocks of the wanted columns, each in its own type.
 
     Raises:
         ValueError: the columns differ in length, or hold what no column can.
     """
-    wanted = {name: _columns(path)[name] for name in columns}
+    wanted = {name: _columns(path)[name] for name in (*numbers, *others)}
     lengths = {name: len(column) for name, column in wanted.items()}
     if len(set(lengths.values())) > 1:
         described = ", ".join(f"{name} {length:,}" for name, length in lengths.items())

@@ -6,10 +6,14 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from seqmodels.tables.formats import Marks
+
 if TYPE_CHECKING:
     import pyarrow as pa
     from pyarrow.parquet import ParquetFile
 
+
+SUFFIXES = (".parquet", ".pq")
 
 ROWS = 2**16
 """Rows of a block."""
@@ -18,7 +22,7 @@ BUFFER = 2**20
 """Bytes of a column that are read at a time; without it a whole row group's column would be in memory."""
 
 
-def names(path: Path) -> list[str]:
+def column_names(path: Path, marks: Marks) -> list[str]:
     """The top level columns.
 
     Raises:
@@ -28,7 +32,7 @@ def names(path: Path) -> list[str]:
         return file.schema_arrow.names
 
 
-def batches(path: Path, columns: Sequence[str]) -> Iterator[dict[str, pa.Array]]:
+def batches(path: Path, numbers: Sequence[str], others: Sequence[str], marks: Marks) -> Iterator[dict[str, pa.Array]]:
     """Blocks of the wanted columns, each in its own type.
 
     Raises:
@@ -39,7 +43,7 @@ def batches(path: Path, columns: Sequence[str]) -> Iterator[dict[str, pa.Array]]
     done = 0
     with _open(path) as file:
         try:
-            for batch in file.iter_batches(batch_size=ROWS, columns=list(columns), use_threads=False):
+            for batch in file.iter_batches(batch_size=ROWS, columns=[*numbers, *others], use_threads=False):
                 yield dict(zip(batch.schema.names, batch.columns, strict=True))
                 done += len(batch)
         except (pa.ArrowException, OSError) as error:

@@ -5,8 +5,7 @@ import importlib.util
 from collections.abc import Sequence
 from pathlib import Path
 
-SUFFIXES = {".csv": "csv", ".parquet": "parquet", ".pq": "parquet", ".npy": "npy", ".npz": "npz"}
-"""What a file's name says about how to read it."""
+from seqmodels.tables.formats import formats
 
 PACKAGE = "package:"
 
@@ -24,9 +23,13 @@ def expand(patterns: Sequence[str], others: Sequence[str] = ()) -> list[Path]:
         FileNotFoundError, IsADirectoryError: a pattern matches nothing, or a folder.
     """
     files: dict[Path, Path] = {}
+    known = (*formats(), *others)
     for pattern in patterns:
         for path in _matches(pattern):
-            _check(path, (*SUFFIXES, *others))
+            if path.is_dir():
+                raise IsADirectoryError(f"{path} is a folder; name the files in it, such as {path}/*.csv")
+            if path.suffix.lower() not in known:
+                raise ValueError(f"{path} is of no known kind; files of numbers end in {', '.join(known)}")
             files.setdefault(path.resolve(), path)
     return list(files.values())
 
@@ -39,13 +42,6 @@ def _matches(pattern: str) -> list[Path]:
     if not found:
         raise FileNotFoundError(f"{pattern} matches no file in {Path.cwd()}; give a path, or a glob such as data/*.csv")
     return found
-
-
-def _check(path: Path, suffixes: Sequence[str]) -> None:
-    if path.is_dir():
-        raise IsADirectoryError(f"{path} is a folder; name the files in it, such as {path}/*.csv")
-    if path.suffix.lower() not in suffixes:
-        raise ValueError(f"{path} is of no known kind; files of numbers end in {', '.join(suffixes)}")
 
 
 def _in_package(pattern: str) -> Path:

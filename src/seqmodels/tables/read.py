@@ -1,4 +1,4 @@
-"""Tables of numbers on disk, read in pieces: CSV, Parquet, NPY, NPZ, of any size.
+"""Tables of numbers on disk, read in pieces, of any size; `formats.py` says of which kinds.
 
     for block in blocks(Path("engine.csv"), numbers=["rpm", "torque"], texts=["engine"]):
         block.numbers["rpm"]        # (n,) float64, NaN where a cell is missing
@@ -15,17 +15,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from seqmodels.tables import csv_format as table_csv
-from seqmodels.tables import numpy_format as table_arrays
-from seqmodels.tables import parquet_format as table_parquet
 from seqmodels.tables.cells import BadCell, Texts, as_numbers, as_texts, as_times
-from seqmodels.tables.paths import SUFFIXES, expand
+from seqmodels.tables.formats import Marks, formats
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-
-__all__ = ["TAB", "Block", "Texts", "blocks", "column_names", "expand"]
 
 SHOWN = 20
 """Columns that an error lists."""
@@ -72,10 +67,13 @@ def blocks(
         ValueError: names file, column and row: a column is missing or there twice, a cell is not what it should be, a
             row has too few cells, the file is empty or damaged.
     """
+    format, marks = formats()[path.suffix.lower()], Marks(delimiter, decimal)
     wanted = list(dict.fromkeys([*numbers, *texts, *times]))
-    _check_columns(path, wanted, column_names(path, delimiter), delimiter)
+    _check_columns(path, wanted, format.column_names(path, marks), delimiter)
+    others = [name for name in wanted if name in {*texts, *times}]
+    alone = [name for name in wanted if name not in others]
     first = 1
-    for batch in _batches(path, wanted, {*texts, *times}, delimiter, decimal):
+    for batch in format.batches(path, alone, others, marks):
         rows = len(next(iter(batch.values())))
         yield Block(
             first,
@@ -87,29 +85,6 @@ def blocks(
         first += rows
     if first == 1:
         raise ValueError(f"{path} holds no rows; expected at least one")
-
-
-def column_names(path: Path, delimiter: str = ",") -> list[str]:
-    """The table's columns, in order.
-
-    Raises:
-        ValueError: the file is empty or damaged.
-    """
-    kind = SUFFIXES[path.suffix.lower()]
-    if kind == "csv":
-        return table_csv.names(path, delimiter)
-    return table_parquet.names(path) if kind == "parquet" else table_arrays.names(path)
-
-
-def _batches(
-    path: Path, wanted: Sequence[str], as_written: set[str], delimiter: str, decimal: str
-) -> Iterator[dict[str, pa.Array]]:
-    kind = SUFFIXES[path.suffix.lower()]
-    if kind == "csv":
-        numbers = [name for name in wanted if name not in as_written]
-        others = [name for name in wanted if name in as_written]
-        return table_csv.batches(path, numbers, others, delimiter, decimal)
-    return table_parquet.batches(path, wanted) if kind == "parquet" else table_arrays.batches(path, wanted)
 
 
 def _converted(path: Path, name: str, first: int, convert: Any, batch: dict[str, pa.Array], *arguments: Any) -> Any:
@@ -137,5 +112,5 @@ def _remedy(found: Sequence[str], delimiter: str) -> str:
     marks = [mark for mark in ";\t|," if len(found) == 1 and mark in found[0] and mark != delimiter]
     if not marks:
         return ""
-    word = TAB if marks[0] == "\t" else f"'datamodule.delimiter=\"{marks[0]}\"'"
-    return f"; its header looks as if it needed {word}"
+    setting = TAB if marks[0] == "\t" else f"'datamodule.delimiter=\"{marks[0]}\"'"
+    return f"; its header looks as if it needed {setting}"

@@ -14,11 +14,10 @@ import pytest
 import torch
 from torchvision.datasets import CIFAR10, KMNIST, MNIST, FashionMNIST
 
+from seqmodels.datamodules.images.datamodule import ImageSequences
 from seqmodels.datamodules.images.files import Unavailable, default_root, ensure_files
 from seqmodels.datamodules.images.idx import read_idx
-from seqmodels.datamodules.images.mnist import MNISTSequence
 from seqmodels.datamodules.images.sets import SETS
-from seqmodels.datamodules.images.torchvision_sets import TorchvisionSequence
 from tests.support.image_sets import idx, write_cifar10, write_idx
 
 CLOSED = "http://127.0.0.1:9/"  # nobody listens there
@@ -97,11 +96,11 @@ def test_root_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> Non
     assert default_root().name == "seqmodels"
 
 
-@pytest.mark.parametrize("name", SETS)
+@pytest.mark.parametrize("name", [name for name, images in SETS.items() if images.files])
 def test_without_files_and_network_it_stops_and_nothing_is_made(tmp_path: Path, offline: None, name: str) -> None:
     images, root = SETS[name], tmp_path / "nowhere"
     with pytest.raises(ConnectionError) as stopped:
-        TorchvisionSequence(name, root=str(root)).prepare_data()
+        ImageSequences(name, root=str(root)).prepare_data()
     for part in (
         f"{images.title} is not in {root} and could not be downloaded: http://127.0.0.1:9/",
         "Connection refused",
@@ -113,12 +112,14 @@ def test_without_files_and_network_it_stops_and_nothing_is_made(tmp_path: Path, 
 
 
 def test_a_set_that_is_not_known() -> None:
-    with pytest.raises(ValueError, match="dataset='cifar' is not known; choose mnist, fashion_mnist, kmnist, cifar10"):
-        TorchvisionSequence("cifar")
+    with pytest.raises(
+        ValueError, match="dataset=cifar is not known; choose mnist, fashion_mnist, kmnist, cifar10 or digits"
+    ):
+        ImageSequences("cifar")
 
 
 def test_fallback_says_so(tmp_path: Path, offline: None) -> None:
-    data = MNISTSequence(root=str(tmp_path), val_size=5000)
+    data = ImageSequences(root=str(tmp_path), val_size=5000, fallback="digits")
     data.prepare_data()
     data.prepare_data()
     data.setup()
@@ -126,16 +127,21 @@ def test_fallback_says_so(tmp_path: Path, offline: None) -> None:
     assert data.summary().startswith("digits (instead of mnist): ")
     for part in ("NOT MNIST", str(tmp_path), "SEQMODELS_DATA", "Connection refused", "datamodule.fallback=null"):
         assert part in data.notice
-    assert {name: len(part) for name, part in data._parts.items()} == {"train": 1317, "val": 120, "test": 360}
+    assert {name: len(part) for name, part in data.splits.items()} == {"train": 1317, "val": 120, "test": 360}
     x, y = data.on_after_batch_transfer(next(iter(data.train_dataloader())), 0)
     assert x.shape == (64, 28, 28)
     assert x.dtype == torch.float32
     assert len(set(y.tolist())) == 10
 
 
+def test_digits_stand_in_for_digits_alone() -> None:
+    with pytest.raises(ValueError, match=r"^fallback=digits can stand in for mnist alone, not for kmnist; give data"):
+        ImageSequences("kmnist", fallback="digits")
+
+
 def test_without_fallback_it_stops(tmp_path: Path, offline: None) -> None:
     with pytest.raises(ConnectionError, match="SEQMODELS_DATA=FOLDER"):
-        MNISTSequence(root=str(tmp_path), fallback=None).prepare_data()
+        ImageSequences(root=str(tmp_path), fallback=None).prepare_data()
 
 
 @pytest.mark.mnist
@@ -166,7 +172,7 @@ def test_a_corrupt_file_is_named_and_kept(copy: Path, offline: None, spoil: str)
     path.unlink()
     path.write_bytes(content)
     with pytest.raises(ValueError, match=r"t10k-images-idx3-ubyte is corrupt or truncated: .* delete it"):
-        MNISTSequence(root=str(copy)).prepare_data()
+        ImageSequences(root=str(copy)).prepare_data()
     assert path.read_bytes() == content
 
 
@@ -174,18 +180,18 @@ def test_a_corrupt_file_is_named_and_kept(copy: Path, offline: None, spoil: str)
 def test_a_missing_file_is_named(copy: Path, offline: None) -> None:
     (copy / "MNIST" / "raw" / "train-labels-idx1-ubyte").unlink()
     with pytest.raises(ValueError, match="train-labels-idx1-ubyte is missing beside others"):
-        MNISTSequence(root=str(copy)).prepare_data()
+        ImageSequences(root=str(copy)).prepare_data()
 
 
 @pytest.mark.parametrize("name", ["fashion_mnist", "kmnist"])
 def test_files_in_the_format_of_mnist(tmp_path: Path, offline: None, name: str) -> None:
     folder = write_idx(tmp_path, name)
-    data = TorchvisionSequence(name, root=str(tmp_path), val_size=10)
+    data = ImageSequences(name, root=str(tmp_path), val_size=10)
     data.prepare_data()
     data.setup()
     expected = np.frombuffer((folder / "t10k-images-idx3-ubyte").read_bytes(), np.uint8, offset=16)
-    np.testing.assert_array_equal(data._parts["test"].x.numpy(), expected.reshape(20, 28, 28))
-    assert data._parts["test"].y.tolist() == [0, 1, 2, 3, 4, 5, 6, 7, 8, 9] * 2
+    np.testing.assert_array_equal(data.splits["test"].x.numpy(), expected.reshape(20, 28, 28))
+    assert data.splits["test"].y.tolist() == [0, 1, 2, 3, 4, 5, 6, 7, 8, 9] * 2
     assert data.name == name
     assert data.class_names == {"fashion_mnist": FashionMNIST, "kmnist": KMNIST}[name].classes
 
@@ -265,10 +271,10 @@ def test_download_once_for_all(tmp_path: Path, mnist_mirror: list[str]) -> None:
 
 
 def test_other_sets_are_downloaded_too(tmp_path: Path, fashion_mirror: list[str]) -> None:
-    data = TorchvisionSequence("fashion_mnist", root=str(tmp_path / "new"), val_size=10)
+    data = ImageSequences("fashion_mnist", root=str(tmp_path / "new"), val_size=10)
     data.prepare_data()
     data.setup()
-    assert {part: len(rows) for part, rows in data._parts.items()} == {"train": 50, "val": 10, "test": 20}
+    assert {part: len(rows) for part, rows in data.splits.items()} == {"train": 50, "val": 10, "test": 20}
     assert sorted(path.name for path in (tmp_path / "new").iterdir()) == [".fashion_mnist.lock", "FashionMNIST"]
     assert len(fashion_mirror) == 8
 

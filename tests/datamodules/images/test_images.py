@@ -1,33 +1,30 @@
-"""Images as sequences: views, permutations, splits, order, ranks, workers, statistics, grey and in colour.
+"""Images as sequences: views, permutations, splits, order, statistics, grey and in colour.
 
 On the bundled digits, on small files in CIFAR-10's format, and on the real MNIST.
 """
 
 import itertools
 import math
-from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
-from seqmodels.datamodules.images.digits import DigitsSequence
-from seqmodels.datamodules.images.mnist import MNISTSequence
-from seqmodels.datamodules.images.torchvision_sets import TorchvisionSequence
+from seqmodels.datamodules.images.datamodule import ImageSequences
 from seqmodels.datamodules.images.views import as_images, as_sequence, pixel_order, random_shift, steps_and_width
-from seqmodels.datamodules.loaders import OrderedBatches, ShuffledBatches, TensorRows, batch_loader
 from tests.support.image_sets import photographs, write_cifar10
 
 
-def digits(**options: object) -> DigitsSequence:
-    data = DigitsSequence(**options)
+def digits(**options: Any) -> ImageSequences:
+    data = ImageSequences("digits", **{"val_size": 180, **options})
     data.setup()
     return data
 
 
-def ids(data: DigitsSequence, part: str) -> list[bytes]:
-    return [row.numpy().tobytes() for row in data._parts[part].x]
+def ids(data: ImageSequences, part: str) -> list[bytes]:
+    return [row.numpy().tobytes() for row in data.splits[part].x]
 
 
 def test_views() -> None:
@@ -120,13 +117,13 @@ def test_batches() -> None:
     assert x.shape == (64, 8, 8)
     assert x.dtype == torch.float32
     assert 0 <= x.min() < x.max() <= 1
-    pixels = data._parts["train"].x.double() / 255
+    pixels = data.splits["train"].x.double() / 255
     assert data.input_stats == pytest.approx((pixels.mean().item(), pixels.std(correction=0).item()), rel=1e-9)
-    assert sorted(torch.cat([y for _, y in batches]).tolist()) == sorted(data._parts["train"].y.tolist())
+    assert sorted(torch.cat([y for _, y in batches]).tolist()) == sorted(data.splits["train"].y.tolist())
 
 
-def cifar10(**options: object) -> TorchvisionSequence:
-    data = TorchvisionSequence("cifar10", val_size=20, **options)
+def cifar10(**options: Any) -> ImageSequences:
+    data = ImageSequences("cifar10", val_size=20, **options)
     data.prepare_data()
     data.setup()
     return data
@@ -141,14 +138,14 @@ def cifar10_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 def test_images_in_colour_are_those_in_the_files(cifar10_root: str) -> None:
     data = cifar10(root=cifar10_root, view="pixels")
     images, labels = photographs(20)  # the test batch
-    assert data._parts["test"].x.is_contiguous()
-    assert data._parts["test"].x.dtype == torch.uint8
-    np.testing.assert_array_equal(data._parts["test"].x.numpy(), images)
+    assert data.splits["test"].x.is_contiguous()
+    assert data.splits["test"].x.dtype == torch.uint8
+    np.testing.assert_array_equal(data.splits["test"].x.numpy(), images)
     x, y = data.on_after_batch_transfer(next(iter(data.test_dataloader()[0])), 0)
     np.testing.assert_allclose(x.numpy(), images.reshape(20, 1024, 3) / 255, rtol=1e-6)
     assert y.tolist() == labels.tolist()
     assert y.dtype == torch.int64
-    assert {part: len(rows) for part, rows in data._parts.items()} == {"train": 80, "val": 20, "test": 20}
+    assert {part: len(rows) for part, rows in data.splits.items()} == {"train": 80, "val": 20, "test": 20}
     assert data.class_names[:2] == ["airplane", "automobile"]
     assert data.summary() == "cifar10: 80 train, 20 val, 20 test; pixels, 1024 steps of 3"
 
@@ -158,130 +155,9 @@ def test_each_channel_has_its_own_statistics(cifar10_root: str, view: str, width
     data = cifar10(root=cifar10_root, view=view, normalize=True)
     assert data.input_size == width
     mean, std = (torch.tensor(values, dtype=torch.float64) for values in data.input_stats)
-    pixels = data._parts["train"].x.double() / 255
-    x = (data.sequences(data._parts["train"].x).double() - mean) / std
+    pixels = data.splits["train"].x.double() / 255
+    x = (data.sequences(data.splits["train"].x).double() - mean) / std
     back = data.images(x)
     np.testing.assert_allclose(back.mean((0, 1, 2)), np.zeros(3), atol=1e-7)
     np.testing.assert_allclose(back.std((0, 1, 2), correction=0), np.ones(3), rtol=1e-6)
     np.testing.assert_allclose(mean[:3], pixels.mean((0, 1, 2)), rtol=1e-9)
-
-
-def test_workers_do_not_change_the_batches() -> None:
-    def two_epochs(workers: int) -> list[torch.Tensor]:
-        loader = digits(num_workers=workers, batch_size=200).train_dataloader()
-        return [x for _ in range(2) for x, _ in loader]
-
-    alone, helped = two_epochs(0), two_epochs(2)
-    assert all(torch.equal(a, b) for a, b in zip(alone, helped, strict=True))
-    assert not torch.equal(alone[0], alone[len(alone) // 2])
-
-
-def test_making_an_iterator_leaves_the_global_generator_alone() -> None:
-    data = digits()
-    torch.manual_seed(0)
-    expected = torch.rand(3)
-    torch.manual_seed(0)
-    for loader in (data.train_dataloader(), *data.val_dataloader(), *data.test_dataloader()):
-        next(iter(loader))
-    assert torch.equal(torch.rand(3), expected)
-
-
-@pytest.mark.parametrize(("rows", "batch", "ranks"), [(100, 10, 2), (103, 10, 2), (1000, 64, 4), (7, 4, 4)])
-def test_ranks_share_each_training_batch(rows: int, batch: int, ranks: int) -> None:
-    whole = list(ShuffledBatches(rows, batch, seed=3))
-    shares = [list(ShuffledBatches(rows, batch, 3, rank, ranks)) for rank in range(ranks)]
-    assert len({len(share) for share in shares}) == 1
-    assert len({tuple(len(b) for b in share) for share in shares}) == 1
-    together = [torch.cat(parts) for parts in zip(*shares, strict=True)]
-    assert torch.equal(torch.cat(together), torch.cat(whole)[: rows // ranks * ranks])
-    assert len(ShuffledBatches(rows, batch, 3, 0, ranks)) == len(shares[0])
-
-
-@pytest.mark.parametrize(("rows", "batch", "ranks"), [(2000, 2000, 1), (10000, 1000, 2), (103, 10, 4), (41, 10, 3)])
-def test_evaluation_reads_every_row_once(rows: int, batch: int, ranks: int) -> None:
-    shares = [list(OrderedBatches(rows, batch, rank, ranks)) for rank in range(ranks)]
-    assert len({len(share) for share in shares}) == 1
-    assert all(0 < len(part) <= batch for share in shares for part in share)
-    assert sorted(torch.cat([torch.cat(share) for share in shares]).tolist()) == list(range(rows))
-
-
-@pytest.mark.parametrize("ranks", [1, 2, 3])
-@pytest.mark.parametrize("workers", [0, 2])
-def test_a_resumed_epoch_holds_the_rows_that_were_left(ranks: int, workers: int) -> None:
-    """And the epoch after it all rows again, whoever asks how often for an iterator."""
-    rows, batch, epoch = 60, 12, 4
-    data = TensorRows(torch.arange(rows), torch.arange(rows))
-    seen = []
-    for rank in range(ranks):
-        now = [epoch]
-        sampler = ShuffledBatches(rows, batch, 3, rank, ranks, epoch=lambda now=now: now[0], start=(epoch, 2))
-        loader = batch_loader(data, sampler, workers)
-        iter(loader)
-        rest = [x for x, _ in loader]
-        now[0] += 1
-        seen.append((torch.cat(rest), torch.cat([x for x, _ in loader])))
-        assert len(loader) == 5
-    started = torch.cat([*ShuffledBatches(rows, batch, 3, epoch=lambda: epoch)][:2])
-    rest, following = (torch.cat(parts) for parts in zip(*seen, strict=True))
-    assert torch.equal(torch.cat([started, rest]).sort().values, torch.arange(rows))
-    assert torch.equal(following.sort().values, torch.arange(rows))
-
-
-def test_order_depends_on_seed_and_epoch() -> None:
-    a, b = ShuffledBatches(50, 7, seed=1), ShuffledBatches(50, 7, seed=1)
-    first, second = torch.cat(list(a)), torch.cat(list(a))
-    assert torch.equal(first, torch.cat(list(b)))
-    assert not torch.equal(first, second)
-    assert not torch.equal(first, torch.cat(list(ShuffledBatches(50, 7, seed=2))))
-
-
-def test_overfit_batches_come_again() -> None:
-    loader = digits(overfit_batches=2, batch_size=32).train_dataloader()
-    first, second = list(loader), list(loader)
-    assert len(first) == len(loader) == 2
-    assert all(torch.equal(a[0], b[0]) for a, b in zip(first, second, strict=True))
-
-
-@pytest.mark.parametrize(
-    ("wrong", "message"),
-    [
-        ({"view": "row"}, "view='row' is not a view; choose rows, columns or pixels"),
-        ({"permutation": "bits"}, "permutation='bits' is not known"),
-        ({"batch_size": 0}, "batch_size=0 is too small"),
-        ({"val_size": -1}, "val_size=-1 is too small"),
-        ({"val_size": 1437}, "val_size=1437 leaves nothing to train on: digits has 1437"),
-    ],
-)
-def test_wrong_arguments_are_named(wrong: dict, message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        digits(**wrong)
-
-
-@pytest.mark.mnist
-def test_mnist_is_whole(mnist_root: Path) -> None:
-    data = MNISTSequence(root=str(mnist_root), normalize=True)
-    data.prepare_data()
-    data.setup()
-    assert {part: len(rows) for part, rows in data._parts.items()} == {
-        "train": 55000,
-        "val": 5000,
-        "test": 10000,
-    }
-    assert data.name == "mnist"
-    assert data.notice is None
-    assert data.input_stats == pytest.approx((0.1307, 0.3081), abs=2e-3)
-    assert data._parts["test"].y[:10].tolist() == [7, 2, 1, 0, 4, 1, 4, 9, 5, 9]
-    x, _ = data.on_after_batch_transfer(next(iter(data.test_dataloader()[0])), 0)
-    assert x.shape == (1000, 28, 28)
-
-
-def test_rows_and_indices_go_to_the_device_once() -> None:
-    """`meta` stands for a device that is not the CPU; the order is that of the CPU."""
-    rows, meta = TensorRows(torch.arange(12)[:, None], torch.arange(12)), torch.device("meta")
-    assert rows.to(rows.device).x.data_ptr() == rows.x.data_ptr()
-    moved = rows.to(meta)
-    assert (moved.device, moved.y.device) == (meta, meta)
-    for sampler in (partial(ShuffledBatches, 12, 5, 1), partial(OrderedBatches, 12, 5)):
-        assert {batch.device for batch in sampler(device=meta)} == {meta}
-        assert [len(batch) for batch in sampler(device=meta)] == [len(batch) for batch in sampler()]
-    assert [x.device for x in moved.__getitems__(next(iter(OrderedBatches(12, 5, device=meta))))] == [meta, meta]

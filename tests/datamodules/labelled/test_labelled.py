@@ -14,7 +14,7 @@ from seqmodels.datamodules.labelled.datamodule import LabelledSeries
 from seqmodels.datamodules.labelled.ragged import RaggedRows
 from seqmodels.datamodules.labelled.sequences import Sequences
 from seqmodels.datamodules.labelled.split import split_by_class
-from seqmodels.datamodules.labelled.statistics import filled, learn
+from seqmodels.datamodules.labelled.statistics import filled, fit_statistics
 from tests.support.labelled import write
 
 
@@ -50,35 +50,6 @@ def test_a_batch_is_padded_to_its_own_longest() -> None:
         steps = alone[number][0]
         assert torch.equal(x[row, : len(steps)], steps)
         assert torch.equal(x[row, len(steps) :], steps[-1:].expand(3 - len(steps), 2))
-
-
-def test_an_epoch_holds_every_sequence_once() -> None:
-    write("a.csv", 50)
-    module = ready(batch_size=8)
-    seen = [
-        (x[row, : lengths[row]].tolist(), int(labels[row]))
-        for x, labels, lengths in module.train_dataloader()
-        for row in range(len(x))
-    ]
-    expected = [(steps.tolist(), label) for steps, label in one_by_one(module._parts["train"])]
-    assert sorted(seen) == sorted(expected)
-    assert seen != expected
-    assert len(seen) == 40
-    ordered = [(x.shape[1], int(lengths.max())) for loader in module.test_dataloader() for x, _, lengths in loader]
-    assert all(longest == width for width, longest in ordered)
-
-
-def test_workers_and_a_resumed_epoch_give_the_same_batches() -> None:
-    write("a.csv", 40)
-    whole = list(ready(batch_size=4).train_dataloader())
-    helped = list(ready(batch_size=4, num_workers=2).train_dataloader())
-    module = ready(batch_size=4)
-    module.start_from(0, 3)
-    rest = list(module.train_dataloader())
-    assert len(whole) == 8
-    for ours, theirs in ((helped, whole), (rest, whole[3:])):
-        assert len(ours) == len(theirs)
-        assert all(torch.equal(a, b) for x, y in zip(ours, theirs, strict=True) for a, b in zip(x, y, strict=True))
 
 
 def test_parts_are_whole_sequences_of_every_class_in_its_share() -> None:
@@ -123,11 +94,11 @@ GAPS = [[NAN, 1], [2, INF], [NAN, 3], [NAN, 4], [6, NAN]]
 
 def test_statistics_and_gaps() -> None:
     part = table(GAPS, 3, 2)
-    learned = learn(part)
-    assert learned.mean == pytest.approx([4, 8 / 3])
-    assert learned.std == pytest.approx([2, np.std([1, 3, 4])])
-    assert (learned.class_names, learned.sequences, learned.steps) == (["a", "b"], 2, 5)
-    mean = np.array(learned.mean)
+    statistics = fit_statistics(part)
+    assert statistics.mean == pytest.approx([4, 8 / 3])
+    assert statistics.std == pytest.approx([2, np.std([1, 3, 4])])
+    assert (statistics.class_names, statistics.sequences, statistics.steps) == (["a", "b"], 2, 5)
+    mean = np.array(statistics.mean)
     assert filled(part, mean, "mask").tolist() == [[4, 1], [2, mean[1]], [4, 3], [4, 4], [6, mean[1]]]
     assert filled(part, mean, "ffill").tolist() == [[4, 1], [2, 1], [2, 3], [4, 4], [6, 4]]
     with pytest.raises(ValueError, match=r"^a.csv, column x, row 1 \(step 1 of sequence 0\) is empty; .*missing=mask"):
@@ -153,25 +124,11 @@ def test_filling_equals_a_plain_loop() -> None:
 
 
 def test_a_constant_column_and_one_without_values() -> None:
-    assert learn(table([[0.1, 1]] * 3, 2, 1)).std == [1, 1]
+    assert fit_statistics(table([[0.1, 1]] * 3, 2, 1)).std == [1, 1]
     with pytest.raises(ValueError, match=r"^a.csv, column y: no value in any training sequence"):
-        learn(table([[1, NAN]] * 3, 2, 1))
+        fit_statistics(table([[1, NAN]] * 3, 2, 1))
     with pytest.raises(ValueError, match=r"^a.csv: all 1 training sequences are of the class 'a'; .* two classes"):
-        learn(table([[1, 1]] * 3, 3))
-
-
-def test_only_the_training_part_is_learned_from() -> None:
-    write("a.csv", 30)
-    for part in ("b", "c"):
-        write(f"{part}.csv", 6, first=100 if part == "b" else 200)
-    before = ready(val_files=["b.csv"], test_files=["c.csv"])
-    for part in ("b", "c"):
-        Path(f"{part}.csv").write_text(Path(f"{part}.csv").read_text().replace(",1", ",9"))
-    after = ready(val_files=["b.csv"], test_files=["c.csv"])
-    assert after.learned == before.learned
-    assert torch.equal(after._parts["train"].steps, before._parts["train"].steps)
-    assert not torch.equal(after._parts["test"].steps, before._parts["test"].steps)
-    assert [len(after._parts[part]) for part in ("train", "val", "test")] == [30, 6, 6]
+        fit_statistics(table([[1, 1]] * 3, 3))
 
 
 def test_what_it_tells() -> None:
@@ -189,7 +146,7 @@ def test_what_it_tells() -> None:
         "columns": ["x", "y"],
         "classes": ["down", "flat", "up"],
     }
-    train = module._parts["train"].steps.double()
+    train = module.splits["train"].steps.double()
     assert module.input_stats is not None
     assert module.input_stats[0] == pytest.approx(train.mean(0).tolist(), rel=1e-6)
     assert module.input_stats[1] == pytest.approx(train.std(0, correction=0).tolist(), rel=1e-6)
@@ -210,8 +167,8 @@ def test_the_test_needs_no_training_file_once_it_was_learned() -> None:
     module.load_state_dict(learned)
     assert (module.output_size, module.input_stats) == (3, (learned["mean"], learned["std"]))
     module.setup("test")
-    assert len(module._parts["test"]) == 9
-    assert module._parts["test"].labels.tolist() == [1, 2, 0] * 3
+    assert len(module.splits["test"]) == 9
+    assert module.splits["test"].labels.tolist() == [1, 2, 0] * 3
     assert module.name == "labelled:b"
     with pytest.raises(FileNotFoundError, match=r"a.csv matches no file"):
         module.setup("fit")
@@ -223,14 +180,16 @@ def test_files_that_changed_since() -> None:
     again = data()
     again.load_state_dict(before)
     again.setup("test")
-    assert len(again._parts["test"]) == 3
+    assert len(again.splits["test"]) == 3
     write("a.csv", 30, seed=1)
     late = data()
     late.load_state_dict(before)
-    with pytest.raises(ValueError, match=r"^the files are not what the training read \(steps \d+ then, \d+ now\)"):
+    with pytest.raises(
+        ValueError, match=r"^labelled: the files are not what the training read \(steps \d+ then, \d+ now\)"
+    ):
         late.setup("test")
     resumed = ready()
-    with pytest.raises(ValueError, match=r"^the files are not what the training read"):
+    with pytest.raises(ValueError, match=r"^labelled:a: the files are not what the training read"):
         resumed.load_state_dict(before)
 
 
@@ -248,7 +207,7 @@ def test_an_id_is_in_one_part_only() -> None:
     write("b.csv", 3)
     with pytest.raises(ValueError, match=r"^id '[012]' stands in a.csv and in b.csv"):
         ready(test_files=["b.csv"])
-    assert len(ready(test_files=["b.csv"], ids_per_file=True)._parts["test"]) == 3
+    assert len(ready(test_files=["b.csv"], ids_per_file=True).splits["test"]) == 3
 
 
 def test_a_file_is_in_one_part_only() -> None:
@@ -261,16 +220,16 @@ def test_a_file_is_in_one_part_only() -> None:
     again = data(test_files=["a.csv"])
     again.load_state_dict(trained)
     again.setup("test")  # how well it knows what it was trained on may be asked
-    assert len(again._parts["test"]) == 20
+    assert len(again.splits["test"]) == 20
 
 
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
         ({"files": []}, r"files=\[\] leaves open which of your data to read; say so, such as datamodule.files="),
-        ({"val_fraction": 1.0}, r"val_fraction=1.0 is not a fraction"),
-        ({"test_fraction": -0.1}, r"test_fraction=-0.1 is not a fraction"),
-        ({"missing": "skip"}, r"missing='skip' is not known; choose error, mask, ffill"),
+        ({"val_fraction": 1.1}, r"val_fraction=1.1 is out of range; give a number from 0 to 1"),
+        ({"test_fraction": -0.1}, r"test_fraction=-0.1 is out of range"),
+        ({"missing": "skip"}, r"missing=skip is not known; choose error, mask or ffill"),
         ({"delimiter": ""}, r"delimiter='' is not one character"),
         ({"inputs": ["x", "x"]}, r"inputs=\['x', 'x'\] names a column twice"),
         ({"batch_size": 0}, r"batch_size=0 is too small"),

@@ -11,7 +11,7 @@ import pytest
 from seqmodels.datamodules.labelled.files import read_files
 from seqmodels.datamodules.labelled.sequences import Sequences, class_name, in_order
 from seqmodels.datamodules.labelled.tables import Columns, read_table
-from seqmodels.tables import csv_format as table_csv
+from seqmodels.tables import csv_format
 
 COLUMNS = Columns("who", "what", ["x", "y"], "t")
 GOOD = "who,t,what,x,y\na,1,run,1,10\nb,1,rest,2,20\na,2,run,3,30\n"
@@ -33,7 +33,7 @@ def sequences(found: Sequences) -> dict[str, tuple[str, list[list[float]], list[
 
 @pytest.mark.parametrize("kind", ["csv", "parquet"])
 def test_a_table_equals_a_plain_loop(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(table_csv, "BLOCK", 2**12)
+    monkeypatch.setattr(csv_format, "BLOCK", 2**12)
     random = np.random.default_rng(0)
     who = random.integers(0, 40, 3000)
     x = random.normal(size=(3000, 2)).round(4)

@@ -17,16 +17,16 @@ import pyarrow.parquet as pq
 import pytest
 
 from seqmodels.datamodules.series import table as series_cache
-from seqmodels.datamodules.series.recipe import Recipe
+from seqmodels.datamodules.series.spec import TableSpec
 from seqmodels.datamodules.series.table import SeriesTable, series_table
-from seqmodels.tables import csv_format as table_csv
+from seqmodels.tables import csv_format
 
-BASE = Recipe(["x"], ["y"], "t", "g", "error", "error", None, ",", ".")
+BASE = TableSpec(["x"], ["y"], "t", "g", "error", "error", None, ",", ".")
 PLAIN = BASE._replace(time=None, group=None)
 
 
-def table(recipe: Recipe, *names: str) -> SeriesTable:
-    return series_table([Path(name) for name in names], recipe, Path("cache"))
+def table(spec: TableSpec, *names: str) -> SeriesTable:
+    return series_table([Path(name) for name in names], spec, Path("cache"))
 
 
 def csv(name: str, header: str, *rows: str) -> None:
@@ -36,7 +36,7 @@ def csv(name: str, header: str, *rows: str) -> None:
 @pytest.mark.parametrize("seed", range(6))
 def test_rows_of_mixed_groups_find_their_places(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Against a plain loop over rows: several files, blocks of a few rows, gaps, holes, values carried over them."""
-    monkeypatch.setattr(table_csv, "BLOCK", 256)
+    monkeypatch.setattr(csv_format, "BLOCK", 256)
     dice = random.Random(seed)
     clocks, expected, cuts = defaultdict(int), defaultdict(list), defaultdict(list)
     last: dict[str, list[float]] = {}
@@ -57,8 +57,8 @@ def test_rows_of_mixed_groups_find_their_places(seed: int, monkeypatch: pytest.M
             last[group] = inputs
             expected[group].append([*inputs, *values[1:]])  # y is an input and a target, z a target
         csv(name, "g,t,x,y,z", *rows)
-    recipe = BASE._replace(inputs=["x", "y"], targets=["y", "z"], missing="ffill", gaps="reset", time_step=1.0)
-    found = table(recipe, *names)
+    spec = BASE._replace(inputs=["x", "y"], targets=["y", "z"], missing="ffill", gaps="reset", time_step=1.0)
+    found = table(spec, *names)
     assert [series.name for series in found.series] == list(expected)
     for series in found.series:
         rows = slice(series.begin, series.begin + series.rows)
@@ -98,7 +98,9 @@ def test_what_is_infinite_or_beyond_float32_is_missing() -> None:
     np.testing.assert_array_equal(found.inputs[:, 0], [1, np.nan, np.nan])
     np.testing.assert_array_equal(found.targets[:, 0], [np.nan, 2, 3])
     assert found.missing == {"x": 2, "y": 1}
-    with pytest.raises(ValueError, match=r"a.csv, column y, row 1: the cell is missing or infinite; missing=mask"):
+    with pytest.raises(
+        ValueError, match=r"a.csv, column y, row 1: the cell is missing or infinite; datamodule.missing=mask"
+    ):
         table(PLAIN, "a.csv")
 
 
@@ -113,7 +115,7 @@ def rows(times: list[str], group: str = "a") -> list[str]:
 def test_gaps_in_dates() -> None:
     csv("a.csv", "g,t,x,y", *rows(hours(0, 1, 2, 5, 6, 7.4)))
     with pytest.raises(ValueError, match=r"a.csv, column t, row 4: 2024-05-01T05:00:00 after 2024-05-01T02:00:00 in a "
-                       r"is a gap; gaps=reset begins .* \(the step is 3600 s\)"):  # fmt: skip
+                       r"is a gap; datamodule.gaps=reset begins .* \(the step is 3600 s\)"):  # fmt: skip
         table(BASE, "a.csv")
     assert table(BASE._replace(gaps="reset"), "a.csv").series[0].cuts == [3]
     assert table(BASE._replace(gaps="reset"), "a.csv").series[0].pieces() == [(0, 3), (3, 6)]
@@ -166,7 +168,7 @@ def test_faults_name_file_column_and_row(lines: list[str], message: str) -> None
 def test_rows_of_several_series_without_a_group() -> None:
     csv("a.csv", "g,t,x,y", *rows(["0", "1"]), *rows(["0", "1"], "b"))
     with pytest.raises(
-        ValueError, match=r"row 3: 0 after 1 in a.csv must go forward; .* group=COLUMN tells them apart"
+        ValueError, match=r"row 3: 0 after 1 in a.csv must go forward; .* datamodule\.group=COLUMN tells them apart"
     ):
         table(BASE._replace(group=None), "a.csv")
 
@@ -182,7 +184,7 @@ def converted() -> list[str]:
     return sorted(path.name for path in Path("cache").iterdir() if path.is_dir())
 
 
-def test_a_file_is_converted_once_for_each_recipe_and_again_when_it_changes(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_is_converted_once_for_each_spec_and_again_when_it_changes(monkeypatch: pytest.MonkeyPatch) -> None:
     csv("a.csv", "x,y", "1,2", "3,4")
     first = table(PLAIN, "a.csv")
     with monkeypatch.context() as context:
@@ -261,9 +263,9 @@ def test_a_full_disk(monkeypatch: pytest.MonkeyPatch) -> None:
     csv("a.csv", "x,y", *["1,2"] * 10_000)
     write = series_cache.write_table
 
-    def to_a_full_disk(files: list[Path], recipe: Recipe, folder: Path) -> None:
+    def to_a_full_disk(files: list[Path], spec: TableSpec, folder: Path) -> None:
         (folder / "inputs.f32").symlink_to("/dev/full")
-        write(files, recipe, folder)
+        write(files, spec, folder)
 
     monkeypatch.setattr(series_cache, "write_table", to_a_full_disk)
     with pytest.raises(OSError, match=r"No space left on device; give another folder with datamodule.cache=FOLDER"):
@@ -275,8 +277,8 @@ def test_a_file_that_changes_while_it_is_read(monkeypatch: pytest.MonkeyPatch) -
     csv("a.csv", "x,y", "1,2")
     write = series_cache.write_table
 
-    def while_it_grows(files: list[Path], recipe: Recipe, folder: Path) -> None:
-        write(files, recipe, folder)
+    def while_it_grows(files: list[Path], spec: TableSpec, folder: Path) -> None:
+        write(files, spec, folder)
         csv("a.csv", "x,y", "1,2", "3,4")
 
     monkeypatch.setattr(series_cache, "write_table", while_it_grows)
@@ -289,11 +291,11 @@ CONVERT = """
 import sys
 from pathlib import Path
 from seqmodels.datamodules.series import table as series_cache
-from seqmodels.datamodules.series.recipe import Recipe
+from seqmodels.datamodules.series.spec import TableSpec
 write = series_cache.write_table
 series_cache.write_table = lambda *arguments: (print("converts", flush=True), write(*arguments))
-recipe = Recipe(["x"], ["y"], None, None, "error", "error", None, ",", ".")
-table = series_cache.series_table([Path("a.csv")], recipe, Path("cache"))
+spec = TableSpec(["x"], ["y"], None, None, "error", "error", None, ",", ".")
+table = series_cache.series_table([Path("a.csv")], spec, Path("cache"))
 print("sum", int(table.inputs.sum(dtype=float)))
 """
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from seqmodels.datamodules.series.datamodule import SeriesStream
-from seqmodels.datamodules.window import Window, rank_rows
+from seqmodels.datamodules.window import Window
 from tests.support.series_layouts import Layout, equal, random_layout, windows
 
 PLAIN = Layout([200, 60, 45], [[], [20], []], 2, 8, 3, 10, 0.2, 0.2, True)
@@ -123,16 +123,16 @@ def rewritten(path: Path, rows: slice, shift: float) -> None:
 def test_nothing_of_validation_and_test_reaches_training(horizon: int) -> None:
     layout = Layout([300], [[]], horizon, 8, 3, 10, 0.2, 0.2, False)
     before = made(layout, season=7)
-    known, learned = windows(before, "train"), before.learned
+    known, statistics = windows(before, "train"), before.statistics
     rewritten(Path("series.csv"), slice(180, 300), 5000)  # the rows from 180 on are targets of val and test
     after = layout.datamodule(Path("series.csv"), season=7)
-    assert after.learned == learned
+    assert after.statistics == statistics
     assert all(equal(a, b) for a, b in zip(windows(after, "train"), known, strict=True))
     rewritten(Path("series.csv"), slice(240, 300), 5000)
     last = layout.datamodule(Path("series.csv"), season=7)
     assert all(equal(a, b) for a, b in zip(windows(last, "val"), windows(after, "val"), strict=True))
     rewritten(Path("series.csv"), slice(179, 180), 5000)  # the last row of training
-    assert layout.datamodule(Path("series.csv"), season=7).learned != learned
+    assert layout.datamodule(Path("series.csv"), season=7).statistics != statistics
 
 
 @pytest.mark.parametrize("season", [1, 7])
@@ -164,9 +164,9 @@ def test_what_is_learned_from_the_training_rows(season: int, monkeypatch: pytest
 
 def test_what_was_learned_is_found_again_and_not_learned_twice(monkeypatch: pytest.MonkeyPatch) -> None:
     first = made(PLAIN, season=3)
-    monkeypatch.setattr("seqmodels.datamodules.series.parts.learn", None)
+    monkeypatch.setattr("seqmodels.datamodules.series.splits.fit_statistics", None)
     again = PLAIN.datamodule(Path("series.csv"), season=3)
-    assert again.learned == first.learned
+    assert again.statistics == first.statistics
     with pytest.raises(TypeError):  # another season, so that there is something to learn
         PLAIN.datamodule(Path("series.csv"), season=4)
 
@@ -195,7 +195,7 @@ def test_baselines_step_by_step(horizon: int, season: int, holes: float, monkeyp
         val_fraction=0.0, window=4, cache="cache",
     )  # fmt: skip
     data.setup("fit")
-    assert data.learned is not None
+    assert data.statistics is not None
     y, h, m = y[35:].astype(np.float32).astype(np.float64), horizon, season
     scale = np.array(data.target_scale)
     errors: dict[str, list[np.ndarray]] = {"naive": [], "seasonal_naive": []}
@@ -207,7 +207,8 @@ def test_baselines_step_by_step(horizon: int, season: int, holes: float, monkeyp
             source = t if source < 0 else source
             forecast = [
                 next(
-                    (y[row, k] for row in range(source, -1, -1) if not np.isnan(y[row, k])), data.learned.target_mean[k]
+                    (y[row, k] for row in range(source, -1, -1) if not np.isnan(y[row, k])),
+                    data.statistics.target_mean[k],
                 )
                 for k in range(2)
             ]
@@ -233,8 +234,8 @@ def test_missing_cells(missing: str) -> None:
     )  # type: ignore[arg-type]
     data.setup("fit")
     (window,) = windows(data, "train")
-    assert data.learned is not None
-    mean = np.float32(data.learned.input_mean[0])
+    assert data.statistics is not None
+    mean = np.float32(data.statistics.input_mean[0])
     filled = [mean, 1, 2, 3, *([3, 3] if missing == "ffill" else [mean, mean]), 6, 7, 8, 9]
     assert window.x[0, :, 0].tolist() == pytest.approx(filled)
     masked = {0, 4, 5, 8} if missing == "mask" else {0, 4, 8}
@@ -243,43 +244,6 @@ def test_missing_cells(missing: str) -> None:
     assert data.facts()["files"]["files"]["missing"] == {"x": 3, "z": 0, "y": 2}
     if missing == "mask":
         assert mean == pytest.approx(np.mean([1, 2, 3, 6, 7, 8, 9]))
-
-
-@pytest.mark.parametrize("workers", [1, 2])
-def test_workers_give_the_same_windows(workers: int) -> None:
-    for part in ("train", "val", "test"):
-        alone, together = windows(made(PLAIN), part), windows(made(PLAIN, num_workers=workers), part)
-        assert all(equal(a, b) for a, b in zip(together, alone, strict=True))
-
-
-def test_a_window_is_a_function_of_its_index_alone() -> None:
-    data, whole = made(PLAIN), windows(made(PLAIN), "train")
-    for i in random.Random(0).sample(range(len(whole)), len(whole)):
-        assert equal(data.make_window("train", i), whole[i])
-
-
-@pytest.mark.parametrize("workers", [0, 2])
-def test_only_the_resumed_epoch_begins_in_the_middle(workers: int) -> None:
-    whole = windows(made(PLAIN), "train")
-    data = made(PLAIN, num_workers=workers)
-    data.start_from(0, 5)
-    loader = data.train_dataloader()
-    assert len(loader) == len(whole)
-    for expected in (whole[5:], whole, whole):
-        assert all(equal(a, b) for a, b in zip(list(loader), expected, strict=True))
-
-
-def test_ranks_own_lanes() -> None:
-    whole = made(PLAIN).make_window("val", 1)
-    parts = [Window(*(tensor[rank_rows(3, rank, 3)] for tensor in whole)) for rank in range(3)]
-    assert equal(Window(*(torch.cat(tensors) for tensors in zip(*parts, strict=True))), whole)
-
-
-def test_overfit_windows_come_again() -> None:
-    loader = made(PLAIN, overfit_batches=2).train_dataloader()
-    one, two = list(loader), list(loader)
-    assert len(one) == len(loader) == 2
-    assert all(equal(a, b) for a, b in zip(one, two, strict=True))
 
 
 def test_a_worker_is_sent_the_place_of_the_data_and_not_the_data() -> None:
@@ -365,11 +329,11 @@ GOOD = {"files": ["s.csv"], "inputs": ["x"], "targets": ["y"]}
         ({"num_streams": 0}, "^num_streams=0 is too small"),
         ({"season": 0}, "^season=0 is too small"),
         ({"warmup": -1}, "^warmup=-1 is too small"),
-        ({"val_fraction": 1.0}, "^val_fraction=1.0 is not a fraction"),
+        ({"val_fraction": 1.5}, "^val_fraction=1.5 is out of range; give a number from 0 to 1"),
         ({"val_fraction": 0.5, "test_fraction": 0.5}, "^val_fraction=0.5 and test_fraction=0.5 leave nothing"),
-        ({"missing": "drop"}, "^missing='drop' is not known; choose error, mask, ffill"),
-        ({"gaps": "drop"}, "^gaps='drop' is not known; choose error, reset, ignore"),
-        ({"time_step": 0.0}, "^time_step=0.0 is not a step of time"),
+        ({"missing": "drop"}, "^missing=drop is not known; choose error, mask or ffill"),
+        ({"gaps": "drop"}, "^gaps=drop is not known; choose error, reset or ignore"),
+        ({"time_step": 0.0}, "^time_step=0.0 is too small; give a number above 0"),
         ({"delimiter": ", "}, "^delimiter=', ' is not one character$"),
         ({"delimiter": r"\t"}, r"is not one character; a tab is \$'datamodule.delimiter=\"\\t\"'$"),
     ],
@@ -395,7 +359,7 @@ def test_wrong_arguments_are_named(wrong: dict, message: str) -> None:
             {"num_streams": 7, "window": 4},
             r"^num_streams=7 is too much for val, which has 6 steps; give at most 6$",
         ),
-        (60, {"val_files": ["s.csv"]}, r"^s.csv is among files and val_files; a part must be held out"),
+        (60, {"val_files": ["s.csv"]}, r"^s.csv is named by files and by val_files; a file belongs in one part"),
         (60, {"missing": "mask", "inputs": ["e"]}, r"^column e has no value in the training part"),
     ],
 )

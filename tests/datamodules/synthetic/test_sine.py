@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from seqmodels.datamodules.synthetic.sine import SineStream
-from seqmodels.datamodules.window import Window, rank_rows
+from seqmodels.datamodules.window import Window
 
 MANY = {
     "num_streams": 6,
@@ -41,7 +41,7 @@ def test_the_tutorials_windows() -> None:
 def test_windows_join_without_a_gap() -> None:
     data = SineStream(**{**MANY, "noise_std": 0.0})
     x = torch.cat([window.x for window in first(data, 5)], 1)[..., 0].double()
-    frequency, phase = data._waves["train"]
+    frequency, phase = data.splits["train"].frequency, data.splits["train"].phase
     time = np.arange(40) * 0.2
     np.testing.assert_allclose(x, np.sin(frequency * time + phase), atol=1e-6)
     assert frequency.min() >= 0.5
@@ -80,21 +80,6 @@ def test_a_window_is_a_function_of_its_index_alone() -> None:
     assert not torch.equal(late.x, SineStream(**MANY, seed=2).make_window("train", 7).x)
 
 
-@pytest.mark.parametrize("workers", [1, 2])
-def test_workers_give_the_same_stream(workers: int) -> None:
-    pairs = zip(first(SineStream(**MANY), 20), first(SineStream(**MANY, num_workers=workers), 20), strict=True)
-    assert all(equal(a, b) for a, b in pairs)
-
-
-def test_ranks_own_rows() -> None:
-    data = SineStream(**MANY)
-    whole = data.make_window("train", 3)
-    parts = [Window(*(tensor[rank_rows(6, rank, 3)] for tensor in whole)) for rank in range(3)]
-    assert equal(Window(*(torch.cat(tensors) for tensors in zip(*parts, strict=True))), whole)
-    with pytest.raises(ValueError, match=r"num_streams=6 .* cannot be shared by 4 processes"):
-        rank_rows(6, 0, 4)
-
-
 def test_held_out_streams_are_others_and_begin_anew() -> None:
     data = SineStream(**MANY, val_windows=4, test_windows=3)
     (val,), (test,) = data.val_dataloader(), data.test_dataloader()
@@ -103,17 +88,8 @@ def test_held_out_streams_are_others_and_begin_anew() -> None:
     assert all(equal(a, b) for a, b in zip(val_windows, again, strict=True))
     assert val_windows[0].reset.all()
     assert not val_windows[1].reset.any()
-    waves = [set(np.concatenate(data._waves[stage])[:, 0]) for stage in ("train", "val", "test")]
+    waves = [{*split.frequency[:, 0], *split.phase[:, 0]} for split in data.splits.values()]
     assert len(set.union(*waves)) == sum(map(len, waves))
-
-
-def test_overfit_windows_come_again() -> None:
-    data = SineStream(**MANY, overfit_batches=2)
-    assert not data.endless
-    loader = data.train_dataloader()
-    one, two = list(loader), list(loader)
-    assert len(one) == 2
-    assert all(equal(a, b) for a, b in zip(one, two, strict=True))
 
 
 def joined(windows: list[Window]) -> tuple[torch.Tensor, torch.Tensor]:
@@ -150,42 +126,21 @@ def test_only_training_borders_move() -> None:
         assert equal(moved, usual)
 
 
-@pytest.mark.filterwarnings("ignore:This DataLoader will create 3 worker processes")
-@pytest.mark.parametrize("workers", [0, 2, 3])
-@pytest.mark.parametrize("random_window", [0, 3])
-def test_a_stream_goes_on_at_any_window(workers: int, random_window: int) -> None:
-    whole = first(SineStream(**MANY, random_window=random_window), 12)
-    data = SineStream(**MANY, random_window=random_window, num_workers=workers)
-    data.start_from(0, 7)
-    assert all(equal(a, b) for a, b in zip(first(data, 5), whole[7:], strict=True))
-    assert equal(first(data, 1)[0], whole[0])  # the loader after the next one knows nothing of it
-
-
-@pytest.mark.filterwarnings("ignore:This DataLoader will create 3 worker processes")
-@pytest.mark.parametrize("workers", [0, 2, 3])
-def test_only_the_resumed_epoch_begins_in_the_middle(workers: int) -> None:
-    data = SineStream(**MANY, overfit_batches=5, num_workers=workers)
-    data.start_from(4, 3)
-    loader, whole = data.train_dataloader(), [data.make_window("train", i) for i in range(5)]
-    for expected in (whole[3:], whole, whole):
-        assert all(equal(a, b) for a, b in zip(list(loader), expected, strict=True))
-
-
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"dt": None}, "span=None and dt=None: give exactly one"),
-        ({"span": 1.0}, "span=1.0 and dt=0.2: give exactly one"),
-        ({"dt": 0.0}, "dt=0.0 is not a time"),
-        ({"horizon": 2}, "give exactly one of them"),
+        ({"dt": None}, "span=None and dt=None: .*; give datamodule.dt=0.1"),
+        ({"span": 1.0}, "span=1.0 and dt=0.2: .*; give datamodule.span=null"),
+        ({"dt": 0.0}, "dt=0.0 is too small; give a number above 0"),
+        ({"horizon": 2}, "horizon=2: .*; give datamodule.target_shift=null"),
         ({"num_streams": 0}, "num_streams=0 is too small"),
         ({"window": 0}, "window=0 is too small"),
         ({"window": 1, "endpoint": True}, "endpoint=True needs window of at least 2"),
         ({"frequency": [2.0, 1.0]}, r"frequency=\[2.0, 1.0\] is not a range"),
-        ({"noise_std": -1.0}, "noise_std=-1.0 is negative"),
+        ({"noise_std": -1.0}, "noise_std=-1.0 is too small"),
         ({"random_window": -1}, "random_window=-1 is too small"),
         ({"random_window": 4}, "random_window=4 could leave a window of 8 steps without any; give at most 3"),
-        ({"random_window": 1, "endpoint": True}, "random_window=1 needs endpoint=false"),
+        ({"random_window": 1, "endpoint": True}, "random_window=1 needs datamodule.endpoint=false"),
     ],
 )
 def test_wrong_arguments_are_named(wrong: dict, message: str) -> None:

@@ -79,8 +79,8 @@ class ClassificationFigures(pl.Callback):
         for name, shown, what in (("samples", self._first, "the first"), ("mistakes", wrong_first, "wrong ones first")):
             title = f"{data.name}, test: {what}"
             shown = [sample._replace(x=sample.x.cpu()) for sample in shown]
-            if hasattr(data, "images"):
-                images = data.images(torch.stack([sample.x for sample in shown]))
+            images = data.images([sample.x for sample in shown])
+            if images is not None:
                 publish(trainer, name, image_figure(images, shown, names, title))
             else:
                 publish(trainer, name, curve_figure(shown, names, data.input_names, title))

@@ -22,7 +22,7 @@ MOST_COMMON = "0.93"
 class LabellingFigure(pl.Callback):
     """Listens to test steps that return `labels`, (B, T) as predicted; others it ignores.
 
-    The input is drawn where the datamodule has a `read_labels` that says which classes it spells.
+    The input is drawn where the datamodule's `read_labels` says which classes it spells.
     """
 
     def __init__(self, samples: int = 4) -> None:
@@ -44,7 +44,8 @@ class LabellingFigure(pl.Callback):
             return
         x, labels, *_ = batch
         data = trainer.datamodule  # type: ignore[attr-defined]
-        strips = {"input": data.read_labels(x)} if hasattr(data, "read_labels") else {}
+        read = data.read_labels(x)
+        strips = {} if read is None else {"input": read}
         strips |= {"target": labels, "predicted": outputs["labels"]}
         self._strips = {name: strip[: self.samples].cpu().numpy() for name, strip in strips.items()}
 

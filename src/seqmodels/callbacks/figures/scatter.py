@@ -39,8 +39,7 @@ class ScatterFigure(pl.Callback):
         if self._missing == self.points or not trainer.is_global_zero:
             return
         data: Any = trainer.datamodule  # type: ignore[attr-defined]
-        target = getattr(data, "target_names", [""])[0]
-        publish(trainer, "scatter", scatter_figure(torch.cat(self._pairs), f"{data.name}, test", target))
+        publish(trainer, "scatter", scatter_figure(torch.cat(self._pairs), f"{data.name}, test", data.target_names[0]))
 
 
 def scatter_figure(pairs: Tensor, title: str, target: str = "") -> Figure:

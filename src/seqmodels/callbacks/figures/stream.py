@@ -86,8 +86,7 @@ class StreamFigure(pl.Callback):
             f"{datamodule.name}, {stage}: the first stream, windows of {len(self._pieces[0].x)} steps{grey}"
         )
         first = self._steps - sum(len(part.x) for part in self._pieces)
-        named_input, named_target = (getattr(datamodule, what, [""])[0] for what in ("input_names", "target_names"))
-        plot_pieces(above, self._pieces, first, (named_input, named_target))
+        plot_pieces(above, self._pieces, first, (datamodule.input_names[0], datamodule.target_names[0]))
         shade_uncounted(above, counts, first)
         for axes in below:
             axes.plot(range(1, len(error) + 1), error, marker="o", markersize=3, color="tab:blue")

@@ -1,16 +1,24 @@
 """scikit-learn's bundled handwritten digits: 1,797 real images of 8x8, no download.
 
-Alpaydin & Kaynak, "Optical Recognition of Handwritten Digits", UCI Machine Learning Repository, 1998 (the test
-part); read as 8 steps of 8.
+Alpaydin & Kaynak, "Optical Recognition of Handwritten Digits", UCI Machine Learning Repository, 1998 (the test part).
 """
 
-from typing import Any
+from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 
-from seqmodels.datamodules.images.base import Images, ImageSequences
+from seqmodels.datamodules.images.image_set import Images, ImageSet
 
-TEST_SIZE = 360  # every fifth image
+DIGITS = [str(digit) for digit in range(10)]
+
+
+@dataclass(frozen=True)
+class BundledDigits(ImageSet):
+    """The digits as an image set; the root is not looked at."""
+
+    def read(self, root: Path, train: bool) -> Images:
+        return read_digits(train)
 
 
 def read_digits(train: bool) -> Images:
@@ -25,13 +33,8 @@ def read_digits(train: bool) -> Images:
     return images[part], labels[part]
 
 
-class DigitsSequence(ImageSequences):
-    """The digits as sequences; further arguments as in `ImageSequences`."""
-
-    name = "digits"
-
-    def __init__(self, val_size: int = 180, **images: Any) -> None:
-        super().__init__(shape=(8, 8), class_names=[str(digit) for digit in range(10)], val_size=val_size, **images)
-
-    def load(self, train: bool) -> Images:
-        return read_digits(train)
+def resized_digits(train: bool, shape: tuple[int, ...]) -> Images:
+    """The same as images of (height, width) `shape`, to stand in for others."""
+    images, labels = read_digits(train)
+    resized = torch.nn.functional.interpolate(images[:, None].float(), size=shape, mode="bilinear")
+    return resized[:, 0].round().to(torch.uint8), labels

@@ -11,7 +11,7 @@ from urllib.error import HTTPError
 import platformdirs
 from filelock import FileLock
 
-from seqmodels.datamodules.images.sets import ImageSet
+from seqmodels.datamodules.images.image_set import ImageSet
 
 PROBE_SECONDS = 4  # to find out that there is no network
 

@@ -1,49 +1,101 @@
-"""Torchvision's image sets as sequences: MNIST, Fashion-MNIST, KMNIST and CIFAR-10; `image_sets.py` says what they are.
+"""Image sets that torchvision downloads: MNIST and those in its format, and CIFAR-10."""
 
-Where the files come from: `root`, else the environment variable SEQMODELS_DATA, else the user's cache folder; found
-there in torchvision's layout (MNIST/raw/*-ubyte, cifar-10-batches-py/*) nothing is downloaded.
-"""
-
+import hashlib
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
 
-from seqmodels.datamodules.images.base import Images, ImageSequences
-from seqmodels.datamodules.images.files import default_root, ensure_files
-from seqmodels.datamodules.images.sets import SETS
+import numpy as np
+import torch
+from torchvision.datasets.utils import check_integrity
 
-ImageSetName = Literal["mnist", "fashion_mnist", "kmnist", "cifar10"]
+from seqmodels.datamodules.images.idx import idx_sizes, read_idx
+from seqmodels.datamodules.images.image_set import Images, ImageSet
+
+CURE = "delete it to download it again, or point SEQMODELS_DATA at an intact copy"
 
 
-class TorchvisionSequence(ImageSequences):
-    """One of the sets, chosen by its name; further arguments as in `ImageSequences`."""
+@dataclass(frozen=True)
+class IdxSet(ImageSet):
+    """MNIST and what came in its format: four files, images and labels for training and for the test.
 
-    def __init__(self, dataset: ImageSetName = "mnist", root: str | None = None, **images: Any) -> None:
-        """
-        Args:
-            dataset: which of them.
-            root: the folder that holds the set's own folder, or where to put it; null means `default_root`.
+    Attributes:
+        sha256: of the files, where they are known.
+    """
 
-        Raises:
-            ValueError: an argument is outside its range.
-        """
-        if dataset not in SETS:
-            raise ValueError(f"dataset={dataset!r} is not known; choose {', '.join(SETS)}")
-        self.set = SETS[dataset]
-        super().__init__(self.set.shape, self.set.class_names, **images)
-        self.name = dataset
-        self.root = Path(root).expanduser() if root else default_root()
-        self._ready = False
+    sha256: dict[str, str] = field(default_factory=dict)
 
-    def prepare_data(self) -> None:
-        """Find or download the files and check them, once.
+    @property
+    def folder(self) -> str:
+        return f"{self.source.__name__}/raw"
 
-        Raises:
-            ValueError: a file is corrupt.
-            ConnectionError: there are no files and they cannot be downloaded within seconds.
-        """
-        if not self._ready:
-            ensure_files(self.set, self.root)
-            self._ready = True
+    @property
+    def files(self) -> list[str]:
+        return [name.removesuffix(".gz") for name, _ in self.source.resources]
 
-    def load(self, train: bool) -> Images:
-        return self.set.read(self.root, train)
+    @property
+    def urls(self) -> list[str]:
+        return list(self.source.mirrors)
+
+    def check(self, folder: Path) -> None:
+        for name, expected in self.sha256.items():
+            _check_sha256(folder / name, expected)
+        for part in ("train", "t10k"):
+            images, labels = folder / f"{part}-images-idx3-ubyte", folder / f"{part}-labels-idx1-ubyte"
+            (count, *shape), (labelled,) = idx_sizes(images, 3), idx_sizes(labels, 1)
+            if tuple(shape) != self.shape:
+                size, own = ("x".join(map(str, sizes)) for sizes in (shape, self.shape))
+                raise ValueError(f"{images} holds images of {size}, {self.title}'s are {own}; {CURE}")
+            if count != labelled:
+                raise ValueError(f"{labels} holds {labelled:,} labels for the {count:,} images beside it; {CURE}")
+            if (read_idx(labels, 1) >= len(self.class_names)).any():
+                raise ValueError(f"{labels} holds labels above {len(self.class_names) - 1}; {CURE}")
+
+    def read(self, root: Path, train: bool) -> Images:
+        part = root / self.folder / ("train" if train else "t10k")
+        images, labels = read_idx(Path(f"{part}-images-idx3-ubyte"), 3), read_idx(Path(f"{part}-labels-idx1-ubyte"), 1)
+        return images, labels.long()
+
+
+@dataclass(frozen=True)
+class CIFARSet(ImageSet):
+    """CIFAR-10: pickled batches, whose MD5 torchvision knows and checks before it opens them."""
+
+    @property
+    def folder(self) -> str:
+        return self.source.base_folder
+
+    @property
+    def files(self) -> list[str]:
+        return list(self._md5)
+
+    @property
+    def urls(self) -> list[str]:
+        return [self.source.url]
+
+    @property
+    def _md5(self) -> dict[str, str]:
+        meta = self.source.meta
+        return dict(self.source.train_list + self.source.test_list) | {meta["filename"]: meta["md5"]}
+
+    def check(self, folder: Path) -> None:
+        for name, expected in self._md5.items():
+            path = folder / name
+            if not check_integrity(path, expected):
+                raise ValueError(
+                    f"{path} is corrupt or truncated: {path.stat().st_size:,} bytes, whose MD5 is not "
+                    f"{expected[:16]}…; {CURE}"
+                )
+
+    def read(self, root: Path, train: bool) -> Images:
+        images = self.source(root, train=train)
+        return torch.from_numpy(np.ascontiguousarray(images.data)), torch.tensor(images.targets)
+
+
+def _check_sha256(path: Path, expected: str) -> None:
+    with path.open("rb") as file:
+        found = hashlib.file_digest(file, "sha256").hexdigest()
+    if found != expected:
+        raise ValueError(
+            f"{path} is corrupt or truncated: {path.stat().st_size:,} bytes with SHA-256 {found[:16]}…, "
+            f"expected {expected[:16]}…; {CURE}"
+        )

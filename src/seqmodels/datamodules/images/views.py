@@ -16,7 +16,7 @@ import hashlib
 import math
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Literal, get_args
+from typing import Literal
 
 import numpy as np
 import torch
@@ -59,19 +59,8 @@ def pixel_order(permutation: Permutation, pixels: int, seed: int) -> PixelOrder:
         bits = (pixels - 1).bit_length()
         backwards = (int(f"{i:0{bits}b}"[::-1], 2) for i in range(2**bits))
         return PixelOrder("bit_reversal", torch.tensor([i for i in backwards if i < pixels]))
-    if permutation == "random":
-        index = np.random.RandomState(seed).permutation(pixels)
-        return PixelOrder(f"random-{seed}", torch.from_numpy(index).long())
-    raise ValueError(f"permutation={permutation!r} is not known; choose null, {' or '.join(get_args(Permutation))}")
-
-
-def check_view(view: View) -> None:
-    """
-    Raises:
-        ValueError: it is not one of the three.
-    """
-    if view not in get_args(View):
-        raise ValueError(f"view={view!r} is not a view; choose rows, columns or pixels")
+    index = np.random.RandomState(seed).permutation(pixels)
+    return PixelOrder(f"random-{seed}", torch.from_numpy(index).long())
 
 
 def steps_and_width(view: View, shape: tuple[int, ...]) -> tuple[int, int]:

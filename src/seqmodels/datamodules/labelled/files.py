@@ -1,7 +1,5 @@
 """Labelled sequences from any of the files they come in."""
 
-from pathlib import Path
-
 from seqmodels.datamodules.labelled.sequences import Sequences, check_ids, joined
 from seqmodels.datamodules.labelled.tables import Columns, read_table
 from seqmodels.datamodules.labelled.ucr import SUFFIXES, read_ucr
@@ -32,22 +30,3 @@ def read_files(patterns: list[str], columns: Columns, unique_ids: bool, labelled
     if unique_ids:
         check_ids(parts)
     return joined(parts)
-
-
-def check_apart(patterns: dict[str, list[str]]) -> None:
-    """
-    Args:
-        patterns: of the argument that names them: files, val_files, test_files.
-
-    Raises:
-        ValueError: a file is named by two of them, and would be trained on and tested on.
-    """
-    known: dict[Path, str] = {}
-    for argument, own in patterns.items():
-        for path in expand(own, SUFFIXES):
-            other = known.setdefault(path.resolve(), argument)
-            if other != argument:
-                raise ValueError(
-                    f"{path} is named by {other} and by {argument}; a file belongs in one part of the data, so "
-                    f"leave it out of one of them"
-                )

@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
 
 from seqmodels.datamodules.labelled.ragged import RaggedRows
 from seqmodels.datamodules.labelled.sequences import Sequences, in_order
-
-Missing = Literal["error", "mask", "ffill"]
+from seqmodels.datamodules.missing import Missing, forward_filled
 
 SHOWN = 20
 """Classes that an error lists."""
 
 
 @dataclass(frozen=True)
-class Learned:
+class TrainingStatistics:
     """Plain values, so that checkpoints hold them.
 
     Attributes:
@@ -36,8 +35,8 @@ class Learned:
     sequences: int
     steps: int
 
-    def differs_from(self, then: Learned) -> str:
-        """The first difference, in words; empty where there is none that matters."""
+    def difference(self, then: TrainingStatistics) -> str | None:
+        """What tells the data of two trainings apart, in words; None when nothing does that matters."""
         ours, theirs = asdict(self), asdict(then)
         for name in ("input_names", "class_names", "sequences", "steps"):
             if ours[name] != theirs[name]:
@@ -47,10 +46,10 @@ class Learned:
             for column, now, before in pairs:
                 if not math.isclose(now, before, rel_tol=1e-6, abs_tol=1e-9):  # machines add in different orders
                     return f"{name} of {column} {before:.7g} then, {now:.7g} now"
-        return ""
+        return None
 
 
-def learn(train: Sequences) -> Learned:
+def fit_statistics(train: Sequences) -> TrainingStatistics:
     """
     Raises:
         ValueError: there is one class only, or a column without any value.
@@ -70,28 +69,27 @@ def learn(train: Sequences) -> Learned:
     mean = np.where(finite, train.values, 0).sum(0) / counts
     std = np.sqrt((np.where(finite, train.values - mean, 0) ** 2).sum(0) / counts)
     std = np.where(std > 1e-12 * np.abs(mean), std, 1)  # a constant column varies by rounding at most
-    return Learned(classes, train.columns, mean.tolist(), std.tolist(), len(train.ids), len(train.values))
+    return TrainingStatistics(classes, train.columns, mean.tolist(), std.tolist(), len(train.ids), len(train.values))
 
 
-def rows_of(part: Sequences, learned: Learned, missing: Missing) -> RaggedRows:
+def rows_of(part: Sequences, statistics: TrainingStatistics, missing: Missing) -> RaggedRows:
     """Sequences as the loaders take them.
 
     Args:
         part: with labels, or without.
-        learned: from the training sequences.
+        statistics: of the training sequences.
         missing: what a missing or infinite cell is: an error, the training mean (mask), or the value before it in its
             sequence and at the beginning the mean (ffill).
 
     Raises:
         ValueError: names file, column and row of a missing cell or of a label that training does not know.
     """
-    if len(part.columns) != len(learned.input_names):
-        raise ValueError(
-            f"{part.files[0]} holds {len(part.columns)} values a step; the training data has {len(learned.input_names)}"
-        )
-    values = filled(part, np.array(learned.mean), missing).astype(np.float32)
+    if len(part.columns) != len(statistics.input_names):
+        trained = len(statistics.input_names)
+        raise ValueError(f"{part.files[0]} holds {len(part.columns)} values a step; the training data has {trained}")
+    values = filled(part, np.array(statistics.mean), missing).astype(np.float32)
     return RaggedRows(
-        torch.from_numpy(values), torch.from_numpy(part.lengths), torch.from_numpy(_classes(part, learned))
+        torch.from_numpy(values), torch.from_numpy(part.lengths), torch.from_numpy(_classes(part, statistics))
     )
 
 
@@ -104,27 +102,25 @@ def filled(part: Sequences, mean: np.ndarray, missing: Missing) -> np.ndarray:
         step, column = map(int, np.argwhere(~known)[0])
         found = "empty" if np.isnan(part.values[step, column]) else f"{part.values[step, column]}"
         raise ValueError(
-            f"{part.place(step, column)} is {found}; clean the data, or give missing=mask (the training mean) or "
-            f"missing=ffill (the value before)"
+            f"{part.place(step, column)} is {found}; clean the data, or give datamodule.missing=mask (the training "
+            f"mean) or datamodule.missing=ffill (the value before)"
         )
     if missing == "mask":
         return np.where(known, part.values, mean)
-    steps = np.arange(len(known))[:, None]
-    last = np.maximum.accumulate(np.where(known, steps, -1))
-    inside = last >= np.repeat(part.starts, part.lengths)[:, None]
-    return np.where(inside, np.take_along_axis(part.values, np.maximum(last, 0), 0), mean)
+    values, no_gaps = np.where(known, part.values, np.nan), np.zeros(len(known), bool)
+    return forward_filled(values, part.starts, no_gaps, np.tile(mean, (len(part.lengths), 1)))
 
 
-def _classes(part: Sequences, learned: Learned) -> np.ndarray:
+def _classes(part: Sequences, statistics: TrainingStatistics) -> np.ndarray:
     if part.labels is None:
         return np.full(len(part.ids), -1)
-    numbers = {name: number for number, name in enumerate(learned.class_names)}
+    numbers = {name: number for number, name in enumerate(statistics.class_names)}
     for sequence, label in enumerate(part.labels):
         if label not in numbers:
             row = part.rows[part.starts[sequence]]
             raise ValueError(
                 f"{part.files[sequence]}, row {row}: the label {label!r} does not occur in the training data; there is "
-                f"{short(learned.class_names)}"
+                f"{short(statistics.class_names)}"
             )
     return np.array([numbers[label] for label in part.labels], np.int64)
 

@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 
 from seqmodels.datamodules.series.lanes import Segment
-from seqmodels.datamodules.series.statistics import ROWS, Learned
+from seqmodels.datamodules.series.statistics import ROWS, TrainingStatistics
 from seqmodels.datamodules.series.table import SeriesTable
 
 
 def baselines(
-    table: SeriesTable, segments: Sequence[Segment], horizon: int, season: int, learned: Learned
+    table: SeriesTable, segments: Sequence[Segment], horizon: int, season: int, statistics: TrainingStatistics
 ) -> dict[str, Any]:
     """`{"naive": {"mae": ..., "mase": ...}}`, with a season above 1 also "seasonal_naive"; all targets together.
 
@@ -27,12 +27,12 @@ def baselines(
         segments: its steps.
         horizon: h, at least 1.
         season: m.
-        learned: from the training, with the scale of MASE; without one there is no "mase".
+        statistics: from the training, with the scale of MASE; without one there is no "mase".
     """
     shifts = {"naive": 0}
     if season > 1:
         shifts["seasonal_naive"] = horizon - season * -(-horizon // season)
-    scale = np.array(learned.target_scale or np.nan)
+    scale = np.array(statistics.target_scale or np.nan)
     sums = {name: np.zeros(2) for name in shifts}
     count = 0
     for segment in segments:
@@ -46,13 +46,13 @@ def baselines(
             for name, shift in shifts.items():
                 source = np.where(steps + shift < segment.floor, steps, steps + shift)
                 forecast = known[source - low]
-                forecast = np.where(np.isnan(forecast), learned.target_mean, forecast)
+                forecast = np.where(np.isnan(forecast), statistics.target_mean, forecast)
                 error = np.abs(forecast - y)[counts]
                 sums[name] += error.sum(), (error / scale).sum()
     if not count:
         return {}
     named = {name: {"mae": mae / count, "mase": mase / count} for name, (mae, mase) in sums.items()}
-    if learned.target_scale is None:
+    if statistics.target_scale is None:
         named = {name: {"mae": errors["mae"]} for name, errors in named.items()}
     return named
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from seqmodels.datamodules.series.recipe import Recipe
+from seqmodels.datamodules.series.spec import TableSpec
 
 JUMP = 1.5
 """A gap is a difference of more than so many steps."""
@@ -19,23 +19,23 @@ SECOND = 1_000_000_000
 class Clock:
     """Follows the time of every series from block to block."""
 
-    def __init__(self, recipe: Recipe, names: list[str], beginnings: list[np.ndarray]) -> None:
+    def __init__(self, spec: TableSpec, names: list[str], beginnings: list[np.ndarray]) -> None:
         """
         Args:
-            recipe: says which column is the time and what to do about gaps.
+            spec: says which column is the time and what to do about gaps.
             names: of the series, for errors.
             beginnings: the first times of each series, to measure its step.
         """
-        self.column, self.gaps, self.names = recipe.time, recipe.gaps, names
-        self._mixed = "" if recipe.group else "; where it holds several series, group=COLUMN tells them apart"
+        self.column, self.gaps, self.names = spec.time, spec.gaps, names
+        self._mixed = "" if spec.group else "; where it holds several series, datamodule.group=COLUMN tells them apart"
         self._last = np.zeros(len(names), np.int64)
         self._begun = np.zeros(len(names), bool)
         self._dates = are_dates(beginnings[0])
         self._step = np.full(len(names), np.inf)
         for series, times in enumerate(beginnings):
             differences = np.diff(_counted(times))[:MEASURED]
-            if recipe.time_step is not None:
-                self._step[series] = recipe.time_step * (SECOND if self._dates else 1)
+            if spec.time_step is not None:
+                self._step[series] = spec.time_step * (SECOND if self._dates else 1)
             elif len(differences):
                 self._step[series] = np.median(differences)
 
@@ -65,7 +65,7 @@ class Clock:
         with np.errstate(over="ignore"):  # of what does not follow anything
             gaps = follows & (now - before > JUMP * self._step[series])
         if self.gaps == "error" and gaps.any():
-            remedy = "is a gap; gaps=reset begins the series anew behind it, gaps=ignore reads on"
+            remedy = "is a gap; datamodule.gaps=reset begins the series anew behind it, datamodule.gaps=ignore reads on"
             raise self._error(path, first, series, order, now, before, np.flatnonzero(gaps), remedy)
         last = np.diff(series, append=-1) != 0
         self._last[series[last]], self._begun[series[last]] = now[last], True

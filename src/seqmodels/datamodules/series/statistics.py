@@ -18,7 +18,7 @@ Rows = Sequence[tuple[int, int]]
 
 
 @dataclass(frozen=True)
-class Learned:
+class TrainingStatistics:
     """Plain values, for checkpoints.
 
     Attributes:
@@ -43,22 +43,22 @@ class Learned:
     rows: int
     steps: int
 
-    def differs_from(self, other: "Learned") -> str | None:
-        """What tells the data of two trainings apart, in words; None when nothing does."""
+    def difference(self, then: "TrainingStatistics") -> str | None:
+        """What tells the data of two trainings apart, in words; None when nothing does that matters."""
         for name in ("rows", "steps"):
-            ours, theirs = getattr(self, name), getattr(other, name)
+            ours, theirs = getattr(self, name), getattr(then, name)
             if ours != theirs:
                 return f"{theirs:,} {'rows' if name == 'rows' else 'training steps'} then, {ours:,} now"
         for kind in ("input", "target"):
-            ours, theirs = (np.array(getattr(learned, f"{kind}_mean")) for learned in (self, other))
+            ours, theirs = (np.array(getattr(one, f"{kind}_mean")) for one in (self, then))
             if len(ours) != len(theirs):
                 return f"{len(theirs)} {kind}s then, {len(ours)} now"
-            if (np.abs(ours - theirs) > 1e-6 * np.array(getattr(other, f"{kind}_std"))).any():
+            if (np.abs(ours - theirs) > 1e-6 * np.array(getattr(then, f"{kind}_std"))).any():
                 return f"means of the {kind}s {theirs.tolist()} then, {ours.tolist()} now"
         return None
 
 
-def learn(table: SeriesTable, rows: Rows, steps: int, horizon: int, season: int) -> Learned:
+def fit_statistics(table: SeriesTable, rows: Rows, steps: int, horizon: int, season: int) -> TrainingStatistics:
     """
     Args:
         table: holds the rows.
@@ -70,15 +70,15 @@ def learn(table: SeriesTable, rows: Rows, steps: int, horizon: int, season: int)
     Raises:
         ValueError: a column has no value in the training rows.
     """
-    recipe = table.recipe
-    input_mean, input_std = mean_and_std(table.inputs, rows, recipe.inputs)
-    target_mean, target_std = mean_and_std(table.targets, rows, recipe.targets)
+    spec = table.spec
+    input_mean, input_std = mean_and_std(table.inputs, rows, spec.inputs)
+    target_mean, target_std = mean_and_std(table.targets, rows, spec.targets)
     input_change, target_change = (
         change_size(values, rows, lag) for values, lag in ((table.inputs, 1), (table.targets, horizon))
     )
     scale = seasonal_scale(table.targets, rows, season) if horizon else None
     statistics = input_mean, input_std, target_mean, target_std, input_change, target_change, scale
-    return Learned(*statistics, horizon, season, table.rows, steps)
+    return TrainingStatistics(*statistics, horizon, season, table.rows, steps)
 
 
 def mean_and_std(values: np.ndarray, rows: Rows, names: Sequence[str]) -> tuple[list[float], list[float]]:

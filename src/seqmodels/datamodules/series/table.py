@@ -1,4 +1,4 @@
-"""Tables of series, converted once and then mapped into memory: one folder for each set of files and recipe.
+"""Tables of series, converted once and then mapped into memory: one folder for each set of files and spec.
 
 The folder's name is a hash of what its contents depend on, so a changed file gets a folder of its own. It appears whole
 or not at all, and whoever deletes it loses nothing but the time to convert again.
@@ -20,7 +20,7 @@ import platformdirs
 from filelock import FileLock
 
 from seqmodels.datamodules.series.convert import INDEX, INPUTS, TARGETS, write_table
-from seqmodels.datamodules.series.recipe import Recipe
+from seqmodels.datamodules.series.spec import TableSpec
 
 VERSION = 1
 """Of what is in a folder."""
@@ -58,25 +58,25 @@ class SeriesTable:
         missing: how many cells of each column are.
     """
 
-    def __init__(self, folder: Path, files: Sequence[Path], recipe: Recipe) -> None:
-        self.folder, self.files, self.recipe = folder, list(files), recipe
+    def __init__(self, folder: Path, files: Sequence[Path], spec: TableSpec) -> None:
+        self.folder, self.files, self.spec = folder, list(files), spec
         index = json.loads((folder / INDEX).read_text(encoding="utf-8"))
         self.series = [Series(**one) for one in index["series"]]
         self.rows: int = index["rows"]
         self.missing: dict[str, int] = index["missing"]
 
     def __reduce__(self) -> Any:
-        return SeriesTable, (self.folder, self.files, self.recipe)
+        return SeriesTable, (self.folder, self.files, self.spec)
 
     @cached_property
     def inputs(self) -> np.ndarray:
         """(N, D) float32, NaN where a cell is missing."""
-        return self._mapped(INPUTS, len(self.recipe.inputs))
+        return self._mapped(INPUTS, len(self.spec.inputs))
 
     @cached_property
     def targets(self) -> np.ndarray:
         """(N, Y) float32, NaN where a cell is missing."""
-        return self._mapped(TARGETS, len(self.recipe.targets))
+        return self._mapped(TARGETS, len(self.spec.targets))
 
     def remembered(self, about: list[Any], find: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         """What `find` returns, found once: plain values that follow from the table and from `about`."""
@@ -99,12 +99,12 @@ class SeriesTable:
             ) from error
 
 
-def series_table(files: Sequence[Path], recipe: Recipe, cache: Path | None = None) -> SeriesTable:
+def series_table(files: Sequence[Path], spec: TableSpec, cache: Path | None = None) -> SeriesTable:
     """The table of these files; converted now if it has not been. Processes that come at the same time convert once.
 
     Args:
         files: from `expand`.
-        recipe: how.
+        spec: how.
         cache: the folder that holds tables; None means the user's cache folder.
 
     Raises:
@@ -112,14 +112,14 @@ def series_table(files: Sequence[Path], recipe: Recipe, cache: Path | None = Non
         OSError: the table cannot be written.
     """
     place = cache or platformdirs.user_cache_path("seqmodels") / "series"
-    key = _key(files, recipe)
+    key = _key(files, spec)
     folder = place / key
     try:
         if not folder.exists():
             place.mkdir(parents=True, exist_ok=True)
             with FileLock(place / f".{key}.lock"):
                 if not folder.exists():  # else another process has just made it
-                    _convert(files, recipe, folder, key)
+                    _convert(files, spec, folder, key)
     except OSError as error:
         full = error.errno in (errno.ENOSPC, errno.EDQUOT)
         if full or place in (Path(str(error.filename)), *Path(str(error.filename)).parents):
@@ -128,17 +128,17 @@ def series_table(files: Sequence[Path], recipe: Recipe, cache: Path | None = Non
                 f"give another folder with datamodule.cache=FOLDER"
             ) from error
         raise
-    return SeriesTable(folder, files, recipe)
+    return SeriesTable(folder, files, spec)
 
 
-def _convert(files: Sequence[Path], recipe: Recipe, folder: Path, key: str) -> None:
+def _convert(files: Sequence[Path], spec: TableSpec, folder: Path, key: str) -> None:
     for leftover in folder.parent.glob(f".{key}-*"):  # of a process that was killed: the lock is ours
         shutil.rmtree(leftover)
     workplace = folder.with_name(f".{key}-{os.getpid()}")
     workplace.mkdir()
     try:
-        write_table(files, recipe, workplace)
-        if _key(files, recipe) != key:
+        write_table(files, spec, workplace)
+        if _key(files, spec) != key:
             names = ", ".join(map(str, files[:3])) + (", ..." if len(files) > 3 else "")
             raise ValueError(f"{names} changed while being read; begin again when nothing writes to them")
         workplace.replace(folder)
@@ -146,10 +146,10 @@ def _convert(files: Sequence[Path], recipe: Recipe, folder: Path, key: str) -> N
         shutil.rmtree(workplace, ignore_errors=True)
 
 
-def _key(files: Sequence[Path], recipe: Recipe) -> str:
+def _key(files: Sequence[Path], spec: TableSpec) -> str:
     stats = [(str(path.resolve()), path.stat()) for path in files]
     identity = [(name, stat.st_size, stat.st_mtime_ns) for name, stat in stats]
-    return _hash([VERSION, identity, recipe])
+    return _hash([VERSION, identity, spec])
 
 
 def _hash(plain: list[Any]) -> str:

@@ -1,4 +1,4 @@
-"""The windows of one part of a series table."""
+"""The windows of one split of a series table."""
 
 import numpy as np
 import torch
@@ -8,7 +8,7 @@ from seqmodels.datamodules.series.table import SeriesTable
 from seqmodels.datamodules.window import Window
 
 
-class Part:
+class SplitWindows:
     """Makes the windows of training, validation or test.
 
     An input that is missing, and all that is padding, is read as the training's mean and leaves the loss; so does a
@@ -25,7 +25,9 @@ class Part:
         """
         self.table, self.lanes, self.horizon, self.fill = table, lanes, horizon, fill.astype(np.float32)
 
-    def __len__(self) -> int:
+    @property
+    def count(self) -> int:
+        """How many windows an epoch has."""
         return self.lanes.windows
 
     def window(self, i: int) -> Window:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from seqmodels.datamodules.base import check_at_least
+from seqmodels.config.ranges import at_least
 from seqmodels.datamodules.synthetic.generated import GeneratedSequences, below
 from seqmodels.datamodules.window import Window
 
@@ -31,40 +31,18 @@ class AddingProblem(GeneratedSequences):
     input_size, output_size = 2, 1
     input_names, target_names = ("value", "marker"), ("sum",)
 
-    def __init__(
-        self,
-        steps: int = 100,
-        train_size: int = 100_000,
-        val_size: int = 1000,
-        test_size: int = 10_000,
-        batch_size: int = 50,
-        eval_batch_size: int = 100,
-        num_workers: int = 0,
-        overfit_batches: int = 0,
-        seed: int = 1,
-    ) -> None:
+    def __init__(self, steps: int = 100, **options: Any) -> None:
         """
         Args:
             steps: T.
-            train_size, val_size, test_size, batch_size, eval_batch_size, num_workers, overfit_batches, seed: as in
-                `GeneratedSequences`.
+            options: as in `GeneratedSequences`.
 
         Raises:
             ValueError: an argument is outside its range.
         """
-        check_at_least(2, steps=steps)
-        super().__init__(
-            steps + 2,
-            train_size,
-            val_size,
-            test_size,
-            batch_size,
-            eval_batch_size,
-            num_workers,
-            overfit_batches,
-            seed,
-        )
-        self.steps = steps
+        super().__init__(**options)
+        at_least(2, steps=steps)
+        self.steps, self.numbers = steps, steps + 2
 
     def make(self, u: np.ndarray) -> Window:
         """The first T of the T + 2 numbers are the values, the others say where the markers are."""
@@ -83,9 +61,7 @@ class AddingProblem(GeneratedSequences):
         )
 
     def summary(self) -> str:
-        """One line for the start of a run."""
-        return f"{self.name}: {self.steps} steps; {self._sizes()}"
+        return f"{self.name}: {self.steps} steps; {self.sizes()}"
 
     def facts(self) -> dict[str, Any]:
-        """What results.json keeps of the data beside its name."""
         return {"baselines": {"constant": {"loss": 1 / 6}}}

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from seqmodels.datamodules.base import check_at_least
+from seqmodels.config.ranges import at_least
 from seqmodels.datamodules.synthetic.generated import GeneratedSequences, below
 
 
@@ -34,48 +34,24 @@ class CopyMemory(GeneratedSequences):
     name = "copy"
     task = "labelling"
 
-    def __init__(
-        self,
-        delay: int = 100,
-        symbols: int = 10,
-        alphabet: int = 8,
-        train_size: int = 100_000,
-        val_size: int = 1000,
-        test_size: int = 10_000,
-        batch_size: int = 50,
-        eval_batch_size: int = 100,
-        num_workers: int = 0,
-        overfit_batches: int = 0,
-        seed: int = 1,
-    ) -> None:
+    def __init__(self, delay: int = 100, symbols: int = 10, alphabet: int = 8, **options: Any) -> None:
         """
         Args:
             delay: T, steps from the end of the symbols to the beginning of the answer.
             symbols: how many are to be kept.
             alphabet: how many there are to choose from.
-            train_size, val_size, test_size, batch_size, eval_batch_size, num_workers, overfit_batches, seed: as in
-                `GeneratedSequences`.
+            options: as in `GeneratedSequences`.
 
         Raises:
             ValueError: an argument is outside its range.
         """
-        check_at_least(1, delay=delay, symbols=symbols)
-        check_at_least(2, alphabet=alphabet)
-        super().__init__(
-            symbols,
-            train_size,
-            val_size,
-            test_size,
-            batch_size,
-            eval_batch_size,
-            num_workers,
-            overfit_batches,
-            seed,
-        )
+        super().__init__(**options)
+        at_least(1, delay=delay, symbols=symbols)
+        at_least(2, alphabet=alphabet)
         self.delay, self.symbols, self.alphabet = delay, symbols, alphabet
-        self.steps = delay + 2 * symbols
+        self.numbers, self.steps = symbols, delay + 2 * symbols
         self.input_size = self.output_size = alphabet + 2
-        self.class_names = [*map(str, range(alphabet)), "blank", "delimiter"]
+        self.class_names = self.input_names = [*map(str, range(alphabet)), "blank", "delimiter"]
 
     def make(self, u: np.ndarray) -> tuple[Tensor, Tensor, Tensor]:
         """The numbers are the symbols."""
@@ -91,16 +67,13 @@ class CopyMemory(GeneratedSequences):
         return F.one_hot(read, self.input_size).float(), labels, scored
 
     def read_labels(self, x: Tensor) -> Tensor:
-        """(B, S) classes that an input (B, S, D) spells, to look at."""
         return x.argmax(-1)
 
     def summary(self) -> str:
-        """One line for the start of a run."""
         return (
             f"{self.name}: {self.symbols} of {self.alphabet} symbols over a delay of {self.delay}, {self.steps} steps; "
-            f"{self._sizes()}"
+            f"{self.sizes()}"
         )
 
     def facts(self) -> dict[str, Any]:
-        """What results.json keeps of the data beside its name."""
         return {"baselines": {"memoryless": {"loss": self.symbols * math.log(self.alphabet) / self.steps}}}

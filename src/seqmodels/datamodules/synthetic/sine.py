@@ -7,22 +7,18 @@ or       sin(ω (t + horizon dt) + φ)         forecasting the wave itself `hori
 
 import math
 from collections.abc import Sequence
-from functools import partial
 from typing import Any
 
-import lightning.pytorch as pl
 import numpy as np
 import torch
-from torch.utils.data import DataLoader
 
-from seqmodels.datamodules.base import check_at_least
-from seqmodels.datamodules.loaders import Windows, epoch_seed, window_loader
-from seqmodels.datamodules.window import Window, rank_rows
-
-_STAGES = ("train", "val", "test")
+from seqmodels.config.ranges import above, at_least
+from seqmodels.datamodules.loaders import epoch_seed
+from seqmodels.datamodules.streams import StreamData
+from seqmodels.datamodules.window import Window
 
 
-class SineStream(pl.LightningDataModule):
+class SineStream(StreamData):
     """Windows of parallel noisy sine streams; each stream keeps its row, its frequency and its phase.
 
     Validation and test read streams of their own, drawn from the same ranges, from their beginning.
@@ -33,10 +29,7 @@ class SineStream(pl.LightningDataModule):
     """
 
     name = "sine"
-    task = "regression"
-    notice: str | None = None
     input_size = output_size = 1
-    input_stats = None
     input_names, target_names = ("x",), ("y",)
 
     def __init__(
@@ -55,9 +48,7 @@ class SineStream(pl.LightningDataModule):
         horizon: int | None = None,
         val_windows: int = 20,
         test_windows: int = 20,
-        num_workers: int = 0,
-        overfit_batches: int = 0,
-        seed: int = 1,
+        **options: Any,
     ) -> None:
         """
         Args:
@@ -78,154 +69,131 @@ class SineStream(pl.LightningDataModule):
             target_shift: in radians; null with `horizon`.
             horizon: steps to forecast; null with `target_shift`.
             val_windows: windows of a validation, 0 for none.
-            test_windows: windows of the test.
-            num_workers: processes that make windows.
-            overfit_batches: above 0, train on the first so many windows again and again.
-            seed: of frequencies, phases and noise.
+            test_windows: windows of the test, 0 for none.
+            options: as in `StreamData`; the seed is that of frequencies, phases and noise.
 
         Raises:
             ValueError: an argument is outside its range, or two contradict each other.
         """
-        super().__init__()
-        check_at_least(1, num_streams=num_streams, window=window)
-        check_at_least(
-            0,
-            val_windows=val_windows,
-            test_windows=test_windows,
-            num_workers=num_workers,
-            overfit_batches=overfit_batches,
-            random_window=random_window,
-        )
-        if 2 * random_window >= window:
-            raise ValueError(
-                f"random_window={random_window} could leave a window of {window} steps without any; "
-                f"give at most {(window - 1) // 2}"
-            )
-        if random_window and endpoint:
-            raise ValueError(
-                f"random_window={random_window} needs endpoint=false: where neighbours share a step, "
-                f"borders cannot move"
-            )
-        if (span is None) == (dt is None):
-            raise ValueError(f"span={span} and dt={dt}: give exactly one of them, the other null")
-        if (target_shift is None) == (horizon is None):
-            raise ValueError(
-                f"target_shift={target_shift} and horizon={horizon}: give exactly one of them, the other null"
-            )
-        if not (span or dt or 0) > 0:
-            raise ValueError(f"{'span' if dt is None else 'dt'}={span or dt} is not a time; give a number above 0")
-        if noise_std < 0:
-            raise ValueError(f"noise_std={noise_std} is negative; give 0 for no noise")
-        if endpoint and window < 2:
-            raise ValueError(f"endpoint={endpoint} needs window of at least 2 steps; window={window}")
+        super().__init__(num_streams, **options)
+        at_least(1, window=window)
+        at_least(0, val_windows=val_windows, test_windows=test_windows, random_window=random_window)
+        at_least(0.0, noise_std=noise_std)
+        _check(window, random_window, span, dt, endpoint, target_shift, horizon)
         for name, bounds in (("frequency", frequency), ("phase", phase)):
             if len(bounds) != 2 or bounds[0] > bounds[1]:
                 raise ValueError(f"{name}={list(bounds)} is not a range; give [lowest, highest]")
-
         steps_between = window - 1 if endpoint else window
         self.dt = dt if dt is not None else span / steps_between  # type: ignore[operator]
         self.span = self.dt * steps_between
-        self.num_streams = num_streams
-        self.window = window
-        self.random_window = random_window
+        self.window, self.random_window = window, random_window
         self.time_dtype = np.float32 if float32_time else np.float64
         self.noise_std = noise_std
-        self.horizon = horizon
-        self.target_shift = target_shift
-        self.overfit_batches = overfit_batches
-        self.stops = {"train": overfit_batches or None, "val": val_windows, "test": test_windows}
-        self.endless = not overfit_batches
-        self.num_workers = num_workers
-        self.seed = seed
-        self._start = 0
-        self._waves: dict[str, list[np.ndarray]] = {}
-        for number, stage in enumerate(_STAGES):
-            generator = np.random.default_rng([seed, number])
-            self._waves[stage] = [generator.uniform(low, high, (num_streams, 1)) for low, high in (frequency, phase)]
-        self._steps = np.arange(window) * self.dt
-        self._everything = torch.ones(num_streams, window + 2 * random_window, dtype=torch.bool)
-        self._first = torch.ones(num_streams, dtype=torch.bool), torch.zeros(num_streams, dtype=torch.bool)
-
-    def make_window(self, stage: str, i: int) -> Window:
-        """Window i of all streams of a stage, x and y (num_streams, T, 1); a pure function of its arguments."""
-        if self.random_window and stage == "train":
-            first, end = self._border(i), self._border(i + 1)
-            block = first // self.window
-            parts = zip(*(self._block(stage, k) for k in range(block, (end - 1) // self.window + 1)), strict=True)
-            offset = block * self.window
-            x, y = (np.concatenate(part, 1)[:, first - offset : end - offset] for part in parts)
-        else:
-            x, y = self._block(stage, i)
-        fresh, going_on = self._first
-        return Window(
-            torch.from_numpy(x.astype(np.float32)).unsqueeze(-1),
-            torch.from_numpy(y.astype(np.float32)).unsqueeze(-1),
-            fresh if i == 0 else going_on,
-            self._everything[:, : x.shape[1]],
-        )
-
-    def _border(self, i: int) -> int:
-        """The step at which training window i begins."""
-        width = 2 * self.random_window + 1
-        return i * self.window + (epoch_seed(self.seed, i) % width - self.random_window if i else 0)
-
-    def _block(self, stage: str, i: int) -> tuple[np.ndarray, np.ndarray]:
-        """Steps i T to (i + 1) T of the signal and of its target, each (num_streams, T): windows that stay."""
-        frequency, phase = self._waves[stage]  # each (num_streams, 1)
-        time = (i * self.span + self._steps).astype(self.time_dtype).astype(np.float64)
-        angle = frequency * time + phase
-        x = np.sin(angle)
-        if self.horizon is None:
-            y = np.sin(angle + self.target_shift)
-        else:
-            y = np.sin(angle + frequency * (self.horizon * self.dt))
-        if self.noise_std:
-            noise = np.random.Generator(np.random.Philox(key=[self.seed, _STAGES.index(stage)], counter=[0, i, 0, 0]))
-            x += self.noise_std * noise.standard_normal(x.shape)
-        return x, y
-
-    def start_from(self, epoch: int, batch: int) -> None:
-        """Let the next training loader begin at a batch of an epoch; the epochs after it begin at their start.
-
-        Args:
-            epoch: 0 for the endless stream; with overfit_batches any, since all epochs are the same.
-            batch: number of the window.
-
-        Raises:
-            ValueError: a number is negative.
-        """
-        check_at_least(0, epoch=epoch, batch=batch)
-        self._start = batch
-
-    def train_dataloader(self) -> DataLoader[Window]:
-        start, self._start = self._start, 0
-        return self._loader("train", start)
-
-    def val_dataloader(self) -> list[DataLoader[Window]]:
-        return [self._loader("val")] if self.stops["val"] else []
-
-    def test_dataloader(self) -> list[DataLoader[Window]]:
-        return [self._loader("test")] if self.stops["test"] else []
-
-    def predict_dataloader(self) -> list[DataLoader[Window]]:
-        return self.test_dataloader()
-
-    def transfer_batch_to_device(self, batch: Window, device: torch.device, dataloader_idx: int) -> Window:
-        return batch.to(device)
-
-    def _loader(self, stage: str, start: int = 0) -> DataLoader[Window]:
-        rank, ranks = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
-        rows = rank_rows(self.num_streams, rank, ranks)
-        windows = Windows(partial(self.make_window, stage), self.stops[stage], rows, start)
-        return window_loader(windows, self.num_workers)
+        self.target_shift, self.horizon = target_shift, horizon
+        self.endless = not self.overfit_batches
+        counts = {"train": None, "val": val_windows, "test": test_windows}
+        for number, (split, count) in enumerate(counts.items()):
+            generator = np.random.default_rng([self.seed, number])
+            waves = (generator.uniform(low, high, (num_streams, 1)) for low, high in (frequency, phase))
+            self.splits[split] = SineWindows(self, number, count, *waves)
 
     def summary(self) -> str:
-        """One line for the start of a run."""
         streams = "1 stream" if self.num_streams == 1 else f"{self.num_streams} streams"
         task = f"phase {self.target_shift:+.3g}" if self.horizon is None else f"{self.horizon} steps ahead"
         window = f"{self.window}{f' ± {self.random_window}' if self.random_window else ''}"
         return f"{self.name}: {streams}, windows of {window} steps, dt {self.dt:.4g}, {task}"
 
-    def facts(self) -> dict[str, Any]:
-        """What results.json keeps of the data beside its name."""
-        return {}
+
+def _check(
+    window: int,
+    random_window: int,
+    span: float | None,
+    dt: float | None,
+    endpoint: bool,
+    target_shift: float | None,
+    horizon: int | None,
+) -> None:
+    """What contradicts each other."""
+    if 2 * random_window >= window:
+        raise ValueError(
+            f"random_window={random_window} could leave a window of {window} steps without any; "
+            f"give at most {(window - 1) // 2}"
+        )
+    if random_window and endpoint:
+        raise ValueError(
+            f"random_window={random_window} needs datamodule.endpoint=false: where neighbours share a step, borders "
+            f"cannot move"
+        )
+    if endpoint and window < 2:
+        raise ValueError(f"endpoint={endpoint} needs window of at least 2 steps; window={window}")
+    if (span is None) == (dt is None):
+        remedy = "datamodule.dt=0.1" if dt is None else "datamodule.span=null"
+        raise ValueError(f"span={span} and dt={dt}: exactly one of them says how long a step is; give {remedy}")
+    if (target_shift is None) == (horizon is None):
+        remedy = "datamodule.horizon=1" if horizon is None else "datamodule.target_shift=null"
+        raise ValueError(
+            f"target_shift={target_shift} and horizon={horizon}: exactly one of them is the target; give {remedy}"
+        )
+    above(0, **{name: value for name, value in (("span", span), ("dt", dt)) if value is not None})
+
+
+class SineWindows:
+    """The streams of one split."""
+
+    def __init__(
+        self, source: SineStream, number: int, count: int | None, frequency: np.ndarray, phase: np.ndarray
+    ) -> None:
+        """
+        Args:
+            source: says what is the same in all splits.
+            number: of the split, 0 for the training.
+            count: how many windows there are; None if they never end.
+            frequency, phase: (B, 1) of the streams.
+        """
+        self.source, self.number, self.count = source, number, count
+        self.frequency, self.phase = frequency, phase
+        self.random_window = source.random_window if number == 0 else 0
+        self._steps = np.arange(source.window) * source.dt
+        rows = source.num_streams
+        self._everything = torch.ones(rows, source.window + 2 * self.random_window, dtype=torch.bool)
+        self._fresh, self._going_on = torch.ones(rows, dtype=torch.bool), torch.zeros(rows, dtype=torch.bool)
+
+    def window(self, i: int) -> Window:
+        """Window i of all streams, x and y (B, T, 1); a pure function of i."""
+        if self.random_window:
+            steps = self.source.window
+            first, end = self._border(i), self._border(i + 1)
+            block = first // steps
+            parts = zip(*(self._block(k) for k in range(block, (end - 1) // steps + 1)), strict=True)
+            offset = block * steps
+            x, y = (np.concatenate(part, 1)[:, first - offset : end - offset] for part in parts)
+        else:
+            x, y = self._block(i)
+        return Window(
+            torch.from_numpy(x.astype(np.float32)).unsqueeze(-1),
+            torch.from_numpy(y.astype(np.float32)).unsqueeze(-1),
+            self._fresh if i == 0 else self._going_on,
+            self._everything[:, : x.shape[1]],
+        )
+
+    def _border(self, i: int) -> int:
+        """The step at which window i begins."""
+        width = 2 * self.random_window + 1
+        jitter = epoch_seed(self.source.seed, i) % width - self.random_window if i else 0
+        return i * self.source.window + jitter
+
+    def _block(self, i: int) -> tuple[np.ndarray, np.ndarray]:
+        """Steps i T to (i + 1) T of the signal and of its target, each (B, T): windows that stay."""
+        source = self.source
+        time = (i * source.span + self._steps).astype(source.time_dtype).astype(np.float64)
+        angle = self.frequency * time + self.phase
+        x = np.sin(angle)
+        if source.horizon is None:
+            y = np.sin(angle + source.target_shift)
+        else:
+            y = np.sin(angle + self.frequency * (source.horizon * source.dt))
+        if source.noise_std:
+            key = [source.seed, self.number]
+            noise = np.random.Generator(np.random.Philox(key=key, counter=[0, i, 0, 0]))
+            x += source.noise_std * noise.standard_normal(x.shape)
+        return x, y

@@ -7,8 +7,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from seqmodels.tables import parquet_format as table_parquet
+from seqmodels.tables import parquet_format
 from seqmodels.tables.cells import as_numbers
+from seqmodels.tables.formats import Marks
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -30,14 +31,14 @@ class ParquetRows:
         Raises:
             ValueError: the file is damaged.
         """
-        self.names = table_parquet.names(path)
+        self.names = parquet_format.column_names(path, Marks())
         self.arrived = time.perf_counter()
         self._path = path
 
     def rows(self, wanted: Sequence[str]) -> Iterator[tuple[int, tuple[Any, ...]]]:
         """Numbers of rows, counted from 1, and their values of the wanted columns."""
         number = 0
-        for batch in table_parquet.batches(self._path, list(dict.fromkeys(wanted))):
+        for batch in parquet_format.batches(self._path, (), list(dict.fromkeys(wanted)), Marks()):
             values = {name: _plain(column) for name, column in batch.items()}
             for cells in zip(*(values[name] for name in wanted), strict=True):
                 number += 1

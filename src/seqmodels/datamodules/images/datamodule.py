@@ -1,50 +1,55 @@
-"""Images as sequences, grey or in colour: what all sets of images share.
+"""Images as sequences, grey or in colour; `sets.py` says which sets there are.
+
+Where the files come from: `root`, else the environment variable SEQMODELS_DATA, else the user's cache folder; found
+there in torchvision's layout (MNIST/raw/*-ubyte, cifar-10-batches-py/*) nothing is downloaded.
 
 The images lie on the device as uint8 (with workers: in memory, and travel there as uint8); a batch of them becomes
 sequences of floats in [0, 1], (B, T, D), with labels (B,).
 """
 
-from typing import Any
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor
 
-from seqmodels.datamodules.base import check_at_least
+from seqmodels.config.ranges import at_least, one_of
+from seqmodels.datamodules.base import Stats
+from seqmodels.datamodules.images.digits import read_digits, resized_digits
+from seqmodels.datamodules.images.files import Unavailable, default_root, ensure_files
+from seqmodels.datamodules.images.image_set import Images
+from seqmodels.datamodules.images.sets import SETS, ImageSetName
 from seqmodels.datamodules.images.views import (
     Permutation,
     PixelOrder,
     View,
     as_images,
     as_sequence,
-    check_view,
     pixel_order,
     random_shift,
     steps_and_width,
 )
-from seqmodels.datamodules.labelled_rows import LabelledRows
 from seqmodels.datamodules.loaders import TensorRows
-
-Images = tuple[Tensor, Tensor]
-"""(N, height, width) or (N, height, width, channels) uint8, and (N,) int64."""
-
-Stats = tuple[float, float] | tuple[list[float], list[float]]
-"""Mean and standard deviation, of all columns together or (D,) of each."""
+from seqmodels.datamodules.samples import SampleData
 
 
-class ImageSequences(LabelledRows):
+class ImageSequences(SampleData):
     """Labelled images, each read as one sequence.
 
-    Subclasses read the files: `prepare_data` (may be called twice) and `load(train)`.
-
     Attributes:
+        set: what the images are.
         input_stats: mean and standard deviation of the training pixels, in colour those of each of the D columns; None
             when not normalised. The module applies them.
     """
 
+    task = "classification"
+
     def __init__(
         self,
-        shape: tuple[int, ...],
-        class_names: list[str],
+        dataset: ImageSetName = "mnist",
+        root: str | None = None,
+        fallback: Literal["digits"] | None = None,
         view: View = "rows",
         permutation: Permutation | None = None,
         permutation_seed: int = 92916,
@@ -52,16 +57,14 @@ class ImageSequences(LabelledRows):
         shift: int = 0,
         val_size: int = 5000,
         split_seed: int = 0,
-        batch_size: int = 64,
-        eval_batch_size: int = 1000,
-        num_workers: int = 0,
-        overfit_batches: int = 0,
-        seed: int = 1,
+        **options: Any,
     ) -> None:
         """
         Args:
-            shape: (height, width) of an image, or (height, width, channels).
-            class_names: what the labels 0, 1, ... mean.
+            dataset: which set.
+            root: the folder that holds the set's own folder, or where to put it; null means `default_root`.
+            fallback: `digits` goes on with scikit-learn's digits, resized to 28x28, when MNIST is neither in `root` nor
+                to be downloaded within seconds, and says so; null stops with the reason.
             view: rows (T = height, D = width * channels), columns, or pixels (T = height * width, D = channels).
             permutation: null, bit_reversal or random: a fixed order of the pixels.
             permutation_seed: for `random`.
@@ -70,31 +73,60 @@ class ImageSequences(LabelledRows):
             shift: augmentation; each training image moves by up to this many pixels.
             val_size: images taken from the training set for validation, 0 for none.
             split_seed: which ones.
-            batch_size, eval_batch_size, num_workers, overfit_batches, seed: as in `LabelledRows`.
+            options: as in `SampleData`.
 
         Raises:
             ValueError: an argument is outside its range.
         """
-        super().__init__(batch_size, eval_batch_size, num_workers, overfit_batches, seed)
-        check_view(view)
-        check_at_least(0, val_size=val_size, shift=shift)
+        super().__init__(**options)
+        one_of(ImageSetName, dataset=dataset)
+        one_of(("digits", None), fallback=fallback)
+        one_of(View, view=view)
+        one_of((*get_args(Permutation), None), permutation=permutation)
+        at_least(0, val_size=val_size, shift=shift)
+        self.set, self.name, self.shape = SETS[dataset], dataset, SETS[dataset].shape
+        if fallback and dataset != "mnist":
+            raise ValueError(
+                f"fallback={fallback} can stand in for mnist alone, not for {dataset}; give datamodule.fallback=null"
+            )
+        self.root, self.fallback = Path(root).expanduser() if root else default_root(), fallback
         self.view: View = view
-        self.shape = shape
-        self.steps, self.input_size = steps_and_width(view, shape)
-        self.output_size = len(class_names)
-        self.class_names = class_names
+        self.steps, self.input_size = steps_and_width(view, self.shape)
+        self.class_names, self.output_size = self.set.class_names, len(self.set.class_names)
+        height, width, *_ = self.shape
         self.order: PixelOrder | None = None
         if permutation is not None:
-            self.order = pixel_order(permutation, shape[0] * shape[1], permutation_seed)
-        self.normalize = normalize
-        self.shift = shift
-        self.val_size = val_size
-        self.split_seed = split_seed
-        self.input_stats: Stats | None = None
+            self.order = pixel_order(permutation, height * width, permutation_seed)
+        self.normalize, self.shift = normalize, shift
+        self.val_size, self.split_seed = val_size, split_seed
+        self._ready = False
 
-    def load(self, train: bool) -> Images:
-        """The training or the test images, whole."""
-        raise NotImplementedError
+    def prepare_data(self) -> None:
+        """Find or download the files and check them, once; decides about the fallback.
+
+        Raises:
+            ValueError: a file is corrupt.
+            ConnectionError: there are no files, they cannot be downloaded within seconds, and there is no fallback.
+        """
+        if self._ready:
+            return
+        try:
+            ensure_files(self.set, self.root)
+        except Unavailable as reason:
+            if self.fallback is None:
+                raise
+            self._fall_back(reason)
+        self._ready = True
+
+    def _fall_back(self, reason: Unavailable) -> None:
+        self.name = "digits (instead of mnist)"
+        self.notice = (
+            f"NOT MNIST: this run uses scikit-learn's 1,797 digits of 8x8, resized to 28x28; its numbers are not "
+            f"MNIST's.\n{reason}; datamodule.fallback=null stops instead."
+        )
+        digits = len(read_digits(train=True)[0])
+        self.val_size = round(self.val_size * digits / 60_000)
+        self.eval_batch_size = min(self.eval_batch_size, digits)
 
     def setup(self, stage: str | None = None) -> None:
         """Read the images and split them; the split depends on `split_seed` only.
@@ -102,7 +134,7 @@ class ImageSequences(LabelledRows):
         Raises:
             ValueError: `val_size` leaves nothing to train on.
         """
-        if self._parts:
+        if self.splits:
             return
         x, y = self.load(train=True)
         if self.val_size >= len(x):
@@ -112,13 +144,17 @@ class ImageSequences(LabelledRows):
             )
         shuffled = torch.randperm(len(x), generator=torch.Generator().manual_seed(self.split_seed))
         val, train = shuffled[: self.val_size], shuffled[self.val_size :].sort().values
-        self._parts = {
+        self.splits = {
             "train": TensorRows(x[train], y[train]),
             "val": TensorRows(x[val], y[val]),
             "test": TensorRows(*self.load(train=False)),
         }
         if self.normalize:
-            self.input_stats = self._statistics(self._parts["train"].x)
+            self.input_stats = self._statistics(self.splits["train"].x)
+
+    def load(self, train: bool) -> Images:
+        """The training or the test images, whole."""
+        return resized_digits(train, self.shape) if self.notice else self.set.read(self.root, train)
 
     def _statistics(self, images: Tensor) -> Stats:
         if images.dim() == 3:
@@ -135,10 +171,6 @@ class ImageSequences(LabelledRows):
         """Take what a training learned."""
         self.input_stats = state_dict["input_stats"]
 
-    def transfer_batch_to_device(self, batch: Images, device: torch.device, dataloader_idx: int) -> Images:
-        images, labels = batch
-        return images.to(device, non_blocking=True), labels.to(device, non_blocking=True)
-
     def on_after_batch_transfer(self, batch: Images, dataloader_idx: int) -> tuple[Tensor, Tensor]:
         """uint8 images to float sequences, on the device; training images are shifted first."""
         images, labels = batch
@@ -150,18 +182,14 @@ class ImageSequences(LabelledRows):
         """(B, *shape) uint8 images to (B, T, D) float sequences in [0, 1]."""
         return as_sequence(images, self.view, self.order).float().div_(255)
 
-    def images(self, x: Tensor) -> Tensor:
-        """(B, T, D) sequences back to (B, *shape) images, to look at."""
-        return as_images(x, self.view, self.shape, self.order)
+    def images(self, sequences: Sequence[Tensor] | Tensor) -> Tensor:
+        return as_images(torch.stack(list(sequences)), self.view, self.shape, self.order)
 
     def summary(self) -> str:
-        """One line for the start of a run."""
-        sizes = ", ".join(f"{len(data):,} {part}" for part, data in self._parts.items())
         order = f", pixels in order {self.order.name}" if self.order else ""
-        return f"{self.name}: {sizes}; {self.view}, {self.steps} steps of {self.input_size}{order}"
+        return f"{self.name}: {self.sizes()}; {self.view}, {self.steps} steps of {self.input_size}{order}"
 
     def facts(self) -> dict[str, Any]:
-        """What results.json keeps of the data beside its name."""
         if self.order is None:
             return {}
         return {"permutation": {"name": self.order.name, "sha256": self.order.sha256}}

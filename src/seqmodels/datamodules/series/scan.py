@@ -7,11 +7,11 @@ from typing import NamedTuple
 import numpy as np
 
 from seqmodels.datamodules.series.clock import MEASURED, are_dates, check_kind
-from seqmodels.datamodules.series.recipe import Recipe
+from seqmodels.datamodules.series.spec import TableSpec
 from seqmodels.tables.read import Block, blocks
 
 
-class Survey(NamedTuple):
+class FileScan(NamedTuple):
     """What must be known before the first row is written.
 
     Attributes:
@@ -25,37 +25,37 @@ class Survey(NamedTuple):
     beginnings: list[np.ndarray]
 
 
-def survey(files: Sequence[Path], recipe: Recipe) -> Survey:
+def scan_files(files: Sequence[Path], spec: TableSpec) -> FileScan:
     """Without groups only the beginning of each file is read, and nothing if there is no time either.
 
     Raises:
         ValueError: see `blocks`; a group is missing.
     """
-    if recipe.group is not None:
-        return _groups(files, recipe)
-    beginnings = [_beginning(path, recipe) if recipe.time is not None else np.zeros(0) for path in files]
-    return Survey([str(path) for path in files], np.zeros(0, np.int64), beginnings)
+    if spec.group is not None:
+        return _groups(files, spec)
+    beginnings = [_beginning(path, spec) if spec.time is not None else np.zeros(0) for path in files]
+    return FileScan([str(path) for path in files], np.zeros(0, np.int64), beginnings)
 
 
-def _beginning(path: Path, recipe: Recipe) -> np.ndarray:
+def _beginning(path: Path, spec: TableSpec) -> np.ndarray:
     parts: list[np.ndarray] = []
-    assert recipe.time is not None
-    for block in blocks(path, times=[recipe.time], delimiter=recipe.delimiter, decimal=recipe.decimal):
-        parts.append(block.times[recipe.time])
+    assert spec.time is not None
+    for block in blocks(path, times=[spec.time], delimiter=spec.delimiter, decimal=spec.decimal):
+        parts.append(block.times[spec.time])
         if sum(map(len, parts)) > MEASURED:
             break
     return np.concatenate(parts)[: MEASURED + 1]
 
 
-def _groups(files: Sequence[Path], recipe: Recipe) -> Survey:
-    assert recipe.group is not None
+def _groups(files: Sequence[Path], spec: TableSpec) -> FileScan:
+    assert spec.group is not None
     codes: dict[str, int] = {}
     rows = np.zeros(0, np.int64)
     beginnings: list[list[np.ndarray]] = []
-    times, dates = [recipe.time] if recipe.time is not None else [], None
+    times, dates = [spec.time] if spec.time is not None else [], None
     for path in files:
-        for block in blocks(path, (), [recipe.group], times, recipe.delimiter, recipe.decimal):
-            series = group_codes(path, block, recipe.group, codes)
+        for block in blocks(path, (), [spec.group], times, spec.delimiter, spec.decimal):
+            series = group_codes(path, block, spec.group, codes)
             found = np.bincount(series, minlength=len(codes))
             known = np.zeros(len(codes), np.int64)
             known[: len(rows)] = rows
@@ -66,7 +66,7 @@ def _groups(files: Sequence[Path], recipe: Recipe) -> Survey:
                 _collect(beginnings, known, series, found, block.times[name])
             rows = known + found
     joined = [np.concatenate(parts)[: MEASURED + 1] if parts else np.zeros(0) for parts in beginnings]
-    return Survey(list(codes), rows, joined)
+    return FileScan(list(codes), rows, joined)
 
 
 def _collect(

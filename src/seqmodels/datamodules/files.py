@@ -1,0 +1,161 @@
+"""What sources share that read a person's own files: arguments, files of each split, what was learned of them."""
+
+from abc import abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from seqmodels.config.ranges import between, one_of
+from seqmodels.datamodules.base import SequenceData
+from seqmodels.datamodules.missing import Missing
+from seqmodels.tables.read import TAB
+
+ARGUMENTS = {"train": "files", "val": "val_files", "test": "test_files"}
+"""What names the files of a split."""
+
+READ = {"fit": ("train", "val", "test"), "validate": ("val",), "test": ("test",), "predict": ("test",)}
+"""The splits of a stage; the test with a training too, so that a fault in it is found before hours have passed."""
+
+
+class FileData(SequenceData):
+    """Splits are cut from `files`, or have files of their own.
+
+    Attributes:
+        patterns: of the files of "train", "val" and "test"; those of the last two may be none.
+        fractions: of `files` for "val" and "test", 0 where they have files of their own.
+        statistics: a dataclass of plain values, from the training split or from a checkpoint.
+    """
+
+    def __init__(
+        self,
+        files: str | list[str],
+        val_files: str | list[str] | None = None,
+        test_files: str | list[str] | None = None,
+        val_fraction: float = 0.1,
+        test_fraction: float = 0.1,
+        missing: Missing = "error",
+        normalize: bool = True,
+        delimiter: str = ",",
+        decimal: str = ".",
+        **options: Any,
+    ) -> None:
+        """
+        Args:
+            files: paths, globs, or package:NAME/PATH; see `expand`.
+            val_files, test_files: read as a whole instead, and `files` are not cut for that.
+            val_fraction, test_fraction: of `files`, 0 for none.
+            missing: what cells are that are empty or infinite: `error`; `mask`, the training's mean; `ffill`, the value
+                before.
+            normalize: the module reads columns of mean 0 and standard deviation 1.
+            delimiter, decimal: of CSV files.
+            options: as in the other base class.
+
+        Raises:
+            ValueError: an argument is outside its range.
+        """
+        super().__init__(**options)
+        between(0, 1, val_fraction=val_fraction, test_fraction=test_fraction)
+        one_of(Missing, missing=missing)
+        for argument, mark in (("delimiter", delimiter), ("decimal", decimal)):
+            if len(mark) != 1:
+                tab = f"; a tab is {TAB}" if mark == r"\t" else ""
+                raise ValueError(f"{argument}={mark!r} is not one character{tab}")
+        self.patterns = {"train": as_names(files), "val": as_names(val_files), "test": as_names(test_files)}
+        self.fractions = {
+            split: 0.0 if self.patterns[split] else fraction
+            for split, fraction in (("val", val_fraction), ("test", test_fraction))
+        }
+        self.missing: Missing = missing
+        self.normalize, self.delimiter, self.decimal = normalize, delimiter, decimal
+        self.statistics: Any = None
+
+    def state_dict(self) -> dict[str, Any]:
+        """What was learned of the training split, as plain values; Lightning puts it into every checkpoint."""
+        return asdict(self.statistics) if self.statistics else {}
+
+    @abstractmethod
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take what a training learned; its files are then read only where a split is cut from them.
+
+        Raises:
+            ValueError: the files that were read since are others.
+        """
+
+    def check_unchanged(self, then: Any, now: Any) -> None:
+        """
+        Args:
+            then, now: statistics.
+
+        Raises:
+            ValueError: the training files are not what they were.
+        """
+        difference = now.difference(then)
+        if difference:
+            raise ValueError(
+                f"{self.name}: the files are not what the training read ({difference}); bring them back, or name other "
+                f"data to test on with datamodule.test_files=[...]"
+            )
+
+
+def check_named(example: str, **lists: list[str]) -> None:
+    """
+    Args:
+        example: of what to say instead.
+        lists: files, or names of columns.
+
+    Raises:
+        ValueError: a list is empty, or names the same thing twice.
+    """
+    for argument, given in lists.items():
+        if not given:
+            raise ValueError(f"{argument}=[] leaves open which of your data to read; say so, such as {example}")
+        check_once(argument, given)
+
+
+def check_once(argument: str, columns: list[str]) -> None:
+    """
+    Raises:
+        ValueError: a column is named twice.
+    """
+    if len(set(columns)) < len(columns):
+        raise ValueError(f"{argument}={columns} names a column twice")
+
+
+def check_apart(files: Mapping[str, Iterable[Path]]) -> None:
+    """
+    Args:
+        files: of each split.
+
+    Raises:
+        ValueError: a file is in two splits, and would be trained on and tested on.
+    """
+    known: dict[Path, str] = {}
+    for split, own in files.items():
+        for path in own:
+            first = known.setdefault(path.resolve(), split)
+            if first != split:
+                raise ValueError(
+                    f"{path} is named by {ARGUMENTS[first]} and by {ARGUMENTS[split]}; a file belongs in one part of "
+                    f"the data, so leave it out of one of them"
+                )
+
+
+def named_after(kind: str, files: Sequence[Path]) -> str:
+    """ "series", "series:co2", or "series:a+3" for four files."""
+    return kind + (f":{files[0].stem}" if files else "") + (f"+{len(files) - 1}" if len(files) > 1 else "")
+
+
+def facts_of(files: Iterable[Path]) -> list[dict[str, Any]]:
+    """Names and sizes, for results.json."""
+    return [{"name": path.name, "bytes": path.stat().st_size} for path in files]
+
+
+def as_names(given: str | int | Sequence[str | int] | None) -> list[str]:
+    """What a person wrote where one or several names may stand; the columns of a NumPy file are numbers."""
+    return [str(given)] if isinstance(given, str | int) else [str(name) for name in given or []]
+
+
+def as_name(given: str | int | None) -> str | None:
+    """The same for one name, or none."""
+    return None if given is None else str(given)

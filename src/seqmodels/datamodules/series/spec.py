@@ -1,0 +1,31 @@
+"""How a table of series is made of files, and how its steps become windows."""
+
+from typing import Literal, NamedTuple
+
+from seqmodels.datamodules.missing import Missing
+
+Gaps = Literal["error", "reset", "ignore"]
+
+
+class TableSpec(NamedTuple):
+    """Everything but the files that the contents of a table depend on; see `SeriesStream` for what it means."""
+
+    inputs: list[str]
+    targets: list[str]
+    time: str | None
+    group: str | None
+    missing: Missing
+    gaps: Gaps
+    time_step: float | None
+    delimiter: str
+    decimal: str
+
+
+class WindowSpec(NamedTuple):
+    """How steps become windows; see `SeriesStream`."""
+
+    horizon: int
+    window: int
+    num_streams: int
+    warmup: int
+    season: int

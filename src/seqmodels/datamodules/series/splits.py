@@ -1,0 +1,133 @@
+"""A person's files as training, validation and test: read when they are asked for, and no earlier."""
+
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from seqmodels.datamodules.files import ARGUMENTS, check_apart, facts_of
+from seqmodels.datamodules.series.baselines import baselines
+from seqmodels.datamodules.series.cut import cut, training_rows, whole
+from seqmodels.datamodules.series.lanes import Lanes, Segment, units
+from seqmodels.datamodules.series.spec import TableSpec, WindowSpec
+from seqmodels.datamodules.series.statistics import TrainingStatistics, fit_statistics
+from seqmodels.datamodules.series.table import SeriesTable, series_table
+from seqmodels.datamodules.series.windows import SplitWindows
+from seqmodels.tables.paths import expand
+
+
+class SeriesSplits:
+    """The tables and the splits made of them: each has files of its own, or else is cut from those of "train".
+
+    Attributes:
+        files: of the tables that were read, in that order.
+    """
+
+    def __init__(
+        self,
+        patterns: dict[str, list[str]],
+        spec: TableSpec,
+        windows: WindowSpec,
+        fractions: dict[str, float],
+        cache: Path | None,
+    ) -> None:
+        """
+        Args:
+            patterns: of the files of "train", "val" and "test"; those of the last two may be none.
+            spec: how files become tables.
+            windows: how steps become windows.
+            fractions: of the rows of the training's files for "val" and "test", 0 where they have files of their own.
+            cache: the folder for tables.
+        """
+        self.patterns, self.spec, self.windows, self.cache = patterns, spec, windows, cache
+        self.fractions = fractions["val"], fractions["test"]
+        self._wanted = {"train": 1.0} | fractions
+        self.files: dict[str, list[Path]] = {}
+        self._tables: dict[str, SeriesTable] = {}
+        self._segments: dict[str, list[Segment]] = {}
+
+    def has(self, split: str) -> bool:
+        """Whether there is to be such a split."""
+        return self._wanted[split] > 0 or bool(self.patterns[split])
+
+    def source(self, split: str) -> str:
+        """Whose files a split comes from: its own, or those of "train"."""
+        return split if self.patterns[split] else "train"
+
+    def table(self, source: str) -> SeriesTable:
+        """
+        Raises:
+            ValueError, OSError: the files cannot be had, or something in them is wrong.
+        """
+        if source not in self._tables:
+            self.files[source] = expand(self.patterns[source])
+            check_apart(self.files)
+            self._tables[source] = series_table(self.files[source], self.spec, self.cache)
+        return self._tables[source]
+
+    def segments(self, split: str) -> list[Segment]:
+        """The steps of a split.
+
+        Raises:
+            ValueError: there are none, or a series is too short.
+        """
+        if split not in self._segments:
+            source, horizon = self.source(split), self.windows.horizon
+            table = self.table(source)
+            is_cut = source == "train"
+            self._segments[split] = cut(table, split, *self.fractions, horizon) if is_cut else whole(table, horizon)
+        return self._segments[split]
+
+    def steps(self, split: str) -> int:
+        """How many steps a split has."""
+        return sum(segment.stop - segment.start for segment in self.segments(split))
+
+    def windows_of(self, split: str, statistics: TrainingStatistics) -> SplitWindows:
+        """
+        Raises:
+            ValueError: there are more lanes than can be filled.
+        """
+        segments, (horizon, window, num_streams, warmup, _) = self.segments(split), self.windows
+        unit, warmup = (window, 0) if split == "train" else (1, warmup)
+        available = units(segments, unit)
+        if available < num_streams:
+            of = f"windows of {unit} steps; a smaller window gives more" if unit > 1 else "steps"
+            raise ValueError(
+                f"num_streams={num_streams} is too much for {split}, which has {available} {of}; "
+                f"give at most {available}"
+            )
+        lanes = Lanes(segments, num_streams, window, unit, warmup)
+        return SplitWindows(self.table(self.source(split)), lanes, horizon, np.array(statistics.input_mean))
+
+    def sized(self, statistics: TrainingStatistics) -> TrainingStatistics:
+        """With the rows and steps that the files have now, to tell whether they are still those of the training."""
+        return replace(statistics, rows=self.table("train").rows, steps=self.steps("train"))
+
+    def fit_statistics(self) -> TrainingStatistics:
+        """What the training rows tell; found once for a table, and kept beside it."""
+        table, (horizon, *_, season) = self.table("train"), self.windows
+
+        def find() -> dict[str, Any]:
+            rows = training_rows(table, *self.fractions)
+            return asdict(fit_statistics(table, rows, self.steps("train"), horizon, season))
+
+        about = [*TrainingStatistics.__dataclass_fields__, *self.fractions, horizon, season]
+        return TrainingStatistics(**table.remembered(about, find))
+
+    def baselines(self, statistics: TrainingStatistics) -> dict[str, Any]:
+        """Of the test."""
+        table, (horizon, *_, season) = self.table(self.source("test")), self.windows
+        return baselines(table, self.segments("test"), horizon, season, statistics)
+
+    def facts(self) -> dict[str, Any]:
+        """What was read: files by name and size, rows, and how many cells of which column are missing."""
+        return {
+            ARGUMENTS[source]: {
+                "files": facts_of(table.files),
+                "series": len(table.series),
+                "rows": table.rows,
+                "missing": table.missing,
+            }
+            for source, table in self._tables.items()
+        }

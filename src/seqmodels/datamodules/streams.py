@@ -1,0 +1,60 @@
+"""Data that is read window by window: streams which keep their rows, in order, in every epoch from their beginning."""
+
+from typing import Any
+
+from torch.utils.data import DataLoader
+
+from seqmodels.config.ranges import at_least
+from seqmodels.datamodules.base import SequenceData
+from seqmodels.datamodules.loaders import InOrder, OwnRows, Windows, window_loader
+from seqmodels.datamodules.window import Window, rank_rows
+
+
+class StreamData(SequenceData):
+    """Loaders over `splits`, which `setup` fills; each process gets its own rows of every window.
+
+    Attributes:
+        num_streams: B, over all processes.
+        splits: the windows of "train", "val" and "test"; a split without any, or that is not there, is not read.
+    """
+
+    task = "regression"
+    resumable = True
+    num_streams: int
+
+    def __init__(self, num_streams: int = 1, **options: Any) -> None:
+        """
+        Args:
+            num_streams: B, over all processes.
+            options: as in `SequenceData`.
+
+        Raises:
+            ValueError: an argument is outside its range.
+        """
+        super().__init__(**options)
+        at_least(1, num_streams=num_streams)
+        self.num_streams = num_streams
+        self.splits: dict[str, Windows] = {}
+
+    def make_window(self, split: str, i: int) -> Window:
+        """Window i of all streams of train, val or test; a pure function of its arguments."""
+        return self.splits[split].window(i)
+
+    def train_dataloader(self) -> DataLoader[Window]:
+        windows = self.splits["train"]
+        limits = [limit for limit in (self.overfit_batches or None, windows.count) if limit is not None]
+        return self._loader(windows, InOrder(min(limits, default=None), self.passes()))
+
+    def val_dataloader(self) -> list[DataLoader[Window]]:
+        return self._eval_loaders("val")
+
+    def test_dataloader(self) -> list[DataLoader[Window]]:
+        return self._eval_loaders("test")
+
+    def _eval_loaders(self, split: str) -> list[DataLoader[Window]]:
+        windows = self.splits.get(split)
+        return [self._loader(windows, InOrder(windows.count))] if windows and windows.count else []
+
+    def _loader(self, windows: Windows, order: InOrder) -> DataLoader[Window]:
+        rows = rank_rows(self.num_streams, *self.rank())
+        return window_loader(OwnRows(windows, rows), order, self.num_workers)
