@@ -19,7 +19,7 @@ from seqmodels.datamodules.base import SequenceData, check_class, check_source
 from seqmodels.runs.run import compose, resume, train
 from tests.conftest import ROOT, Command
 
-FEW = ["trainer=cpu", "threads=1", "callbacks=checkpoints", "module.core.hidden_size=4"]
+FEW = ["trainer=cpu", "threads=1", "callbacks=checkpoints", "core.hidden_size=4"]
 
 
 @pytest.fixture(autouse=True)
@@ -47,7 +47,7 @@ def write_coins() -> None:
 def test_the_example_of_the_docstring_trains_and_can_be_resumed(command: Command, invoke: Command) -> None:
     write_coins()
     words = ["--config-dir", "mine", "datamodule=coins", *FEW, "hydra.run.dir=run", "trainer.max_epochs=3"]
-    assert command(*words, "core=rnn", "module.optimizer.lr=0.01") == 0
+    assert command(*words, "core=rnn", "optimizer.lr=0.01") == 0
     found = load_run("run", trust=["coins"])
     assert found.datamodule.class_names == ["0", "1"]
     assert command("resume=run", "trainer.max_epochs=4", "trust=[coins]") == 0

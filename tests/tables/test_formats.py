@@ -37,7 +37,7 @@ def batches(path, numbers, others, marks):
 WORDS = [
     "datamodule=series", "module=regressor", "monitor=val/loss", "mode=min", "datamodule.files=[x.foo]",
     "datamodule.inputs=[a]", "datamodule.targets=[a]", "datamodule.horizon=1", "datamodule.window=10",
-    "datamodule.cache=cache", "trainer=cpu", "threads=1", "callbacks=checkpoints", "module.core.hidden_size=4",
+    "datamodule.cache=cache", "trainer=cpu", "threads=1", "callbacks=checkpoints", "core.hidden_size=4",
     "hydra.run.dir=run",
 ]  # fmt: skip
 

@@ -102,7 +102,8 @@ def _complaint(value: Any, hint: Any) -> str:
         "null"
     ] * (type(None) in parts)
     kinds = [part for part in parts if get_origin(part) is not Literal and part is not type(None)]
-    if isinstance(value, str) and choices and all(kind in KINDS for kind in kinds):
+    literal = any(get_origin(part) is Literal for part in parts)
+    if literal and isinstance(value, str) and all(kind in KINDS for kind in kinds):
         told = [*(KINDS[kind] for kind in kinds), *choices]
         return f"is not known; {'give' if kinds else 'choose'} {', '.join(told[:-1])} or {told[-1]}"
     expected = str(hint).replace("typing.", "") if get_args(hint) else getattr(hint, "__name__", str(hint))
