@@ -35,9 +35,9 @@ TARGETS = {
 """Classes and functions of ours that configs name, without the leading `seqmodels.`."""
 
 KEYS = {
-    "core": "core",
-    "optimizer": "optimizer",
-    "scheduler": "scheduler",
+    "module.core": "core",
+    "module.optimizer": "optimizer",
+    "module.scheduler": "scheduler",
 }
 """Keys, and with each all that lies below it."""
 
@@ -78,7 +78,7 @@ def migrated_flat(flat: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def migrated_override(override: str) -> str:
-    """The same for one override, `core.hidden_size=64`."""
+    """The same for one override, `module.core.hidden_size=64`."""
     sign = override[: len(override) - len(override.lstrip("+~"))]
     key, equals, value = override.removeprefix(sign).partition("=")
     return f"{sign}{migrated_key(key)}{equals}{value}"

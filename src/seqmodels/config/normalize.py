@@ -2,7 +2,7 @@
 
 experiment=mnist_lstm            +experiment=mnist_lstm: groups without a choice of their own are added
 callbacks=diagnostics            callbacks=[default,diagnostics]: one more comes beside those of every run
-core.hidden_size=64       refused with core.hidden_size=64, its name of today
+module.core.hidden_size=64       refused with core.hidden_size=64, its name of today
 """
 
 from collections.abc import Iterable, Sequence
