@@ -108,8 +108,8 @@ def test_the_start_is_that_of_the_authors() -> None:
         assert taps.abs().max().item() == pytest.approx(0.5, rel=0.01)
 
 
-def test_its_dynamics_are_parameters_of_it() -> None:
-    assert set(Mamba.dynamics) < {name for name, _ in make().named_parameters()}
+def test_its_timescale_parameters_are_parameters_of_it() -> None:
+    assert set(Mamba.timescale_parameters) < {name for name, _ in make().named_parameters()}
 
 
 @pytest.mark.parametrize("steps", [400, 1600])

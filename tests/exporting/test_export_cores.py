@@ -83,8 +83,8 @@ OF_A_RUN = "lstm"
 @pytest.mark.parametrize("name", sorted(OF_THEIR_OWN - {OF_A_RUN}))
 def test_every_core_in_both_forms(name: str, format: str, tmp_path: Path) -> None:
     core = instantiate(core_config(name), num_layers=2)
-    differences = {"residual": True, "changes": True, "target_inputs": [2, 0]}
-    start = "learned" if core(input_size=3).reads_start else "zeros"
+    differences = {"predict_change": True, "difference_inputs": True, "target_inputs": [2, 0]}
+    start = "learned" if core(input_size=3).uses_initial_state else "zeros"
     module = regressor(core, initial_state=start, **differences)
     for form in ("step", "window"):
         _, difference = write_checked(form, module, FORMATS[format], tmp_path / form)

@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 
 from seqmodels.datamodules.synthetic.sine import SineStream
-from seqmodels.modules.carry import Carry, packed, unpacked
+from seqmodels.modules.carry import Carry, from_checkpoint, to_checkpoint
 from seqmodels.modules.regressor import StreamRegressor
+from seqmodels.modules.tbptt import TruncatedBPTT
 from tests.modules.test_regressor import STREAMS, fit, regressor
 from tests.modules.test_tbptt import sgd, step, stream
 
@@ -20,7 +21,7 @@ EVERYTHING = {"backprop_windows": 3, "burn_in": 12, "state_dtype": "bfloat16"}
 def tensors(carry: Carry) -> list[Tensor]:
     """All that belongs to rows, in order."""
     found: list[Tensor] = []
-    for place in (carry.place, *(past.place for past in carry.history)):
+    for place in (carry.streams, *(past.before for past in carry.history)):
         found += [*(place.state or ()), *([] if place.age is None else [place.age])]
     return found + [tensor for past in carry.history for tensor in (past.x, past.reset)]
 
@@ -56,9 +57,9 @@ def test_a_checkpoint_goes_on_where_it_was_bit_by_bit(arguments: dict, steps: in
     optimizer = sgd(resumed)
     for w in stream(9, torch.float32)[steps:]:
         step(resumed, optimizer, w)
-    assert same(resumed.carried, module.carried)
-    assert resumed.carried.windows == 9
-    assert float(resumed.carried.loss_sum) == float(module.carried.loss_sum)
+    assert same(resumed.tbptt.carried, module.tbptt.carried)
+    assert resumed.tbptt.carried.windows == 9
+    assert float(resumed.tbptt.carried.loss_sum) == float(module.tbptt.carried.loss_sum)
     for a, b in zip(resumed.parameters(), module.parameters(), strict=True):
         assert torch.equal(a, b)
 
@@ -66,40 +67,40 @@ def test_a_checkpoint_goes_on_where_it_was_bit_by_bit(arguments: dict, steps: in
 def test_the_carry_is_assigned_once_a_step(monkeypatch: pytest.MonkeyPatch) -> None:
     module, optimizer = trained(2, **EVERYTHING)
     assigned = []
-    original = StreamRegressor.__setattr__
-    monkeypatch.setattr(StreamRegressor, "__setattr__", lambda *a: (assigned.append(a[1]), original(*a))[1])
-    w, before = stream(1, torch.float32)[0], module.carried
+    original = TruncatedBPTT.__setattr__
+    monkeypatch.setattr(TruncatedBPTT, "__setattr__", lambda *a: (assigned.append(a[1]), original(*a))[1])
+    w, before = stream(1, torch.float32)[0], module.tbptt.carried
     step(module, optimizer, w)
     assert assigned.count("carried") == 1
     assert before.windows == 2
-    assert module.carried.windows == 3
+    assert module.tbptt.carried.windows == 3
 
 
 def test_a_step_that_fails_leaves_the_carry(monkeypatch: pytest.MonkeyPatch) -> None:
     module, _ = trained(2, **EVERYTHING)
-    before = module.carried
+    before = module.tbptt.carried
     monkeypatch.setattr(StreamRegressor, "logs_this_step", True)
     monkeypatch.setattr(module, "log", lambda *a, **k: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         module.training_step(stream(1, torch.float32)[0])
-    assert module.carried is before
+    assert module.tbptt.carried is before
 
 
 def test_each_process_takes_its_rows() -> None:
     module, _ = trained(5, **EVERYTHING)
-    saved = packed(module.carried)
-    parts = [unpacked(saved, rank, 2) for rank in (0, 1)]
-    assert all(same(part, unpacked(saved, rank, 2)) for rank, part in enumerate(parts))
-    for whole, *halves in zip(tensors(module.carried), *map(tensors, parts), strict=True):
+    saved = to_checkpoint(module.tbptt.carried)
+    parts = [from_checkpoint(saved, rank, 2) for rank in (0, 1)]
+    assert all(same(part, from_checkpoint(saved, rank, 2)) for rank, part in enumerate(parts))
+    for whole, *halves in zip(tensors(module.tbptt.carried), *map(tensors, parts), strict=True):
         assert torch.equal(whole, torch.cat(halves))
         assert len(halves[0]) == 2
-    assert same(unpacked(saved, 0, 1), module.carried)
+    assert same(from_checkpoint(saved, 0, 1), module.tbptt.carried)
 
 
 def test_loss_sums_belong_to_processes() -> None:
-    saved = {**packed(trained(5)[0].carried), "loss_sum": [1.0, 4.0]}
-    assert [unpacked(saved, rank, 2).loss_sum for rank in (0, 1)] == [1.0, 4.0]
-    assert unpacked(saved, 0, 1).loss_sum == 2.5
+    saved = {**to_checkpoint(trained(5)[0].tbptt.carried), "loss_sum": [1.0, 4.0]}
+    assert [from_checkpoint(saved, rank, 2).loss_sum for rank in (0, 1)] == [1.0, 4.0]
+    assert from_checkpoint(saved, 0, 1).loss_sum == 2.5
 
 
 def test_a_file_holds_no_more_than_its_rows(tmp_path: Path) -> None:
@@ -107,22 +108,22 @@ def test_a_file_holds_no_more_than_its_rows(tmp_path: Path) -> None:
     module = regressor(backprop_windows=2)
     big = stream(1, torch.float32, length=50_000)[0]
     step(module, sgd(module), big._replace(**{n: getattr(big, n)[:1] for n in big._fields}))
-    torch.save(packed(module.carried), tmp_path / "carry")
+    torch.save(to_checkpoint(module.tbptt.carried), tmp_path / "carry")
     assert (tmp_path / "carry").stat().st_size < 250_000
 
 
 def test_other_streams_are_refused() -> None:
-    saved = packed(trained(1)[0].carried)
+    saved = to_checkpoint(trained(1)[0].tbptt.carried)
     with pytest.raises(ValueError, match=r"^num_streams=6 but the checkpoint carries the state of 4 streams"):
-        unpacked(saved, 0, 1, num_streams=6)
+        from_checkpoint(saved, 0, 1, num_streams=6)
     with pytest.raises(ValueError, match=r"^num_streams=4 .* cannot be shared by 3 processes"):
-        unpacked(saved, 0, 3)
+        from_checkpoint(saved, 0, 3)
 
 
 def test_weights_without_a_carry_leave_the_streams_fresh() -> None:
     module, _ = trained(2)
     module.on_load_checkpoint({})
-    assert module.carried == Carry()
+    assert module.tbptt.carried == Carry()
 
 
 def test_settings_may_change_at_a_resume() -> None:
@@ -131,8 +132,8 @@ def test_settings_may_change_at_a_resume() -> None:
     for arguments, history in (({"backprop_windows": 2}, 1), ({"backprop_windows": 4}, 2), ({"carry": False}, 0)):
         module = regressor(**arguments)
         module.on_load_checkpoint(checkpoint)
-        assert len(module.carried.history) == history
-        assert (module.carried.place.state is None) == (arguments == {"carry": False})
+        assert len(module.tbptt.carried.history) == history
+        assert (module.tbptt.carried.streams.state is None) == (arguments == {"carry": False})
     module = regressor(burn_in=3)
     module.on_load_checkpoint(checkpoint)
     plain = regressor()
@@ -148,8 +149,8 @@ def test_lightning_saves_and_loads_it(tmp_path: Path) -> None:
     resumed = regressor(**EVERYTHING)
     seen = Seen(tmp_path)
     fit(resumed, 7, callbacks=[seen], ckpt_path=tmp_path / "six.ckpt")
-    assert same(unpacked(torch.load(tmp_path / "start_0", weights_only=True), 0, 1), module.carried)
-    assert resumed.carried.windows == 7
+    assert same(from_checkpoint(torch.load(tmp_path / "start_0", weights_only=True), 0, 1), module.tbptt.carried)
+    assert resumed.tbptt.carried.windows == 7
     with pytest.raises(ValueError, match=r"^num_streams=2 but the checkpoint carries the state of 3 streams"):
         fit(regressor(**EVERYTHING), 7, SineStream(**{**STREAMS, "num_streams": 2}), ckpt_path=tmp_path / "six.ckpt")
 
@@ -169,7 +170,7 @@ class Seen(pl.Callback):
 
     def _write(self, name: str, trainer: pl.Trainer, pl_module: StreamRegressor) -> None:
         with mock.patch("torch.distributed.is_initialized", return_value=False):
-            torch.save(packed(pl_module.carried), self.folder / f"{name}_{trainer.global_rank}")
+            torch.save(to_checkpoint(pl_module.tbptt.carried), self.folder / f"{name}_{trainer.global_rank}")
 
 
 @pytest.mark.slow
@@ -190,7 +191,7 @@ def test_real_processes_share_and_gather_the_rows(core_state: dict, tmp_path: Pa
         ]
 
     def rows(parts: list[dict], name: str) -> list[Tensor]:
-        carries = [unpacked(part[name], 0, 1) for part in parts]
+        carries = [from_checkpoint(part[name], 0, 1) for part in parts]
         return [torch.cat(tensors_) for tensors_ in zip(*map(tensors, carries), strict=True)]
 
     before, path, processes = None, None, 0
@@ -202,6 +203,6 @@ def test_real_processes_share_and_gather_the_rows(core_state: dict, tmp_path: Pa
                 for was, now in zip(before, parts, strict=True):
                     assert was["end"]["loss_sum"] == now["start"]["loss_sum"]
         path, before = tmp_path / f"{steps}" / f"of_{processes}.ckpt", parts
-        whole = unpacked(torch.load(path, weights_only=True)["carry"], 0, 1)
+        whole = from_checkpoint(torch.load(path, weights_only=True)["carry"], 0, 1)
         assert all(torch.equal(a, b) for a, b in zip(tensors(whole), rows(parts, "end"), strict=True))
         assert whole.windows == steps

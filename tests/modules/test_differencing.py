@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from seqmodels.cores.differencing import Changes
+from seqmodels.cores.differencing import Differencing
 from seqmodels.cores.recurrent import GRU
 from seqmodels.datamodules.series.statistics import change_size
 from seqmodels.datamodules.window import Window
@@ -45,7 +45,7 @@ def window(b: int = 3, t: int = 6) -> Window:
 
 @pytest.mark.parametrize("changes", [True, False])
 def test_a_head_of_zeros_is_the_naive_forecast(changes: bool) -> None:
-    module, w = regressor(zero_head=True, residual=True, changes=changes), window()
+    module, w = regressor(zero_head=True, predict_change=True, difference_inputs=changes), window()
     naive = w.x[..., 1:]
     assert torch.equal(module(w.x)[0], naive)
     assert torch.equal(train(module, w), naive)
@@ -53,16 +53,16 @@ def test_a_head_of_zeros_is_the_naive_forecast(changes: bool) -> None:
 
 
 def test_the_head_speaks_in_units_of_the_change() -> None:
-    module, w = regressor(zero_head=True, residual=True), window()
+    module, w = regressor(zero_head=True, predict_change=True), window()
     nn.init.constant_(module.head.bias, 0.5)
     torch.testing.assert_close(module(w.x)[0], w.x[..., 1:] + 0.5 * 4.0)
 
 
 def test_the_loss_is_of_the_change_in_its_unit() -> None:
-    module, w = regressor(residual=True, changes=True), window()
+    module, w = regressor(predict_change=True, difference_inputs=True), window()
     prediction = train(module, w)
     expected = ((prediction - w.y) / 4.0).square().mean()
-    torch.testing.assert_close(module.carried.loss_sum, expected.detach())
+    torch.testing.assert_close(module.tbptt.carried.loss_sum, expected.detach())
     metrics = module.metrics["test"]
     metrics.update(prediction.detach()[w.mask], w.y[w.mask])
     measured = metrics.compute()
@@ -71,7 +71,7 @@ def test_the_loss_is_of_the_change_in_its_unit() -> None:
 
 
 def test_a_missing_target_leaves_no_trace() -> None:
-    module, w = regressor(residual=True, changes=True), window()
+    module, w = regressor(predict_change=True, difference_inputs=True), window()
     w.y[1, 2], w.mask[1, 2] = float("nan"), False
     module.trainer = TRAINER
     loss = module.training_step(w)["loss"]
@@ -84,17 +84,17 @@ def test_a_trend_moves_predictions_along() -> None:
     """With both, the same signal on another level is forecast the same; with either alone it is not."""
     x = window().x.double()
     up = torch.tensor([0.0, 5000.0]).double()
-    both = regressor(residual=True, changes=True).double()
+    both = regressor(predict_change=True, difference_inputs=True).double()
     torch.testing.assert_close(both(x + up)[0], both(x)[0] + 5000)
-    for alone in ("residual", "changes"):
+    for alone in ("predict_change", "difference_inputs"):
         module = regressor(**{alone: True}).double()
         assert not torch.allclose(module(x + up)[0], module(x)[0] + 5000, atol=0.1, rtol=0)
 
 
 def test_the_core_reads_changes_of_size_one() -> None:
     """By hand: the change of each input, over the root mean square that the data told."""
-    module, w = regressor(residual=True, changes=True), window()
-    assert isinstance(module.core, Changes)
+    module, w = regressor(predict_change=True, difference_inputs=True), window()
+    assert isinstance(module.core, Differencing)
     changes = torch.diff(w.x, dim=1, prepend=w.x[:, :1]) / torch.tensor([0.5, 0.25])
     y, _ = module.core.core(changes)
     torch.testing.assert_close(module(w.x)[0], w.x[..., 1:] + 4.0 * module.head(y), atol=2e-2, rtol=0)
@@ -109,7 +109,7 @@ def test_the_core_reads_changes_of_size_one() -> None:
     ],
 )
 def test_units_where_the_data_tells_less(stats: dict[str, object], expected: tuple[object, object]) -> None:
-    module = regressor(residual=True, changes=True, zero_head=True, **stats)
+    module = regressor(predict_change=True, difference_inputs=True, zero_head=True, **stats)
     assert (module.input_std.tolist(), module.target_std.tolist()) == expected
     x = window().x
     assert torch.equal(module(x)[0], x[..., 1:])
@@ -117,7 +117,7 @@ def test_units_where_the_data_tells_less(stats: dict[str, object], expected: tup
 
 def test_data_that_is_not_normalised_leaves_the_head_as_it_is() -> None:
     none = dict.fromkeys(("input_stats", "target_stats", "change_stats"))
-    module, w = regressor(residual=True, changes=True, **none), window()
+    module, w = regressor(predict_change=True, difference_inputs=True, **none), window()
     y, _ = module.core(w.x)
     torch.testing.assert_close(module(w.x)[0], w.x[..., 1:] + module.head(y))
 
@@ -126,17 +126,17 @@ def test_the_state_is_carried_across_windows() -> None:
     """Two windows of the training, one after the other, are one of twice the length."""
     w = window(t=12)
     first, second = (Window(w.x[:, s], w.y[:, s], w.reset, w.mask[:, s]) for s in (slice(6), slice(6, 12)))
-    whole, pieces = (regressor(residual=True, changes=True) for _ in range(2))
+    whole, pieces = (regressor(predict_change=True, difference_inputs=True) for _ in range(2))
     torch.testing.assert_close(torch.cat([train(pieces, first), train(pieces, second)], 1), train(whole, w))
 
 
 def test_weights_bring_their_units_and_fit_no_model_of_levels() -> None:
-    trained = regressor(residual=True, changes=True)
-    other = regressor(residual=True, changes=True, change_stats=([9.0, 9.0], [9.0]))
+    trained = regressor(predict_change=True, difference_inputs=True)
+    other = regressor(predict_change=True, difference_inputs=True, change_stats=([9.0, 9.0], [9.0]))
     other.load_state_dict(trained.state_dict())
     assert torch.equal(other(window().x)[0], trained(window().x)[0])
     with pytest.raises(RuntimeError, match=r"core\.core"):
-        regressor(residual=True).load_state_dict(trained.state_dict())
+        regressor(predict_change=True).load_state_dict(trained.state_dict())
 
 
 def test_the_size_of_changes() -> None:
@@ -150,10 +150,13 @@ def test_the_size_of_changes() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"residual": True, "target_inputs": None}, "residual=true .* add the targets to datamodule.inputs"),
-        ({"changes": True, "nan_input": "mask"}, "nan_input='mask' .*datamodule.missing=ffill"),
-        ({"changes": True, "fills_with_mean": True}, "datamodule.missing='mask' .*datamodule.missing=ffill"),
-        ({"changes": True, "state_dtype": "bfloat16"}, "state_dtype='bfloat16' .* use float32 or null"),
+        (
+            {"predict_change": True, "target_inputs": None},
+            "predict_change=true .* add the targets to datamodule.inputs",
+        ),
+        ({"difference_inputs": True, "nan_input": "mask"}, "nan_input='mask' .*datamodule.missing=ffill"),
+        ({"difference_inputs": True, "fills_with_mean": True}, "datamodule.missing='mask' .*datamodule.missing=ffill"),
+        ({"difference_inputs": True, "state_dtype": "bfloat16"}, "state_dtype='bfloat16' .* use float32 or null"),
     ],
 )
 def test_what_cannot_be_is_said(arguments: dict[str, object], message: str) -> None:

@@ -5,7 +5,7 @@ import torch
 
 from seqmodels.datamodules.synthetic.sine import SineStream
 from seqmodels.datamodules.window import Window
-from seqmodels.modules.carry import Place
+from seqmodels.modules.carry import StreamState
 from seqmodels.modules.finite_inputs import NOTED, FiniteInputs
 from seqmodels.modules.regressor import StreamRegressor
 from tests.modules.test_regressor import STREAMS, fit, regressor, train
@@ -25,20 +25,20 @@ def test_a_state_that_is_nan_ends_with_its_stream(core: str, m: int, burn_in: in
             train(module, w)
     nan = torch.tensor([False, True, False, False])
 
-    def spoil(place: Place) -> Place:
-        if place.state is None:
-            return place
-        return Place(tuple(t.masked_fill(nan.view(-1, 1, 1), torch.nan) for t in place.state), place.age)
+    def spoil(streams: StreamState) -> StreamState:
+        if streams.state is None:
+            return streams
+        return StreamState(tuple(t.masked_fill(nan.view(-1, 1, 1), torch.nan) for t in streams.state), streams.age)
 
-    carried = spoilt.carried
-    history = tuple(past._replace(place=spoil(past.place)) for past in carried.history)
-    spoilt.carried = carried._replace(place=spoil(carried.place), history=history)
+    carried = spoilt.tbptt.carried
+    history = tuple(past._replace(before=spoil(past.before)) for past in carried.history)
+    spoilt.tbptt.carried = carried._replace(streams=spoil(carried.streams), history=history)
     optimizers = [sgd(module) for module in (spoilt, sound)]
     for w in windows[3:]:
         gradients = [step(*pair, w) for pair in zip((spoilt, sound), optimizers, strict=True)]
         for mine, theirs in zip(*gradients, strict=True):
             assert torch.equal(mine, theirs)
-    for mine, theirs in zip(spoilt.carried.place.state, sound.carried.place.state, strict=True):
+    for mine, theirs in zip(spoilt.tbptt.carried.streams.state, sound.tbptt.carried.streams.state, strict=True):
         assert torch.equal(mine, theirs)
 
 
@@ -63,7 +63,7 @@ def test_an_input_that_is_no_number_is_an_error_that_names_it(value: float, log_
     )
     with pytest.raises(ValueError, match=message):
         fit(module, 20, data, log_every_n_steps=log_every, limit_val_batches=0)
-    assert module.carried.windows == max(log_every, 2) - 1
+    assert module.tbptt.carried.windows == max(log_every, 2) - 1
     with pytest.raises(ValueError, match=r"row 1 step 4 of window 9"):
         module.predict_step(data.make_window("train", 1), 9)
 
@@ -101,7 +101,7 @@ def test_masked_inputs_are_the_mean_and_do_not_count(core: str, m: int) -> None:
         for mine, other in zip(ours, theirs, strict=True):
             assert mine.isfinite().all()
             assert torch.equal(mine, other)
-    assert all(tensor.isfinite().all() for tensor in masking.carried.place.state)
+    assert all(tensor.isfinite().all() for tensor in masking.tbptt.carried.streams.state)
 
 
 @pytest.mark.parametrize("precision", ["bf16-mixed", "32-true"])
@@ -112,15 +112,15 @@ def test_masked_inputs_are_the_mean_and_do_not_count(core: str, m: int) -> None:
 def test_the_state_keeps_its_dtype(core: str, precision: str, state_dtype: str | None, dtype: str) -> None:
     module = regressor(core, state_dtype=state_dtype, backprop_windows=2)
     fit(module, 4, precision=precision)
-    assert {tensor.dtype for tensor in module.carried.place.state} == {getattr(torch, dtype)}
-    assert torch.isfinite(module.carried.loss_sum)
-    assert module.carried.loss_sum.dtype == torch.float32
+    assert {tensor.dtype for tensor in module.tbptt.carried.streams.state} == {getattr(torch, dtype)}
+    assert torch.isfinite(module.tbptt.carried.loss_sum)
+    assert module.tbptt.carried.loss_sum.dtype == torch.float32
 
 
 def test_integers_in_a_state_stay_integers() -> None:
     module: StreamRegressor = regressor(state_dtype="float64")
-    place = module._kept(Place((torch.zeros(2, 3), torch.ones(2, dtype=torch.int64))))
-    assert [tensor.dtype for tensor in place.state] == [torch.float64, torch.int64]
+    streams = module.tbptt._detached(StreamState((torch.zeros(2, 3), torch.ones(2, dtype=torch.int64))))
+    assert [tensor.dtype for tensor in streams.state] == [torch.float64, torch.int64]
 
 
 def test_sixteen_bits_on_a_cpu_are_lightnings_to_refuse() -> None:
@@ -128,4 +128,4 @@ def test_sixteen_bits_on_a_cpu_are_lightnings_to_refuse() -> None:
     module = regressor()
     with pytest.warns(UserWarning, match="fp16 is not supported on CPU"):
         fit(module, 2, precision="16-mixed")
-    assert {tensor.dtype for tensor in module.carried.place.state} == {torch.float32}
+    assert {tensor.dtype for tensor in module.tbptt.carried.streams.state} == {torch.float32}

@@ -14,7 +14,7 @@ from seqmodels.cores.base import detach
 from seqmodels.cores.recurrent import LSTM
 from seqmodels.datamodules.synthetic.sine import SineStream
 from seqmodels.datamodules.window import Window
-from seqmodels.modules.carry import Carry, Place
+from seqmodels.modules.carry import Carry, StreamState
 from seqmodels.modules.regressor import StreamRegressor, masked_mse
 from tests.conftest import core_config, options
 
@@ -85,9 +85,9 @@ def test_training_is_the_loop_written_out(core: str, carry: bool) -> None:
     for mine, theirs in zip(ours.parameters(), reference.parameters(), strict=True):
         torch.testing.assert_close(mine, theirs, atol=1e-10, rtol=1e-10)
     if carry:
-        for mine, theirs in zip(ours.carried.place.state, state, strict=True):
+        for mine, theirs in zip(ours.tbptt.carried.streams.state, state, strict=True):
             torch.testing.assert_close(mine, theirs, atol=1e-10, rtol=1e-10)
-    assert ours.carried.loss_sum.item() / ours.carried.windows == pytest.approx(sum(losses) / 12, rel=1e-10)
+    assert ours.tbptt.carried.loss_sum.item() / ours.tbptt.carried.windows == pytest.approx(sum(losses) / 12, rel=1e-10)
 
 
 @pytest.mark.parametrize("core", options("core"))
@@ -105,7 +105,7 @@ def test_one_window_over_everything_is_full_bptt(core: str) -> None:
 def test_the_carried_state_is_cut_off() -> None:
     module = regressor()
     train(module, window())
-    assert not any(tensor.requires_grad for tensor in module.carried.place.state)
+    assert not any(tensor.requires_grad for tensor in module.tbptt.carried.streams.state)
 
 
 def test_stages_have_states_of_their_own() -> None:
@@ -113,7 +113,7 @@ def test_stages_have_states_of_their_own() -> None:
     undisturbed = regressor()
     fit(module, 20, data, val_check_interval=4, num_sanity_val_steps=2)
     fit(undisturbed, 20, SineStream(**STREAMS, val_windows=0), limit_val_batches=0)
-    for a, b in zip(module.carried.place.state, undisturbed.carried.place.state, strict=True):
+    for a, b in zip(module.tbptt.carried.streams.state, undisturbed.tbptt.carried.streams.state, strict=True):
         assert torch.equal(a, b)
     for a, b in zip(module.parameters(), undisturbed.parameters(), strict=True):
         assert torch.equal(a, b)
@@ -125,7 +125,8 @@ def test_stages_have_states_of_their_own() -> None:
     assert trainer.callback_metrics["test/loss"].item() == once
     assert all(torch.equal(a, b) for a, b in zip(first, trainer.predict(module, datamodule=data), strict=True))
     assert all(
-        torch.equal(a, b) for a, b in zip(module.carried.place.state, undisturbed.carried.place.state, strict=True)
+        torch.equal(a, b)
+        for a, b in zip(module.tbptt.carried.streams.state, undisturbed.tbptt.carried.streams.state, strict=True)
     )
 
 
@@ -146,8 +147,8 @@ def test_flagged_rows_start_anew_and_the_others_do_not_notice() -> None:
     flagged, plain = regressor(), regressor()
     for module in (flagged, plain):
         train(module, window())
-    spoilt = tuple(t.index_fill(0, torch.tensor([1]), float("nan")) for t in flagged.carried.place.state)
-    flagged.carried = Carry(Place(spoilt))
+    spoilt = tuple(t.index_fill(0, torch.tensor([1]), float("nan")) for t in flagged.tbptt.carried.streams.state)
+    flagged.tbptt.carried = Carry(StreamState(spoilt))
     reset = torch.tensor([False, True, False])
     mine = train(flagged, window(reset=reset))
     theirs = train(plain, window())

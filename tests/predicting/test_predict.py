@@ -193,7 +193,7 @@ def test_a_run_without_series(invoke: Command) -> None:
 def test_every_core_goes_on_from_a_file(name: str, pumps: Path) -> None:
     torch.manual_seed(1)
     core = instantiate(core_config(name))
-    start = "learned" if core(input_size=2).reads_start else "zeros"
+    start = "learned" if core(input_size=2).uses_initial_state else "zeros"
     module = StreamRegressor(core, torch.optim.SGD, 2, 2, initial_state=start)
     run = load_run(pumps)
     run = LoadedRun(run.folder, run.cfg, module.eval(), run.datamodule, run.checkpoint)

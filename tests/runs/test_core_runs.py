@@ -12,7 +12,7 @@ from torch import Tensor
 from seqmodels.config.places import conf_dir
 from seqmodels.cores.base import Core
 from seqmodels.datamodules.window import Window
-from seqmodels.modules.parameter_groups import dynamics
+from seqmodels.modules.parameter_groups import timescale_parameters
 from seqmodels.modules.regressor import masked_mse
 from seqmodels.predicting.predictor import Predictor
 from seqmodels.predicting.state_file import StateFile
@@ -27,7 +27,7 @@ YAMLS = {name: OmegaConf.load(conf_dir() / "core" / f"{name}.yaml") for name in 
 CORES = [name for name, config in YAMLS.items() if "_target_" in config]
 """The others are one of these with other initial weights."""
 
-QUIET = ["callbacks=checkpoints", "logger=csv", "optimizer=adamw", "module.dynamics_lr=0.25"]
+QUIET = ["callbacks=checkpoints", "logger=csv", "optimizer=adamw", "module.timescale_lr=0.25"]
 STREAMS = [
     *SINE, *QUIET, "trainer.max_steps=6", "datamodule.window=40", "datamodule.random_window=3",
     "module.backprop_windows=2", "test=false",
@@ -69,7 +69,7 @@ def test_a_run_on_streams_is_resumed_exactly(name: str, runs: tuple[Path, Path])
     end = checkpoint(folder)
     assert [tensor.dtype for tensor in end["carry"]["state"]] == [t.dtype for t in small(name).initial_state(1)]
     rates = [group["initial_lr"] for group in end["optimizer_states"][0]["param_groups"]]
-    assert rates == ([0.01, 0.0025] if dynamics(small(name)) else [0.01])
+    assert rates == ([0.01, 0.0025] if timescale_parameters(small(name)) else [0.01])
 
 
 @pytest.mark.slow
@@ -104,10 +104,10 @@ def test_mixed_precision_leaves_the_state_alone(name: str) -> None:
     """Of float32, whatever the matrix products are computed in."""
     module = regressor(name)
     fit(module, 4, precision="bf16-mixed")
-    state, fresh = module.carried.place.state, module.core.initial_state(3)
+    state, fresh = module.tbptt.carried.streams.state, module.core.initial_state(3)
     assert [(t.dtype, t.shape) for t in state] == [(t.dtype, t.shape) for t in fresh]
     assert torch.stack([tensor.isfinite().all() for tensor in state]).all()
-    assert torch.isfinite(module.carried.loss_sum)
+    assert torch.isfinite(module.tbptt.carried.loss_sum)
 
 
 @every_core
@@ -150,7 +150,7 @@ SETTINGS = {
 def test_every_weight_has_a_finite_gradient(name: str, setting: str) -> None:
     """DDP stops where one has none. Some inputs are missing, and what a row had in its state before a reset is NaN."""
     settings = SETTINGS[setting]
-    if not small(name).reads_start:
+    if not small(name).uses_initial_state:
         settings = {key: value for key, value in settings.items() if key != "initial_state"}
     module = regressor(name, **settings)
     optimizer = sgd(module)
@@ -159,13 +159,13 @@ def test_every_weight_has_a_finite_gradient(name: str, setting: str) -> None:
         if setting == "masked":
             w.x[i % 4, 2] = float("nan")
         if w.reset.any() and i:
-            _spoil(module.carried.place.state, w.reset)
+            _spoil(module.tbptt.carried.streams.state, w.reset)
         gradients = step(module, optimizer, w)
         assert all(gradient.isfinite().all() for gradient in gradients)
         taught = [a + b.abs() for a, b in zip(taught or map(torch.zeros_like, gradients), gradients, strict=True)]
     assert all(gradient.any() for gradient in taught)
     expected = torch.bfloat16 if setting == "bfloat16" else torch.float32
-    assert {t.dtype for t in module.carried.place.state if t.is_floating_point()} == {expected}
+    assert {t.dtype for t in module.tbptt.carried.streams.state if t.is_floating_point()} == {expected}
 
 
 def _spoil(state: tuple[Tensor, ...], rows: Tensor) -> None:

@@ -140,7 +140,10 @@ def test_a_trained_run_is_tested_on_new_files_without_the_old_ones() -> None:
         (["datamodule=series"], "error: datamodule.files=[] leaves open which of your data to read; say so, such as"),
         (["datamodule.files=[none.csv]"], "error: none.csv matches no file in"),
         (["datamodule.horizon=0"], "error: datamodule.horizon=0 with 'heat' among the inputs and the targets would"),
-        (["module.changes=true"], "error: datamodule.missing='mask' reads the mean where an input is missing, which"),
+        (
+            ["module.difference_inputs=true"],
+            "error: datamodule.missing='mask' reads the mean where an input is missing, which",
+        ),
         (
             ["datamodule.gaps=error"],
             "error: pump.csv, column t, row 214: 81 after 70 in a is a gap; datamodule.gaps=reset",

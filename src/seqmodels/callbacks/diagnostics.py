@@ -11,13 +11,14 @@ from torch import Tensor, nn
 
 from seqmodels.callbacks.figures.diagnostics import Snapshot, diagnostics_figure
 from seqmodels.callbacks.figures.publish import publish
+from seqmodels.config.ranges import at_least
 
 REACH = 0.01
 """The gradient reaches as far back as its norm is above this part of its largest."""
 
 
 class StreamDiagnostics(Callback):
-    """Looks at some logging steps at a module that has `carried` and `gradient_by_lag`, and ignores others.
+    """Looks at some logging steps at a module with `tbptt` and `gradient_by_lag`, and ignores others.
 
     Logs, for the streams of the first process:
 
@@ -29,13 +30,14 @@ class StreamDiagnostics(Callback):
     forward and backward pass changes neither gradients nor buffers nor random numbers. It costs about one more step.
     """
 
+    metric_names = frozenset(f"diagnostics/{name}" for name in ("state_norm", "gradient_reach", "resets"))
+
     def __init__(self, every: int = 1) -> None:
         """
         Args:
             every: look at every so many logging steps.
         """
-        if every < 1:
-            raise ValueError(f"every={every} is too small; give an integer of at least 1, logging steps")
+        at_least(1, every=every)
         self.every = every
         self._snapshots: list[Snapshot] = []
         self._resets: Tensor | int = 0
@@ -52,7 +54,7 @@ class StreamDiagnostics(Callback):
         self._looked = step
         with trainer.precision_plugin.train_step_context(), untouched(pl_module.core, pl_module.device):
             gradient = pl_module.gradient_by_lag(batch).float().cpu()
-        norms = state_norms(pl_module.carried.place.state)
+        norms = state_norms(pl_module.tbptt.carried.streams.state)
         self._snapshots.append(Snapshot(step, norms, gradient, int(self._resets), batch.x.shape[1]))
         self._resets = 0
         self._log(pl_module, self._snapshots[-1])

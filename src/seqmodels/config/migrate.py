@@ -38,6 +38,9 @@ KEYS = {
     "module.core": "core",
     "module.optimizer": "optimizer",
     "module.scheduler": "scheduler",
+    "module.residual": "module.predict_change",
+    "module.changes": "module.difference_inputs",
+    "module.dynamics_lr": "module.timescale_lr",
 }
 """Keys, and with each all that lies below it."""
 

@@ -4,7 +4,7 @@ NaN is in no range.
 """
 
 from collections.abc import Sequence
-from typing import Any, get_args
+from typing import Any, Literal, get_args, get_origin
 
 
 def at_least(minimum: float, **values: float) -> None:
@@ -41,13 +41,22 @@ def between(lowest: float, highest: float, **values: float) -> None:
 def one_of(choices: Any, **values: Any) -> None:
     """
     Args:
-        choices: a sequence, or a `Literal`.
+        choices: a sequence, a `Literal`, or a `Literal` with `| None`.
 
     Raises:
         ValueError: names the first value that is none of them.
     """
-    known: Sequence[Any] = get_args(choices) or choices
+    known = _known(choices)
     for name, value in values.items():
         if value not in known:
-            shown = [{None: "null", True: "true", False: "false"}.get(choice, str(choice)) for choice in known]
-            raise ValueError(f"{name}={value} is not known; choose {', '.join(shown[:-1])} or {shown[-1]}")
+            shown = [str(choice).lower() if isinstance(choice, bool) else str(choice) for choice in known]
+            shown = ["null" if choice == "None" else choice for choice in shown]
+            raise ValueError(f"{name}={value!r} is not known; choose {', '.join(shown[:-1])} or {shown[-1]}")
+
+
+def _known(choices: Any) -> Sequence[Any]:
+    if choices is type(None):
+        return [None]
+    if get_origin(choices) is Literal:
+        return get_args(choices)
+    return [choice for part in get_args(choices) for choice in _known(part)] or choices

@@ -32,7 +32,7 @@ class Attention(Core):
     W - 1 before.
     """
 
-    reads_start = False
+    uses_initial_state = False
     turns: Tensor
 
     def __init__(self, input_size: int, num_heads: int = 4, window: int = 128, base: float = 10000.0) -> None:

@@ -24,16 +24,17 @@ class Core(nn.Module, ABC):
     Attributes:
         input_size: D of the input.
         output_size: D of the output.
-        dynamics: names of its own parameters that set its time scales, such as A and dt of a state-space model. They
-            are learned at a rate of their own and without weight decay, which would change what the core remembers.
-        reads_start: whether the numbers in `initial_state` have an influence. A memory that says how much of it is
-            there has none at the start, so that there is nothing to learn.
+        timescale_parameters: names of its own parameters that set its time scales, such as A and dt of a state-space
+            model. They are learned at a rate of their own and without weight decay, which would change what the core
+            remembers.
+        uses_initial_state: whether the numbers in `initial_state` have an influence. A memory that says how much of it
+            is there has none at the start, so that there is nothing to learn.
     """
 
     input_size: int
     output_size: int
-    dynamics: tuple[str, ...] = ()
-    reads_start: bool = True
+    timescale_parameters: tuple[str, ...] = ()
+    uses_initial_state: bool = True
 
     @abstractmethod
     def initial_state(

@@ -1,4 +1,4 @@
-"""Changes instead of levels, for any core: what a signal with a trend has in common with its own past."""
+"""Differencing for any core: changes instead of levels, what a signal with a trend has in common with its own past."""
 
 import torch
 from torch import Tensor
@@ -6,7 +6,7 @@ from torch import Tensor
 from seqmodels.cores.base import Core, State
 
 
-class Changes(Core):
+class Differencing(Core):
     """A core that reads by how much its input differs from the step before: d x_t = x_t - x_{t-1}.
 
     A trend takes levels to where no training was; changes stay where they were (Box & Jenkins 1970, chapter 4). The

@@ -24,7 +24,7 @@ class IndRNN(Core):
     optimiser did to u beyond its bound is taken back before the next window is read in training, as there.
     """
 
-    dynamics = ("u",)
+    timescale_parameters = ("u",)
 
     def __init__(
         self, input_size: int, expand: float = 1, max_steps: int | None = None, long_memory: bool = False

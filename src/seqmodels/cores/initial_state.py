@@ -21,7 +21,7 @@ class LearnedInitialState(Core):
             ValueError: the core does not read what it starts with.
         """
         super().__init__()
-        if not core.reads_start:
+        if not core.uses_initial_state:
             raise ValueError(
                 "initial_state='learned' teaches this core nothing: its memory is empty until the first step, whatever "
                 "stands there; give initial_state=zeros"

@@ -21,7 +21,7 @@ from seqmodels.cores.scan import check_dtype, linear_scan
 class LRU(Core):
     """A diagonal complex recurrence. State: (h,) with h (B, N, 2), real and imaginary parts. Its output is H wide."""
 
-    dynamics = ("nu", "theta", "gamma")
+    timescale_parameters = ("nu", "theta", "gamma")
 
     def __init__(
         self,

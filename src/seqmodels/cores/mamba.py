@@ -42,7 +42,7 @@ class Mamba(Core):
         ValueError: a size is not positive, or the range of Δ is empty.
     """
 
-    dynamics = ("A_log", "D", "dt_proj.bias")  # D sets no time scale, but the authors spare it the weight decay as well
+    timescale_parameters = ("A_log", "D", "dt_proj.bias")  # D is none, but the authors spare it the weight decay too
 
     def __init__(
         self,

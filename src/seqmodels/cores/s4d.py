@@ -44,7 +44,7 @@ class S4D(Core):
         ValueError: a size is not positive, N is odd, the range of Δ is empty, or the initialisation is not known.
     """
 
-    dynamics = ("log_dt", "log_A_real", "A_imag")
+    timescale_parameters = ("log_dt", "log_A_real", "A_imag")
 
     def __init__(
         self,

@@ -63,7 +63,7 @@ class Stack(Core):
             _Block(layer(input_size=hidden_size), hidden_size, dropout, norm, mixer) for _ in range(num_layers)
         )
         self.norm = _norm(norm, hidden_size)
-        self.reads_start = all(layer.reads_start for layer in self._layers)
+        self.uses_initial_state = all(layer.uses_initial_state for layer in self._layers)
 
     @property
     def _layers(self) -> list[Core]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 import lightning.pytorch as pl
 import torch
@@ -11,20 +11,31 @@ from torch import Tensor, nn
 from torch.optim import LBFGS, Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
+from seqmodels.config.ranges import at_least, one_of
 from seqmodels.cores.base import Core
 from seqmodels.cores.initial_state import LearnedInitialState
 from seqmodels.modules.parameter_groups import grouped_optimizer
 
 HeadInit = Literal["torch", "glorot"]
 InitialState = Literal["zeros", "learned"]
+STAGES = ("val", "test")
+
 Stats = tuple[float | Sequence[float], float | Sequence[float]]
 """Mean and standard deviation, of all columns together or one of each."""
 
 
 class SequenceModule(pl.LightningModule):
-    """A core, a linear head on top, and how both are optimised."""
+    """A core, a linear head on top, and how both are optimised.
+
+    Attributes:
+        task: what its data must be for: classification, labelling or regression.
+        train_measures: what it logs of a training step as train/...
+        measures: what it logs of a validation and a test as val/... and test/...
+    """
 
     task: str
+    train_measures: tuple[str, ...] = ("loss",)
+    measures: tuple[str, ...] = ("loss",)
     input_mean: Tensor
     input_std: Tensor
 
@@ -32,45 +43,42 @@ class SequenceModule(pl.LightningModule):
         self,
         core: Callable[..., Core],
         optimizer: Callable[[Iterable[nn.Parameter]], Optimizer],
-        scheduler: Callable[[Optimizer, int], LRScheduler] | None,
         input_size: int,
         output_size: int,
-        input_stats: Stats | None,
-        head_init: HeadInit,
-        initial_state: InitialState,
-        compile: bool,
-        dynamics_lr: float = 1.0,
+        *,
+        scheduler: Callable[[Optimizer, int], LRScheduler] | None = None,
+        input_stats: Stats | None = None,
+        head_init: HeadInit = "torch",
+        initial_state: InitialState = "zeros",
+        compile: bool = False,
+        timescale_lr: float = 1.0,
     ) -> None:
         """
         Args:
             core: makes the core from `input_size`.
             optimizer: makes the optimiser from the trainable parameters.
+            input_size: D of the input.
+            output_size: of the head: classes, or targets per step.
             scheduler: makes the learning-rate schedule from the optimiser and the number of steps of the whole
                 training; None keeps the rate.
-            input_size: D of the input.
-            output_size: of the head.
             input_stats: mean and standard deviation that normalise the input, of each column or of all; None leaves it.
             head_init: `torch`, or `glorot` with a zero bias (TensorFlow 1's dense layer).
             initial_state: `zeros`, the core's own, or `learned` with the weights.
             compile: let torch.compile make kernels of the core, in place. It pays for cores that are written in torch;
                 RNN, LSTM and GRU call torch's own kernels, which the compiler cannot look into, and gain nothing.
-            dynamics_lr: the learning rate of the parameters that the core calls `dynamics`, as a multiple of the
-                optimiser's; they never have weight decay.
+            timescale_lr: the learning rate of the core's `timescale_parameters`, as a multiple of the optimiser's; they
+                never have weight decay.
 
         Raises:
-            ValueError: an argument is not among its choices.
+            ValueError: an argument is outside its range.
         """
         super().__init__()
-        if head_init not in get_args(HeadInit):
-            raise ValueError(f"head_init={head_init!r} is not known; choose {' or '.join(get_args(HeadInit))}")
-        if initial_state not in get_args(InitialState):
-            raise ValueError(
-                f"initial_state={initial_state!r} is not known; choose {' or '.join(get_args(InitialState))}"
-            )
-        if dynamics_lr < 0:
-            raise ValueError(f"dynamics_lr={dynamics_lr} is negative; give a multiple of the optimiser's rate")
+        one_of(HeadInit, head_init=head_init)
+        one_of(InitialState, initial_state=initial_state)
+        at_least(0.0, timescale_lr=timescale_lr)
         self.core = core(input_size=input_size)
-        if initial_state == "learned":
+        self.learns_initial_state = initial_state == "learned"
+        if self.learns_initial_state:
             self.core = LearnedInitialState(self.core)
         self.head = nn.Linear(self.core.output_size, output_size)
         if head_init == "glorot":
@@ -83,7 +91,7 @@ class SequenceModule(pl.LightningModule):
         self.register_load_state_dict_post_hook(_take_statistics)
         if compile:
             self.core.compile()
-        self.dynamics_lr = dynamics_lr
+        self.timescale_lr = timescale_lr
         self._make_optimizer = optimizer
         self._make_scheduler = scheduler
 
@@ -100,11 +108,11 @@ class SequenceModule(pl.LightningModule):
         return (x - self.input_mean) / self.input_std if self._normalizes else x
 
     def configure_optimizers(self) -> Any:
-        optimizer = grouped_optimizer(self._make_optimizer, self, self.dynamics_lr)
+        optimizer = grouped_optimizer(self._make_optimizer, self, self.timescale_lr)
         if self._clips_scaled_gradients() and optimizer.defaults.get("fused"):
             # Fused kernels take scaled gradients, so there is nothing to clip before them, and Lightning refuses.
             unfused: Any = partial(self._make_optimizer, fused=False)  # type: ignore[call-arg]
-            optimizer = grouped_optimizer(unfused, self, self.dynamics_lr)
+            optimizer = grouped_optimizer(unfused, self, self.timescale_lr)
         if isinstance(optimizer, LBFGS):
             raise ValueError(
                 "optimizer=LBFGS calls the training step many times a batch, which would read every window many times; "
@@ -129,15 +137,25 @@ class SequenceModule(pl.LightningModule):
         )
 
     @property
+    def metric_names(self) -> frozenset[str]:
+        """All that it logs: what a run's `monitor` may be."""
+        training = {"lr", *(f"train/{measure}" for measure in self.train_measures)}
+        return frozenset(training | {f"{stage}/{measure}" for stage in STAGES for measure in self.measures})
+
+    @property
     def logs_this_step(self) -> bool:
         """Whether the trainer's loggers listen to this step; `self.log` costs 1 ms, so nobody else calls it."""
         every: int = self.trainer.log_every_n_steps  # type: ignore[attr-defined]
         return every > 0 and (self.global_step + 1) % every == 0
 
-    @property
-    def learning_rate(self) -> float:
-        """Of the weights; that of a core's dynamics is a multiple."""
-        return self.trainer.optimizers[0].param_groups[0]["lr"]
+    def log_step(self, **measures: Tensor | float) -> None:
+        """Log what a training step measured, `train_measures`, and the learning rate of the weights.
+
+        The rate of what sets a core's time scales is a multiple of that.
+        """
+        for measure, value in measures.items():
+            self.log(f"train/{measure}", value, prog_bar=measure == "loss", sync_dist=True)
+        self.log("lr", self.trainer.optimizers[0].param_groups[0]["lr"])
 
 
 def _take_statistics(module: SequenceModule, incompatible_keys: Any) -> None:

@@ -11,17 +11,17 @@ from torch import Tensor
 
 from seqmodels.cores.base import Core, State
 from seqmodels.datamodules.window import Window
-from seqmodels.modules.carry import Place
+from seqmodels.modules.carry import StreamState
 
 
-def age_at_start(place: Place, reset: Tensor, burn_in: int) -> Tensor:
+def age_at_start(streams: StreamState, reset: Tensor, burn_in: int) -> Tensor:
     """(B,) steps that each stream has behind it when a window begins, `burn_in` standing for all above.
 
     A state without an age comes from a training without burn-in; its streams are not fresh.
     """
-    if place.age is None:
-        return torch.full_like(reset, 0 if place.state is None else burn_in, dtype=torch.long).masked_fill(reset, 0)
-    return place.age.masked_fill(reset, 0)
+    if streams.age is None:
+        return torch.full_like(reset, 0 if streams.state is None else burn_in, dtype=torch.long).masked_fill(reset, 0)
+    return streams.age.masked_fill(reset, 0)
 
 
 def read(core: Core, x: Tensor, state: State | None, young: Tensor) -> tuple[Tensor, State]:

@@ -16,8 +16,8 @@ from seqmodels.cores.base import State, detach
 from seqmodels.datamodules.window import rank_rows
 
 
-class Place(NamedTuple):
-    """Where streams stand between two windows.
+class StreamState(NamedTuple):
+    """What streams remember between two windows.
 
     Attributes:
         state: of the core; None before the first window.
@@ -28,10 +28,10 @@ class Place(NamedTuple):
     age: Tensor | None = None
 
 
-class Past(NamedTuple):
-    """A window that back-propagation reaches: the place before it, its inputs (B, T, D) and its resets (B,)."""
+class PastWindow(NamedTuple):
+    """A window that back-propagation reaches: the streams before it, its inputs (B, T, D) and its resets (B,)."""
 
-    place: Place
+    before: StreamState
     x: Tensor
     reset: Tensor
 
@@ -40,14 +40,14 @@ class Carry(NamedTuple):
     """What a training on streams carries from step to step.
 
     Attributes:
-        place: after the newest window.
+        streams: after the newest window.
         history: the windows before the next one that its gradient will reach, oldest first.
         windows: consumed so far.
         loss_sum: of these windows, in this process.
     """
 
-    place: Place = Place()
-    history: tuple[Past, ...] = ()
+    streams: StreamState = StreamState()
+    history: tuple[PastWindow, ...] = ()
     windows: int = 0
     loss_sum: Tensor | float = 0.0
 
@@ -57,21 +57,21 @@ def cast(state: State, dtype: torch.dtype) -> State:
     return tuple(tensor.to(dtype) if tensor.is_floating_point() else tensor for tensor in state)
 
 
-def kept(place: Place, dtype: torch.dtype) -> Place:
-    """The place to carry on: cut off from the graph, floating tensors in a dtype."""
-    assert place.state is not None
-    return Place(cast(detach(place.state), dtype), place.age)
+def detached(streams: StreamState, dtype: torch.dtype) -> StreamState:
+    """The streams to carry on: cut off from the graph, floating tensors in a dtype."""
+    assert streams.state is not None
+    return StreamState(cast(detach(streams.state), dtype), streams.age)
 
 
-def packed(carry: Carry) -> dict[str, Any]:
+def to_checkpoint(carry: Carry) -> dict[str, Any]:
     """A carry as a checkpoint holds it: tensors on the CPU and plain values, the rows of all processes.
 
     Every process must call it.
     """
     mine = {
-        **_packed_place(carry.place),
+        **_plain(carry.streams),
         "history": [
-            {**_packed_place(past.place), "x": _copied(past.x), "reset": _copied(past.reset)} for past in carry.history
+            {**_plain(past.before), "x": _copied(past.x), "reset": _copied(past.reset)} for past in carry.history
         ],
         "windows": carry.windows,
         "loss_sum": [float(carry.loss_sum)],
@@ -83,11 +83,11 @@ def packed(carry: Carry) -> dict[str, Any]:
     return {**_joined(everyone), "loss_sum": [part["loss_sum"][0] for part in everyone]}
 
 
-def unpacked(saved: dict[str, Any], rank: int, ranks: int, num_streams: int | None = None) -> Carry:
-    """The part of one process of what `packed` returned, on the CPU.
+def from_checkpoint(saved: dict[str, Any], rank: int, ranks: int, num_streams: int | None = None) -> Carry:
+    """The part of one process of what `to_checkpoint` returned, on the CPU.
 
     Args:
-        saved: from `packed`, with any number of processes.
+        saved: from `to_checkpoint`, with any number of processes.
         rank: this process, of `ranks`.
         ranks: how many processes share the streams now.
         num_streams: how many there must be, over all processes; None takes what there is.
@@ -105,21 +105,23 @@ def unpacked(saved: dict[str, Any], rank: int, ranks: int, num_streams: int | No
             )
         rows = rank_rows(streams, rank, ranks)
     sums = saved["loss_sum"]
-    history = tuple(Past(_place(past, rows), past["x"][rows], past["reset"][rows]) for past in saved["history"])
+    history = tuple(PastWindow(_of_rows(past, rows), past["x"][rows], past["reset"][rows]) for past in saved["history"])
     loss_sum = sums[rank] if len(sums) == ranks else sum(sums) / len(sums)
-    return Carry(_place(saved, rows), history, saved["windows"], loss_sum)
+    return Carry(_of_rows(saved, rows), history, saved["windows"], loss_sum)
 
 
-def _packed_place(place: Place) -> dict[str, Any]:
+def _plain(streams: StreamState) -> dict[str, Any]:
     return {
-        "state": None if place.state is None else [_copied(tensor) for tensor in place.state],
-        "age": None if place.age is None else _copied(place.age),
+        "state": None if streams.state is None else [_copied(tensor) for tensor in streams.state],
+        "age": None if streams.age is None else _copied(streams.age),
     }
 
 
-def _place(saved: dict[str, Any], rows: slice) -> Place:
+def _of_rows(saved: dict[str, Any], rows: slice) -> StreamState:
     state, age = saved["state"], saved["age"]
-    return Place(None if state is None else tuple(tensor[rows] for tensor in state), None if age is None else age[rows])
+    return StreamState(
+        None if state is None else tuple(tensor[rows] for tensor in state), None if age is None else age[rows]
+    )
 
 
 def _copied(tensor: Tensor) -> Tensor:

@@ -1,18 +1,16 @@
 """One label for a whole sequence."""
 
-from collections.abc import Callable, Iterable
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LRScheduler
 from torchmetrics import MeanMetric
 from torchmetrics.classification import MulticlassAccuracy
 
-from seqmodels.cores.base import Core, State
-from seqmodels.modules.base import HeadInit, InitialState, SequenceModule, Stats
+from seqmodels.config.ranges import between, one_of
+from seqmodels.cores.base import State
+from seqmodels.modules.base import STAGES, SequenceModule
 
 Readout = Literal["last", "mean"]
 Batch = tuple[Tensor, Tensor] | tuple[Tensor, Tensor, Tensor]
@@ -27,56 +25,37 @@ class SequenceClassifier(SequenceModule):
     """
 
     task = "classification"
+    train_measures = measures = ("loss", "acc")
 
     def __init__(
         self,
-        core: Callable[..., Core],
-        optimizer: Callable[[Iterable[nn.Parameter]], Optimizer],
-        input_size: int,
-        output_size: int,
-        scheduler: Callable[[Optimizer, int], LRScheduler] | None = None,
-        input_stats: Stats | None = None,
+        *parts: Any,
         readout: Readout = "last",
         dropout: float = 0.0,
         label_smoothing: float = 0.0,
-        head_init: HeadInit = "torch",
-        initial_state: InitialState = "zeros",
-        compile: bool = False,
-        dynamics_lr: float = 1.0,
+        **shared: Any,
     ) -> None:
         """
         Args:
-            core, optimizer, scheduler, input_size, input_stats, head_init, initial_state, compile, dynamics_lr: as in
-                `SequenceModule`.
-            output_size: number of classes.
+            parts, shared: as in `SequenceModule`; output_size is the number of classes.
             readout: what the head reads: the output at the last valid step, or its mean over the valid steps.
             dropout: probability of dropping an input of the head, in [0, 1).
             label_smoothing: of the cross entropy, in [0, 1] (Szegedy et al. 2016).
+
+        Raises:
+            ValueError: an argument is outside its range.
         """
-        super().__init__(
-            core,
-            optimizer,
-            scheduler,
-            input_size,
-            output_size,
-            input_stats,
-            head_init,
-            initial_state,
-            compile,
-            dynamics_lr,
-        )
-        if readout not in get_args(Readout):
-            raise ValueError(f"readout={readout!r} is not known; choose {' or '.join(get_args(Readout))}")
+        super().__init__(*parts, **shared)
+        one_of(Readout, readout=readout)
         if not 0 <= dropout < 1:
             raise ValueError(f"dropout={dropout} is outside [0, 1); it is the probability of dropping an output")
-        if not 0 <= label_smoothing <= 1:
-            raise ValueError(f"label_smoothing={label_smoothing} is outside [0, 1]")
+        between(0, 1, label_smoothing=label_smoothing)
         self.readout = readout
         self.dropout = nn.Dropout(dropout)
         self.label_smoothing = label_smoothing
-        stages = ("val", "test")
-        self.losses = nn.ModuleDict({stage: MeanMetric() for stage in stages})
-        self.accuracies = nn.ModuleDict({stage: MulticlassAccuracy(output_size, average="micro") for stage in stages})
+        classes = self.head.out_features
+        self.losses = nn.ModuleDict({stage: MeanMetric() for stage in STAGES})
+        self.accuracies = nn.ModuleDict({stage: MulticlassAccuracy(classes, average="micro") for stage in STAGES})
 
     def forward(self, x: Tensor, state: State | None = None, lengths: Tensor | None = None) -> tuple[Tensor, State]:
         """
@@ -95,10 +74,7 @@ class SequenceClassifier(SequenceModule):
         logits, target = self._classify(batch)
         loss = F.cross_entropy(logits, target, label_smoothing=self.label_smoothing)
         if self.logs_this_step:
-            accuracy = (logits.argmax(-1) == target).float().mean()
-            self.log("train/loss", loss.detach(), prog_bar=True, sync_dist=True)
-            self.log("train/acc", accuracy, sync_dist=True)
-            self.log("lr", self.learning_rate)
+            self.log_step(loss=loss.detach(), acc=(logits.argmax(-1) == target).float().mean())
         return loss
 
     def validation_step(self, batch: Batch) -> dict[str, Tensor]:

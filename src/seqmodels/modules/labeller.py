@@ -1,16 +1,13 @@
 """One label at every step of a sequence."""
 
-from collections.abc import Callable, Iterable
 from typing import Any
 
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LRScheduler
 from torchmetrics import MeanMetric
 
-from seqmodels.cores.base import Core, State
-from seqmodels.modules.base import HeadInit, InitialState, SequenceModule, Stats
+from seqmodels.cores.base import State
+from seqmodels.modules.base import STAGES, SequenceModule
 
 Batch = tuple[Tensor, Tensor, Tensor]
 """x (B, T, D), labels (B, T), and scored (B, T) bool, the steps of `acc_scored`; the loss is of all steps."""
@@ -25,41 +22,17 @@ class SequenceLabeller(SequenceModule):
     """
 
     task = "labelling"
+    train_measures = ("loss", "acc")
+    measures = ("loss", "acc", "acc_scored")
 
-    def __init__(
-        self,
-        core: Callable[..., Core],
-        optimizer: Callable[[Iterable[nn.Parameter]], Optimizer],
-        input_size: int,
-        output_size: int,
-        scheduler: Callable[[Optimizer, int], LRScheduler] | None = None,
-        input_stats: Stats | None = None,
-        head_init: HeadInit = "torch",
-        initial_state: InitialState = "zeros",
-        compile: bool = False,
-        dynamics_lr: float = 1.0,
-    ) -> None:
+    def __init__(self, *parts: Any, **shared: Any) -> None:
         """
         Args:
-            core, optimizer, scheduler, input_size, input_stats, head_init, initial_state, compile, dynamics_lr: as in
-                `SequenceModule`.
-            output_size: number of classes.
+            parts, shared: as in `SequenceModule`; output_size is the number of classes.
         """
-        super().__init__(
-            core,
-            optimizer,
-            scheduler,
-            input_size,
-            output_size,
-            input_stats,
-            head_init,
-            initial_state,
-            compile,
-            dynamics_lr,
-        )
-        measures = ("loss", "acc", "acc_scored")
+        super().__init__(*parts, **shared)
         self.means = nn.ModuleDict(
-            {stage: nn.ModuleDict({measure: MeanMetric() for measure in measures}) for stage in ("val", "test")}
+            {stage: nn.ModuleDict({measure: MeanMetric() for measure in self.measures}) for stage in STAGES}
         )
 
     def forward(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State]:
@@ -79,9 +52,7 @@ class SequenceLabeller(SequenceModule):
         logits, _ = self(x)
         loss = F.cross_entropy(logits.mT, labels)
         if self.logs_this_step:
-            self.log("train/loss", loss.detach(), prog_bar=True, sync_dist=True)
-            self.log("train/acc", (logits.argmax(-1) == labels).float().mean(), sync_dist=True)
-            self.log("lr", self.learning_rate)
+            self.log_step(loss=loss.detach(), acc=(logits.argmax(-1) == labels).float().mean())
         return loss
 
     def validation_step(self, batch: Batch) -> dict[str, Tensor]:

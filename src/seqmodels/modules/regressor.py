@@ -1,27 +1,28 @@
 """A target at every step of a stream, by truncated back-propagation through time (Williams & Peng 1990)."""
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LRScheduler
 from torchmetrics import MeanAbsoluteError, Metric, MetricCollection
 
-from seqmodels.cores.base import Core, State
-from seqmodels.cores.differencing import Changes
+from seqmodels.config.ranges import one_of
+from seqmodels.cores.base import State
+from seqmodels.cores.differencing import Differencing
 from seqmodels.datamodules.window import Window
 from seqmodels.modules import burn_in as burning
-from seqmodels.modules import differencing as differences
-from seqmodels.modules.base import HeadInit, InitialState, Stats
-from seqmodels.modules.finite_inputs import without_nan
+from seqmodels.modules import differencing
+from seqmodels.modules.base import STAGES, SequenceModule, Stats
+from seqmodels.modules.finite_inputs import FiniteInputs, without_nan
 from seqmodels.modules.metrics import MeanAbsoluteScaledError, NormalizedMeanSquaredError, R2OfStage
-from seqmodels.modules.stream import NanInput, StateDtype, StreamModule
+from seqmodels.modules.tbptt import StateDtype, TruncatedBPTT
+
+NanInput = Literal["error", "mask"]
 
 
-class StreamRegressor(StreamModule):
+class StreamRegressor(SequenceModule):
     """Predicts a target at every step of a stream; one window is one optimiser step.
 
     Inputs, targets and predictions are in physical units; the losses are of normalised targets. Of several targets the
@@ -33,40 +34,32 @@ class StreamRegressor(StreamModule):
     """
 
     task = "regression"
+    train_measures = ("loss", "loss_mean")
     target_mean: Tensor
     target_std: Tensor
     target_inputs: Tensor
 
     def __init__(
         self,
-        core: Callable[..., Core],
-        optimizer: Callable[[Iterable[nn.Parameter]], Optimizer],
-        input_size: int,
-        output_size: int,
-        scheduler: Callable[[Optimizer, int], LRScheduler] | None = None,
+        *parts: Any,
         input_stats: Stats | None = None,
         target_stats: Stats | None = None,
         target_scale: Sequence[float] | None = None,
         change_stats: tuple[Sequence[float], Sequence[float]] | None = None,
         target_inputs: Sequence[int] | None = None,
         fills_with_mean: bool = False,
-        residual: bool = False,
-        changes: bool = False,
+        predict_change: bool = False,
+        difference_inputs: bool = False,
         carry: bool = True,
         backprop_windows: int = 1,
         burn_in: int = 0,
         nan_input: NanInput = "error",
-        initial_state: InitialState = "zeros",
         state_dtype: StateDtype | None = None,
-        compile: bool = False,
-        head_init: HeadInit = "torch",
-        dynamics_lr: float = 1.0,
+        **shared: Any,
     ) -> None:
         """
         Args:
-            core, optimizer, scheduler, input_size, input_stats, initial_state, compile, head_init, dynamics_lr: as in
-                `SequenceModule`.
-            output_size: Y, targets per step.
+            parts, input_stats, shared: as in `SequenceModule`; output_size is Y, targets per step.
             target_stats: mean and standard deviation by which the head's output becomes a prediction; None leaves it.
             target_scale: the (Y,) errors of the naive forecast in the training data, in which MASE measures errors;
                 None leaves MASE out.
@@ -75,10 +68,10 @@ class StreamRegressor(StreamModule):
                 of `input_stats` and `target_stats`.
             target_inputs: the (Y,) inputs whose future values the targets are; None where they are not.
             fills_with_mean: the data holds its mean where an input is missing.
-            residual: the head predicts by how much each target will differ from its present value, so that a head of
-                zeros is the naive forecast.
-            changes: the core reads by how much each input differs from the step before. With `residual` nothing hangs
-                on the level, which a trend takes out of the range of the training.
+            predict_change: the head predicts by how much each target will differ from its present value, so that a head
+                of zeros is the naive forecast.
+            difference_inputs: the core reads by how much each input differs from the step before. With `predict_change`
+                nothing hangs on the level, which a trend takes out of the range of the training.
             carry: False drops the state at every window: the control that shows what the state is worth.
             backprop_windows: m; every window updates the weights by its own loss, whose gradient goes back through
                 the last m windows, or as many as there were: TBPTT(k1, k2) with k1 the window and k2 = m k1.
@@ -93,39 +86,28 @@ class StreamRegressor(StreamModule):
         Raises:
             ValueError: an argument is outside its range, or two contradict each other.
         """
-        differences.check(residual, changes, target_inputs, fills_with_mean, nan_input, state_dtype)
-        if changes:
-            input_stats = differences.input_units(input_stats, change_stats and change_stats[0])
-        if residual:
-            target_stats = differences.residual_units(target_stats, change_stats and change_stats[1])
-        super().__init__(
-            core,
-            optimizer,
-            scheduler,
-            input_size,
-            output_size,
-            input_stats,
-            head_init,
-            initial_state,
-            compile,
-            carry,
-            backprop_windows,
-            burn_in,
-            nan_input,
-            state_dtype,
-            dynamics_lr,
-        )
-        if changes:
-            self.core = Changes(self.core)
-        self.residual = residual
-        if residual:
+        one_of(NanInput, nan_input=nan_input)
+        differencing.check(predict_change, difference_inputs, target_inputs, fills_with_mean, nan_input, state_dtype)
+        if difference_inputs:
+            input_stats = differencing.input_units(input_stats, change_stats and change_stats[0])
+        if predict_change:
+            target_stats = differencing.change_units(target_stats, change_stats and change_stats[1])
+        super().__init__(*parts, input_stats=input_stats, **shared)
+        if difference_inputs:
+            self.core = Differencing(self.core)
+        self.tbptt = TruncatedBPTT(self, carry, backprop_windows, burn_in, state_dtype)
+        self.nan_input = nan_input
+        self._inputs = FiniteInputs()
+        self.predict_change = predict_change
+        if predict_change:
             self.register_buffer("target_inputs", torch.tensor(target_inputs), persistent=False)
         self._normalizes_target = target_stats is not None
         if target_stats is not None:
             self.register_buffer("target_mean", torch.tensor(target_stats[0]))
             self.register_buffer("target_std", torch.tensor(target_stats[1]))
         std = 1.0 if target_stats is None else target_stats[1]
-        self.metrics = nn.ModuleDict({stage: _metrics(stage, std, target_scale) for stage in ("val", "test")})
+        self.metrics = nn.ModuleDict({stage: _metrics(stage, std, target_scale) for stage in STAGES})
+        self.measures = ("loss", "mae", "r2", *["mase"] * (target_scale is not None))
 
     def forward(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State]:
         """
@@ -139,50 +121,70 @@ class StreamRegressor(StreamModule):
         y, state = self.core(self.normalized(x), state)
         return self._in_units(self.head(y), x), state
 
+    def on_train_start(self) -> None:
+        self.tbptt.to(self.device)
+
     def training_step(self, window: Window) -> dict[str, Tensor]:
         logs = self.logs_this_step
-        window = self._finite(window, self.carried.windows, look=logs)
-        past = self._reached(window)
-        y, place, young = self._read_back(past)
-        output = self.head(y)
-        loss = masked_mse(output, self._normalized_target(burning.without(window, young)))
-        carried = self._carry_on(past, place, loss)
+        window = self._finite(window, self.tbptt.carried.windows, look=logs)
+        past = self.tbptt.windows_in_reach(window)
+        reading = self.tbptt.read_through(past)
+        output = self.head(reading.y)
+        loss = masked_mse(output, self._normalized_target(burning.without(window, reading.young)))
+        carried = self.tbptt.carried_after(past, reading.after, loss)
         if logs:
-            self.log("train/loss", loss.detach(), prog_bar=True, sync_dist=True)
-            self.log("train/loss_mean", carried.loss_sum / carried.windows, sync_dist=True)
-            self.log("lr", self.learning_rate)
-        self.carried = carried
+            self.log_step(loss=loss.detach(), loss_mean=carried.loss_sum / carried.windows)
+        self.tbptt.carried = carried
         return {"loss": loss, "prediction": self._in_units(output, window.x)}
+
+    def on_train_epoch_end(self) -> None:
+        self._inputs.look(self.global_rank)
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Add what the training carries, of all processes; each of them must call this."""
+        checkpoint["carry"] = self.tbptt.state_dict()
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Take this process's part of the carry; weights that came without one leave the streams fresh.
+
+        Raises:
+            ValueError: the training has another number of streams, or its processes cannot share them equally.
+        """
+        rank, ranks, streams = 0, 1, None
+        if self._trainer is not None and "carry" in checkpoint:
+            rank, ranks = self.trainer.global_rank, self.trainer.world_size
+            streams = getattr(getattr(self.trainer, "datamodule", None), "num_streams", None)
+        self.tbptt.load_state_dict(checkpoint.get("carry"), rank, ranks, streams)
 
     def _in_units(self, output: Tensor, x: Tensor) -> Tensor:
         """The head's output (B, T, Y) on inputs (B, T, D) as a prediction."""
         if self._normalizes_target:
             output = output * self.target_std + self.target_mean
-        return output + x.index_select(-1, self.target_inputs) if self.residual else output
+        return output + x.index_select(-1, self.target_inputs) if self.predict_change else output
 
     def _normalized_target(self, window: Window) -> Window:
         """The window with its target as the head puts it out."""
-        y = window.y - window.x.index_select(-1, self.target_inputs) if self.residual else window.y
+        y = window.y - window.x.index_select(-1, self.target_inputs) if self.predict_change else window.y
         return window._replace(y=(y - self.target_mean) / self.target_std if self._normalizes_target else y)
 
     def on_validation_start(self) -> None:
-        self._places.pop("val", None)
+        self.tbptt.begin("val")
 
     def validation_step(self, window: Window, batch_idx: int) -> dict[str, Tensor]:
         return self._evaluate("val", window, batch_idx)
 
     def on_test_start(self) -> None:
-        self._places.pop("test", None)
+        self.tbptt.begin("test")
 
     def test_step(self, window: Window, batch_idx: int) -> dict[str, Tensor]:
         return self._evaluate("test", window, batch_idx)
 
     def on_predict_start(self) -> None:
-        self._places.pop("predict", None)
+        self.tbptt.begin("predict")
 
     def predict_step(self, window: Window, batch_idx: int) -> Tensor:
         """(B, T, Y) predictions."""
-        y, window = self._read_for("predict", window, batch_idx)
+        y, window = self.tbptt.read("predict", self._finite(window, batch_idx, look=True))
         return self._in_units(self.head(y), window.x)
 
     def gradient_by_lag(self, window: Window) -> Tensor:
@@ -196,17 +198,23 @@ class StreamRegressor(StreamModule):
         """
         if self.nan_input == "mask":
             window = without_nan(window, self.input_mean)
-        past = tuple(one._replace(x=one.x.detach().requires_grad_()) for one in self._reached(window))
-        y, _, young = self._read_back(past)
-        mask = burning.without(window, young).mask[:, -1]
+        past = tuple(one._replace(x=one.x.detach().requires_grad_()) for one in self.tbptt.windows_in_reach(window))
+        reading = self.tbptt.read_through(past)
+        mask = burning.without(window, reading.young).mask[:, -1]
         target = self._normalized_target(window).y[:, -1]
-        error = (self.head(y[:, -1]) - target)[mask].square().mean(-1)
+        error = (self.head(reading.y[:, -1]) - target)[mask].square().mean(-1)
         gradients = torch.autograd.grad(error.sum(), [one.x for one in past])
         norms = torch.cat([gradient.norm(dim=-1) for gradient in gradients], 1).flip(1)
         return norms.sum(0) / mask.sum().clamp(min=1)
 
+    def _finite(self, window: Window, number: int, look: bool) -> Window:
+        if self.nan_input == "mask":
+            return without_nan(window, self.input_mean)
+        self._inputs.note(window.x, number, look, self.global_rank)
+        return window
+
     def _evaluate(self, stage: str, window: Window, batch_idx: int) -> dict[str, Tensor]:
-        y, window = self._read_for(stage, window, batch_idx)
+        y, window = self.tbptt.read(stage, self._finite(window, batch_idx, look=True))
         prediction, mask = self._in_units(self.head(y), window.x), window.mask
         metrics: Any = self.metrics[stage]
         metrics.update(prediction[mask], window.y[mask])

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from omegaconf import DictConfig, OmegaConf
 
-from seqmodels.modules.parameter_groups import dynamics
+from seqmodels.modules.parameter_groups import timescale_parameters
 from seqmodels.runs.provenance import git_revision, versions
 from seqmodels.system.files import short
 
@@ -25,16 +25,20 @@ def log_start(cfg: DictConfig, parts: Any, folder: Path, begin: str | None) -> N
     log.info("%s", cfg.name)
     log.info("  data    %s", parts.datamodule.summary())
     log.info("  model   %s", model)
-    if special := dynamics(module):
-        kinds = ", ".join(dict.fromkeys(name for part in core.modules() for name in getattr(part, "dynamics", ())))
+    if special := timescale_parameters(module):
+        kinds = ", ".join(dict.fromkeys(name for part in core.modules() for name in _timescales(part)))
         count = sum(parameter.numel() for parameter in special.values())
-        rate = f"at {module.dynamics_lr:g} of the learning rate and without weight decay"
-        log.info("  dynamics  %s (%s numbers), %s", kinds, f"{count:,}", rate)
+        rate = f"at {module.timescale_lr:g} of the learning rate and without weight decay"
+        log.info("  time scales  %s (%s numbers), %s", kinds, f"{count:,}", rate)
     log.info("  device  %s", device_of(parts.trainer))
     log.info("  folder  %s", short(folder))
     if begin:
         log.info("  from    %s", begin)
     _notice(parts.datamodule)
+
+
+def _timescales(part: Any) -> tuple[str, ...]:
+    return getattr(part, "timescale_parameters", ())
 
 
 def log_results(datamodule: Any, results: dict[str, Any], folder: Path) -> None:

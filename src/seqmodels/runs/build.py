@@ -1,5 +1,6 @@
 """Config to objects; the only file that instantiates what a config names."""
 
+import difflib
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -42,7 +43,9 @@ def build(cfg: DictConfig, folder: Path) -> Parts:
         when = intervals(cfg.trainer, datamodule)
     trainer = build_trainer(cfg, folder, **when)
     pl.seed_everything(cfg.seed, workers=True, verbose=False)
-    return Parts(datamodule, build_module(cfg, datamodule), trainer)
+    module = build_module(cfg, datamodule)
+    _check_monitor(cfg.monitor, module, trainer)
+    return Parts(datamodule, module, trainer)
 
 
 def build_datamodule(cfg: DictConfig) -> Any:
@@ -61,6 +64,19 @@ def build_module(cfg: DictConfig, datamodule: Any) -> Any:
     told = datamodule.told_to_module() | {name: _factory(cfg, name) for name in ("core", "optimizer", "scheduler")}
     with explained(cfg, "module"):
         return instantiate(cfg.module, **{name: value for name, value in told.items() if name in taken})
+
+
+def _check_monitor(monitor: str, module: Any, trainer: pl.Trainer) -> None:
+    """What says what it measures is asked; a module of somebody else may measure anything."""
+    known = getattr(module, "metric_names", None)
+    if known is None:
+        return
+    for callback in trainer.callbacks:  # type: ignore[attr-defined]
+        known |= getattr(callback, "metric_names", frozenset())
+    if monitor not in known:
+        near = difflib.get_close_matches(monitor, known, n=1)
+        meant = f"did you mean monitor={near[0]}?" if near else f"choose one of {', '.join(sorted(known))}"
+        raise ValueError(f"monitor={monitor} is not measured by {type(module).__name__}; {meant}")
 
 
 def _factory(cfg: DictConfig, section: str) -> Callable[..., Any] | None:
