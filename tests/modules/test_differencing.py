@@ -152,7 +152,7 @@ def test_the_size_of_changes() -> None:
     [
         (
             {"predict_change": True, "target_inputs": None},
-            "predict_change=true .* add the targets to datamodule.inputs",
+            "predict_change=true .* the targets to datamodule.inputs",
         ),
         ({"difference_inputs": True, "nan_input": "mask"}, "nan_input='mask' .*datamodule.missing=ffill"),
         ({"difference_inputs": True, "fills_with_mean": True}, "datamodule.missing='mask' .*datamodule.missing=ffill"),

@@ -15,6 +15,7 @@ DATA = {
 """A source for each task of a module."""
 
 SMALL = [
+    "trainer.limit_train_batches=2",
     *("core.hidden_size=4", "trainer=cpu", "trainer.max_steps=2", "trainer.log_every_n_steps=1", "callbacks=none"),
     *(
         "trainer.limit_val_batches=2",

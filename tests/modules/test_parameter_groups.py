@@ -78,7 +78,7 @@ def test_a_schedule_keeps_the_ratio() -> None:
 
 
 def test_a_negative_rate_is_refused() -> None:
-    with pytest.raises(ValueError, match="timescale_lr=-1 is too small; give a number of at least 0.0"):
+    with pytest.raises(ValueError, match="timescale_lr=-1 is too small; give a number of at least 0"):
         classifier(torch.optim.SGD, timescale_lr=-1)
 
 
