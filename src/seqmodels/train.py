@@ -16,7 +16,7 @@ from omegaconf import DictConfig
 from seqmodels.cli.command import job, run_command
 from seqmodels.config.normalize import normalized
 from seqmodels.config.outputs import register_resolvers
-from seqmodels.config.overrides import quoted, take, value_of
+from seqmodels.config.overrides import key_of, quoted, take, text_of
 from seqmodels.config.places import conf_dir
 from seqmodels.exceptions import MISTAKES, JobFailed, JobsFailed, Stopped, message_of, reason
 from seqmodels.parallel.machine import need_of
@@ -73,10 +73,11 @@ def command_line() -> int:
 
 def _main() -> None:
     Sweep.folder = None
-    arguments, resume = take(normalized(sys.argv[1:]), "resume")
+    arguments, resume = take(sys.argv[1:], "resume")
+    arguments = normalized(quoted(arguments, "init_from"))
     folder = folder_to_resume(arguments, resume) if resume not in (None, "null") else None
     if folder is None:
-        sys.argv[1:] = quoted(arguments, "init_from")
+        sys.argv[1:] = arguments
         refuse_used_folder(arguments)
     elif is_sweep(folder):
         sys.argv[1:] = command_to_resume(folder, arguments)
@@ -108,10 +109,10 @@ def refuse_used_folder(arguments: list[str]) -> None:
     if "LOCAL_RANK" in os.environ:  # a further process of a distributed run shares the folder
         return
     for argument in arguments:
-        key, _, _ = argument.partition("=")
+        key = key_of(argument)
         if key not in ("hydra.run.dir", "hydra.sweep.dir"):
             continue
-        folder = value_of(argument)
+        folder = text_of(argument)
         if any(Path(folder).glob("*")):
             raise FileExistsError(f"{folder} holds a run already and will not be overwritten; choose another {key}")
 

@@ -7,7 +7,7 @@ import pytest
 from hydra.errors import HydraException
 from omegaconf import OmegaConf, open_dict
 
-from seqmodels.config.keys import key_of
+from seqmodels.config.keys import with_full_keys
 from seqmodels.config.outputs import job_folder
 from seqmodels.config.places import conf_dir
 from seqmodels.config.schema import check_config, fits
@@ -118,10 +118,10 @@ def test_fits(value: object, hint: object, expected: bool) -> None:
 
 def test_messages_get_the_full_key() -> None:
     cfg = compose()
-    assert key_of(cfg, "core", "hidden_size=-1 is bad") == "core.hidden_size=-1 is bad"
-    assert key_of(cfg, "module", "dropout=2 is bad") == "module.dropout=2 is bad"
-    assert key_of(cfg, "datamodule", "view='row' is bad") == "datamodule.view='row' is bad"
-    assert key_of(cfg, "datamodule", "no argument here") == "no argument here"
+    assert with_full_keys(cfg, "core", "hidden_size=-1 is bad") == "core.hidden_size=-1 is bad"
+    assert with_full_keys(cfg, "module", "dropout=2 is bad") == "module.dropout=2 is bad"
+    assert with_full_keys(cfg, "datamodule", "view='row' is bad") == "datamodule.view='row' is bad"
+    assert with_full_keys(cfg, "datamodule", "no argument here") == "no argument here"
 
 
 def test_job_folders_are_readable_and_safe() -> None:

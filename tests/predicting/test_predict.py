@@ -151,7 +151,7 @@ def test_chunks_are_equal_but_for_rounding(pumps: Path, invoke: Command, size: i
 
 @pytest.mark.parametrize("missing", ["mask", "ffill", "error"])
 def test_missing_inputs_mean_what_they_did_in_training(pumps: Path, missing: str) -> None:
-    run = load_run(pumps, words=[f"datamodule.missing={missing}"])
+    run = load_run(pumps, overrides=[f"datamodule.missing={missing}"])
     (mean, _), predictor = run.module.input_mean.tolist(), Predictor(run)
     by_hand = Predictor(load_run(pumps))
     if missing == "error":

@@ -12,7 +12,7 @@ import yaml
 
 from seqmodels import load_run
 from seqmodels.cli.arguments import choice, listed, split
-from seqmodels.config.overrides import merge
+from seqmodels.config.compose import merge
 from seqmodels.reporting.runs import runs_below
 from seqmodels.runs.run import compose, train
 from tests.conftest import Command
@@ -175,8 +175,8 @@ def test_what_the_user_trusts_is_used(run: Path, invoke: Command, monkeypatch: p
         ),
         (["run=RUN", "datamodule.noise_std=loud"], "datamodule.noise_std='loud' has the wrong type str"),
         (["run=RUN", "datamodule.noise_std=-1"], "datamodule.noise_std=-1 is too small"),
-        (["run=RUN", "datamodule.frequency=[1"], "datamodule.frequency=[1 cannot be read"),
-        (["run=RUN", "datamodule.frequency=[*.csv]"], "double quotes within the single ones: 'datamodule.frequency=["),
+        (["run=RUN", "datamodule.frequency=[1"], "datamodule.frequency='[1' has the wrong type str"),
+        (["run=RUN", "datamodule.frequency=[*.csv]"], "datamodule.frequency=['*.csv'] has the wrong type list"),
         (["run=RUN", "datamodule.test_windows=0"], "the data of 'sine' has no test part"),
         (
             ["run=RUN", "core.hidden_size=9"],

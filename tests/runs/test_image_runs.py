@@ -86,7 +86,7 @@ def test_a_colour_run_is_loaded_without_its_data_and_tested_again(photographer: 
     own = json.loads((photographer.folder / "results.json").read_text())["metrics"]
     assert own["test/acc"] > 0.6
     assert photographer.module.input_mean.shape == (96,)
-    elsewhere = load_run(photographer.folder, words=["datamodule.root=nowhere"])
+    elsewhere = load_run(photographer.folder, overrides=["datamodule.root=nowhere"])
     assert torch.equal(elsewhere.module.input_mean, photographer.module.input_mean)
     assert invoke("evaluate", f"run={photographer.folder}", "output=again") == 0
     found = json.loads(Path("again", "results.json").read_text())["metrics"]

@@ -11,7 +11,7 @@ import pytest
 import yaml
 from optuna.samplers import RandomSampler, TPESampler
 
-from seqmodels.config.overrides import parsed
+from seqmodels.config.overrides import items
 from seqmodels.searching.sampler import Seeded, sampler_of
 from seqmodels.searching.space import read_space, suggest, text_of, without_fixed, words_for
 from seqmodels.searching.storage import open_storage
@@ -55,7 +55,7 @@ def test_the_words_of_a_trial() -> None:
     [1, -3, 1e-05, 0.1 + 0.2, 1e22, True, False, None, "lstm", "a b", "true", "null", "1", "it's", "a\\", "", "x=y,z"],
 )  # fmt: skip
 def test_hydra_reads_back_what_was_chosen(value: object) -> None:
-    ((key, read),) = parsed([f"some.key={text_of(value)}"])  # type: ignore[arg-type]
+    ((key, read),) = items([f"some.key={text_of(value)}"])  # type: ignore[arg-type]
     assert key == "some.key"
     assert read == value
     assert type(read) is type(value)

@@ -4,6 +4,8 @@ import difflib
 import sys
 from collections.abc import Iterable, Sequence
 
+from seqmodels.config.overrides import split as split_override
+
 
 def asked_for_help(about: str | None) -> bool:
     """Whether the command should say what it is for; it is said here."""
@@ -26,8 +28,8 @@ def split(words: Sequence[str], keys: Iterable[str]) -> tuple[dict[str, str], li
     own: dict[str, str] = {}
     others = []
     for word in words:
-        key, equals, value = word.partition("=")
-        if not equals:
+        _, key, value = split_override(word)
+        if value is None:
             raise ValueError(f"{word} is not key=value; the keys are {', '.join(keys)}")
         if key in keys:
             own[key] = value

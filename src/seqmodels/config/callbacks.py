@@ -6,11 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import ChoiceSweep, QuotedString
-from hydra.errors import HydraException
 from omegaconf import DictConfig, open_dict
 
+from seqmodels.config.overrides import parse
 from seqmodels.config.places import conf_dir
 
 
@@ -23,11 +22,7 @@ def with_default(override: str, places: Sequence[Path]) -> str:
         override: `callbacks=...`.
         places: folders of YAMLs.
     """
-    try:
-        (parsed,) = OverridesParser.create().parse_overrides([override])
-    except HydraException:
-        return override  # Hydra says what is wrong with it
-    value = parsed.value()
+    value = parse([override])[0].value()
     choices = value.list if isinstance(value, ChoiceSweep) else [value]
     return "callbacks=" + ",".join(_with_default(choice, places) for choice in choices)
 

@@ -5,11 +5,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import hydra
-from omegaconf import DictConfig
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf, open_dict
 
 from seqmodels.config.callbacks import settle
-from seqmodels.config.normalize import normalized
-from seqmodels.config.overrides import quote
+from seqmodels.config.normalize import normalized, refuse_old_name
+from seqmodels.config.overrides import parse, plain, quote
 from seqmodels.config.places import conf_dir
 
 
@@ -28,6 +29,24 @@ def compose(overrides: Sequence[str] = (), root: str = "train", folders: Sequenc
         cfg = hydra.compose(root, [*search_path(folders), *normalized(overrides, folders)])
     settle(cfg)
     return cfg
+
+
+def merge(cfg: DictConfig, overrides: Sequence[str]) -> None:
+    """Change a config in place by overrides of values, `datamodule.noise_std=0.3`.
+
+    Raises:
+        ValueError: an override is none, has several values or takes something away, or its key lies below a value.
+    """
+    for text in overrides:
+        refuse_old_name(text)
+        try:
+            (override,) = parse([text])
+            if override.is_sweep_override() or override.is_delete():
+                raise ValueError("it must give a key one value")
+            with open_dict(cfg):
+                OmegaConf.update(cfg, override.key_or_group, plain(override), force_add=True)
+        except (HydraException, ValueError, AttributeError, TypeError) as error:
+            raise ValueError(f"{text} cannot be read: {str(error).splitlines()[0]}") from error
 
 
 def is_group(key: str, folders: Sequence[str] = ()) -> bool:

@@ -21,11 +21,11 @@ def explained(cfg: DictConfig, section: str) -> Iterator[None]:
     except (InstantiationException, ValueError, MisconfigurationException) as error:
         cause = error.__cause__ if isinstance(error, InstantiationException) else error
         if isinstance(cause, ValueError | MisconfigurationException):
-            raise ValueError(key_of(cfg, section, str(cause))) from error
+            raise ValueError(with_full_keys(cfg, section, str(cause))) from error
         raise (cause or error) from None
 
 
-def key_of(cfg: DictConfig, section: str, message: str) -> str:
+def with_full_keys(cfg: DictConfig, section: str, message: str) -> str:
     """A message whose every `argument=value` has the config's full key, so that what it advises can be pasted.
 
     Args:

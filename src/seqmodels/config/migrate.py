@@ -6,6 +6,8 @@ A person who types an old name is told the new one instead.
 from collections.abc import Mapping
 from typing import Any
 
+from seqmodels.config.overrides import split
+
 TARGETS = {
     "callbacks.animation.FitAnimation": "callbacks.figures.animation.FitAnimation",
     "callbacks.animation.LiveFit": "callbacks.figures.animation.LiveFit",
@@ -82,9 +84,8 @@ def migrated_flat(flat: Mapping[str, Any]) -> dict[str, Any]:
 
 def migrated_override(override: str) -> str:
     """The same for one override, `module.core.hidden_size=64`."""
-    sign = override[: len(override) - len(override.lstrip("+~"))]
-    key, equals, value = override.removeprefix(sign).partition("=")
-    return f"{sign}{migrated_key(key)}{equals}{value}"
+    sign, key, value = split(override)
+    return f"{sign}{migrated_key(key)}" + ("" if value is None else f"={value}")
 
 
 def migrated_key(key: str) -> str:
@@ -98,17 +99,6 @@ def migrated_key(key: str) -> str:
 def migrated_checkpoint(contents: dict[str, Any]) -> dict[str, Any]:
     """A checkpoint's contents under their present names."""
     return {STATES.get(key, key): value for key, value in contents.items()}
-
-
-def refuse_old_name(override: str) -> None:
-    """
-    Raises:
-        ValueError: its key has another name today.
-    """
-    today = migrated_override(override)
-    if today != override:
-        old, new = (text.lstrip("+~").partition("=")[0] for text in (override, today))
-        raise ValueError(f"{old} is {new} now; give {today}")
 
 
 def _with_targets(node: Any) -> Any:

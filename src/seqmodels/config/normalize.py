@@ -2,6 +2,7 @@
 
 experiment=mnist_lstm            +experiment=mnist_lstm: groups without a choice of their own are added
 callbacks=diagnostics            callbacks=[default,diagnostics]: one more comes beside those of every run
+datamodule.delimiter=;           datamodule.delimiter=';': what is not of Hydra's grammar is text
 module.core.hidden_size=64       refused with core.hidden_size=64, its name of today
 """
 
@@ -10,8 +11,8 @@ from itertools import pairwise
 from pathlib import Path
 
 from seqmodels.config.callbacks import with_default
-from seqmodels.config.migrate import refuse_old_name
-from seqmodels.config.overrides import overrides_in
+from seqmodels.config.migrate import migrated_override
+from seqmodels.config.overrides import key_of, overrides_in, readable, split
 from seqmodels.config.places import conf_dir
 
 ADDED_GROUPS = ("experiment", "sweep", "search", "debug")
@@ -39,11 +40,21 @@ def config_dirs(arguments: Sequence[str]) -> list[str]:
     return found + [after for one, after in pairwise(arguments) if one in ("--config-dir", "-cd")]
 
 
+def refuse_old_name(override: str) -> None:
+    """
+    Raises:
+        ValueError: its key has another name today.
+    """
+    today = migrated_override(override)
+    if today != override:
+        raise ValueError(f"{key_of(override)} is {key_of(today)} now; give {today}")
+
+
 def _normalized(override: str, places: Sequence[Path]) -> str:
     refuse_old_name(override)
-    key, _, value = override.partition("=")
-    if key in ADDED_GROUPS and value != "null":
+    sign, key, value = split(override)
+    if key in ADDED_GROUPS and not sign and value != "null":
         return f"+{override}"
-    if key == "callbacks":
+    if key == "callbacks" and not sign:
         return with_default(override, places)
-    return override
+    return readable(override)

@@ -5,6 +5,8 @@ from pathlib import Path
 
 from omegaconf import OmegaConf
 
+from seqmodels.config.overrides import split
+
 LONGEST = 100
 
 NAMELESS = "train"
@@ -25,10 +27,10 @@ def job_folder(number: int, overrides: list[str], name: str = "", sweep: str = "
     """
     parts = [str(number), *[name] * (Path(sweep).parent.name == NAMELESS != name)]
     for override in overrides:
-        key, _, value = override.lstrip("+~").partition("=")
-        if key.partition("@")[0] in _NOT_IN_NAMES or "/" in value or "\\" in value:
+        _, key, value = split(override)
+        if key.partition("@")[0] in _NOT_IN_NAMES or re.search(r"[/\\]", value or ""):
             continue
-        parts.append("-".join(filter(None, [key.rpartition(".")[2], re.sub(r"[\[\](){}'\" ]", "", value)])))
+        parts.append("-".join(filter(None, [key.rpartition(".")[2], re.sub(r"[\[\](){}'\" ]", "", value or "")])))
     return re.sub(r"[^A-Za-z0-9._-]", "-", "_".join(parts))[:LONGEST].rstrip("-_.")
 
 

@@ -1,86 +1,112 @@
-"""The grammar of overrides, `key=value`: read, quoted, merged into a config."""
+"""The grammar of overrides, in one place: what stands on a command line, in a run's record and in a YAML of ours.
 
-from collections.abc import Sequence
-from typing import Any
+    core=gru                            a choice of a YAML, or a value: optimizer.lr=0.01
+    +experiment=mnist_lstm              one that is added
+    ~callbacks.stream                   one that is taken away
+    'datamodule.files=[a.csv,"b c"]'    values follow Hydra's grammar, in every command
+
+A value that is not of that grammar is meant as text, as `datamodule.delimiter=;` is. A command's own arguments, `run=`
+or `resume=`, are no overrides: all behind their first `=` is text.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, QuotedString
 from hydra.errors import HydraException
-from omegaconf import DictConfig, OmegaConf, open_dict
-from yaml import YAMLError
-
-from seqmodels.config.migrate import refuse_old_name
 
 
-def quote(value: str) -> str:
-    """The value in quotes, so that Hydra takes any text as it is."""
-    escaped = value.replace("\\", "\\\\").replace("'", "\\'")
+class Split(NamedTuple):
+    """An override as text: `+`, `++`, `~` or nothing, its key, and what stands behind the `=`; None without one."""
+
+    sign: str
+    key: str
+    value: str | None
+
+
+def split(override: str) -> Split:
+    """The parts of an override, whatever its value may be."""
+    key, equals, value = override.partition("=")
+    bare = key.lstrip("+~")
+    return Split(key.removesuffix(bare), bare, value if equals else None)
+
+
+def key_of(override: str) -> str:
+    """The key of an override, or of a command's own argument."""
+    return split(override).key
+
+
+def overrides_in(arguments: Iterable[str]) -> list[str]:
+    """The overrides among the arguments of a Hydra command, without flags such as --config-dir and their values."""
+    return [one for one in arguments if not one.startswith("-") and ("=" in one or one.startswith("~"))]
+
+
+def take(arguments: Sequence[str], key: str) -> tuple[list[str], str | None]:
+    """The arguments without `key=...`, and its value as text; of several the last one counts."""
+    values = [split(one).value for one in arguments if one.startswith(f"{key}=")]
+    return [one for one in arguments if not one.startswith(f"{key}=")], values[-1] if values else None
+
+
+def quote(text: str) -> str:
+    """The text in quotes, so that Hydra takes it as it is."""
+    escaped = text.replace("\\", "\\\\").replace("'", "\\'")
     return f"'{escaped}'"
 
 
-def _last_of_each_key(words: Sequence[str]) -> dict[str, Override]:
-    return {override.key_or_group: override for override in OverridesParser.create().parse_overrides(list(words))}
+def quoted(arguments: Sequence[str], key: str) -> list[str]:
+    """The arguments with the value of `key=...` in quotes: a path may hold what means something to Hydra."""
+    return [f"{key}={quote(value)}" if (value := _unquoted(one, key)) else one for one in arguments]
 
 
-def value_of(word: str) -> str:
-    """What stands behind the `=` of a word, without Hydra's quotes."""
+def _unquoted(argument: str, key: str) -> str | None:
+    value = argument.removeprefix(f"{key}=")
+    return None if value in (argument, "null") or value[:1] in ("'", '"') else value
+
+
+def readable(override: str) -> str:
+    """The override as Hydra reads it: with its value in quotes where that is not of Hydra's grammar."""
     try:
-        return str(parsed([word])[0][1])
+        OverridesParser.create().parse_overrides([override])
     except HydraException:
-        return word.partition("=")[2]
+        sign, key, value = split(override)
+        if value is not None and key:
+            return f"{sign}{key}={quote(value)}"
+    return override
 
 
-def parsed(words: Sequence[str]) -> list[tuple[str, Any]]:
-    """Hydra's overrides as (key, value)."""
-    return [
-        (override.key_or_group, _plain(override)) for override in OverridesParser.create().parse_overrides(list(words))
-    ]
+def parse(overrides: Iterable[str]) -> list[Override]:
+    """Hydra's own objects.
+
+    Raises:
+        hydra.errors.HydraException: a key is none.
+    """
+    return OverridesParser.create().parse_overrides([readable(one) for one in overrides])
 
 
-def _plain(override: Override) -> Any:
-    value = override.value()
+def last_of_each_key(overrides: Iterable[str]) -> dict[str, Override]:
+    """By key; a later override of a key takes the place of an earlier one."""
+    return {one.key_or_group: one for one in parse(overrides)}
+
+
+def plain(override: Override) -> Any:
+    """Its value as YAML would hold it."""
+    return _plain(override.value())
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_plain(entry) for entry in value]
+    if isinstance(value, dict):
+        return {_plain(key): _plain(entry) for key, entry in value.items()}
     return value.text if isinstance(value, QuotedString) else value
 
 
-def take(words: list[str], key: str) -> tuple[list[str], str | None]:
-    """The words without `key=...`, and its value; a path may hold what Hydra's grammar does not allow."""
-    values = [word.removeprefix(f"{key}=") for word in words if word.startswith(f"{key}=")]
-    return [word for word in words if not word.startswith(f"{key}=")], values[-1] if values else None
+def items(overrides: Iterable[str]) -> list[tuple[str, Any]]:
+    """The overrides as (key, plain value)."""
+    return [(one.key_or_group, plain(one)) for one in parse(overrides)]
 
 
-def quoted(words: list[str], key: str) -> list[str]:
-    """The words with the value of `key=...` in quotes, so that Hydra takes any path as it is."""
-    return [_quoted(word, key) for word in words]
-
-
-def _quoted(word: str, key: str) -> str:
-    value = word.removeprefix(f"{key}=")
-    is_plain = value != word and value != "null" and value[:1] not in ("'", '"')
-    return f"{key}={quote(value)}" if is_plain else word
-
-
-def overrides_in(words: list[str]) -> list[str]:
-    """Without flags such as --config-dir and their values."""
-    return [word for word in words if not word.startswith("-") and ("=" in word or word.startswith("~"))]
-
-
-def merge(cfg: DictConfig, words: Sequence[str]) -> None:
-    """Change a config in place by words such as `datamodule.noise_std=0.3`, whose values are YAML.
-
-    Raises:
-        ValueError: a word does not parse, or its key lies below a value.
-    """
-    with open_dict(cfg):
-        for word in words:
-            refuse_old_name(word)
-            key, _, _ = word.partition("=")
-            try:
-                value = OmegaConf.from_dotlist([word])
-                OmegaConf.update(cfg, key, OmegaConf.select(value, key), force_add=True)
-            except YAMLError as error:
-                raise ValueError(
-                    f"{word} cannot be read: {str(error).splitlines()[0]}; texts with characters that mean something "
-                    f"stand in double quotes within the single ones: '{key}=[\"*.csv\"]'"
-                ) from error
-            except (ValueError, AttributeError, TypeError) as error:
-                raise ValueError(f"{word} cannot be read: {str(error).splitlines()[0]}") from error
+def text_of(override: str) -> str:
+    """The value of one override as text, without quotes."""
+    return str(items([override])[0][1])

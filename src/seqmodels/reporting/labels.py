@@ -4,6 +4,8 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import partial
 
+from seqmodels.config.overrides import key_of
+
 Settings = dict[str, str]
 
 
@@ -27,7 +29,7 @@ def name_parts(
         choice: of the i-th group in a config group, `choice(0, "core")`, if known; asked only where it is needed.
     """
     keys = varied(settings)
-    explicit = {word.lstrip("+~").partition("=")[0] for group in words for word in group}
+    explicit = {key_of(word) for group in words for word in group}
     parts: list[Settings] = [{} for _ in settings]
     for block, members in _blocks(settings, keys).items():
         names = [""] * len(settings)

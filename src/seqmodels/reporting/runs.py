@@ -9,6 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from seqmodels.config.overrides import split
 from seqmodels.reporting.settings import first_line, load, settings_of, text
 from seqmodels.runs.record import CONFIG
 from seqmodels.runs.results import FILE
@@ -75,7 +76,7 @@ def read_run(folder: Path) -> Run:
         if (folder / CONFIG).exists():
             config, settings = settings_of(folder)
         else:
-            settings = dict(word.lstrip("+~").split("=", 1) for word in words if "=" in word)
+            settings = {part.key: part.value for part in map(split, words) if part.value is not None}
             settings.pop("seed", None)
     except (OSError, ValueError) as error:
         status, problem = "unreadable", problem or first_line(error)
@@ -111,8 +112,8 @@ def read_run(folder: Path) -> Run:
 def choice(run: Run, group: str) -> str | None:
     """Which YAML was chosen in a config group, "gru" for "core", as far as the command or Hydra's record tells."""
     for word in reversed(run.words):
-        key, _, value = word.lstrip("+").partition("=")
-        if key == group:
+        _, key, value = split(word)
+        if key == group and value is not None:
             return value
     recorded = _recorded(run.folder / CONFIG.with_name("hydra.yaml")).get(group)
     return recorded if isinstance(recorded, str) else None

@@ -10,7 +10,7 @@ from hydra.errors import HydraException
 
 from seqmodels.config.flat import without_watching
 from seqmodels.config.migrate import migrated
-from seqmodels.config.overrides import parsed
+from seqmodels.config.overrides import items
 from seqmodels.runs.extend import LIMITS
 from seqmodels.runs.record import CONFIG, RESUMED, resumed_overrides
 
@@ -41,7 +41,7 @@ def settings_of(folder: Path) -> tuple[dict[str, Any], dict[str, str]]:
     flat = dict(_leaves(config))
     if (folder / RESUMED).exists():
         try:
-            flat |= {key: text(key, value) for key, value in parsed(resumed_overrides(folder)) if key in LIMITS}
+            flat |= {key: text(key, value) for key, value in items(resumed_overrides(folder)) if key in LIMITS}
         except HydraException as error:
             raise ValueError(f"{RESUMED} cannot be read: {str(error).splitlines()[0]}") from error
     ignored = tuple(f"{key}." for key in IGNORED)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from omegaconf import DictConfig, OmegaConf
 
 from seqmodels.config.compose import compose
-from seqmodels.config.overrides import _last_of_each_key, _plain, parsed
+from seqmodels.config.overrides import items, last_of_each_key, plain
 from seqmodels.runs.record import overrides_of, resumed_overrides, saved_config
 
 if TYPE_CHECKING:
@@ -42,15 +42,15 @@ def changes_beside(folder: Path, overrides: Sequence[str]) -> list[str]:
         ValueError: an override would change the experiment.
     """
     before = saved_config(folder)
-    for key, value in parsed(resumed_overrides(folder)):
+    for key, value in items(resumed_overrides(folder)):
         if key in KEYS:
             OmegaConf.update(before, key, value)
-    own = _last_of_each_key([*overrides_of(folder), *resumed_overrides(folder)])
+    own = last_of_each_key([*overrides_of(folder), *resumed_overrides(folder)])
     changes = []
-    for key, override in _last_of_each_key(overrides).items():
+    for key, override in last_of_each_key(overrides).items():
         text = str(override.input_line)
         if key in KEYS and not override.is_sweep_override() and not override.is_delete():
-            if key != "trust" and OmegaConf.select(before, key) != _plain(override):
+            if key != "trust" and OmegaConf.select(before, key) != plain(override):
                 changes.append(text)
         elif key in own and own[key].input_line == text:
             continue
@@ -67,7 +67,7 @@ def changes_beside(folder: Path, overrides: Sequence[str]) -> list[str]:
 
 def apply_overrides(cfg: DictConfig, overrides: Sequence[str]) -> None:
     """Change the config in place; of `trainer=...` only what concerns the devices."""
-    for key, value in parsed(overrides):
+    for key, value in items(overrides):
         if key == "trainer":
             choice = compose([f"trainer={value}"]).trainer
             for name in DEVICES:

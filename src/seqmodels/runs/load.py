@@ -9,8 +9,8 @@ from omegaconf import DictConfig, OmegaConf
 
 from seqmodels.checkpoints.io import Saved
 from seqmodels.checkpoints.read import chosen, fit_weights
+from seqmodels.config.compose import merge
 from seqmodels.config.keys import explained
-from seqmodels.config.overrides import merge
 from seqmodels.config.schema import check_config
 from seqmodels.datamodules.base import check_source
 from seqmodels.runs.build import build_datamodule, build_module

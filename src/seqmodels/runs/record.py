@@ -15,7 +15,7 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 from yaml import YAMLError
 
 from seqmodels.config.migrate import migrated, migrated_override
-from seqmodels.config.overrides import value_of
+from seqmodels.config.overrides import text_of
 from seqmodels.system.files import replace
 
 CONFIG = Path(".hydra", "config.yaml")
@@ -67,7 +67,7 @@ def last_run_of(overrides: Sequence[str]) -> Path | None:
     Args:
         overrides: of the command; `hydra.run.dir` among them names the only folder in question.
     """
-    chosen = [value_of(one) for one in overrides if one.startswith("hydra.run.dir=")]
+    chosen = [text_of(one) for one in overrides if one.startswith("hydra.run.dir=")]
     places = [Path(chosen[-1])] if chosen else Path("outputs").glob("*/*")
     own = sorted(one for one in overrides if not one.startswith("hydra."))
     runs = [place for place in places if is_run(place) and sorted(overrides_of(place)) == own]

@@ -9,13 +9,12 @@ import shlex
 from collections.abc import Sequence
 from typing import Any
 
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
 from seqmodels.config.compose import is_group, search_path
-from seqmodels.config.overrides import parsed
+from seqmodels.config.overrides import parse, plain
 from seqmodels.searching.setting import Search
 from seqmodels.system.files import replace, short
 
@@ -61,8 +60,8 @@ def experiment(words: Sequence[str], places: Sequence[str] = ()) -> dict[str, An
     """
     defaults: list[Any] = []
     values = OmegaConf.create()
-    overrides = OverridesParser.create().parse_overrides(list(words))
-    for override, (key, value) in zip(overrides, parsed(words), strict=True):
+    for override in parse(words):
+        key, value = override.key_or_group, plain(override)
         if not is_group(key, places):
             OmegaConf.update(values, key, value, force_add=True)
         elif key == "experiment":

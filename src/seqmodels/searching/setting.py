@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -14,7 +13,7 @@ from omegaconf.errors import OmegaConfBaseException
 from seqmodels.config.callbacks import settle
 from seqmodels.config.compose import compose
 from seqmodels.config.flat import differences, plain
-from seqmodels.config.overrides import parsed, quoted
+from seqmodels.config.overrides import items, key_of, parse, quoted
 from seqmodels.config.schema import check_config, check_node, fits
 from seqmodels.exceptions import message_of
 from seqmodels.searching.space import Choice, Dimension, read_space, without_fixed, words_for
@@ -138,7 +137,7 @@ def train_words(words: Sequence[str]) -> list[str]:
         ValueError: a word takes something away, which no experiment's YAML can say again.
     """
     kept = []
-    for override in OverridesParser.create().parse_overrides(list(words)):
+    for override in parse(words):
         root = override.key_or_group.split(".")[0]
         if override.is_delete():
             raise ValueError(f"{override.input_line} takes a key away, and best.yaml could not say so; set it to null")
@@ -178,7 +177,7 @@ def _checked_run(cfg: DictConfig, words: Sequence[str], places: Sequence[str]) -
 
 
 def _fixed(words: Sequence[str]) -> dict[str, Choice]:
-    return {key: value for key, value in parsed(words)}
+    return {key: value for key, value in items(words)}
 
 
 FORBIDDEN = ("name", "monitor", "mode", "resume", "trust", "test", "callbacks.pruning", *OWN)
@@ -205,7 +204,7 @@ def probe(search: Search) -> None:
 
 
 def _refuse(dimension: Dimension, word: str) -> None:
-    key = word.lstrip("+~").partition("=")[0]
+    key = key_of(word)
     if key in FORBIDDEN or word.startswith("~") or key.split(".")[0] in ("hydra", "space"):
         raise ValueError(f"space.{dimension.key}: {word} is not for a search to change")
 

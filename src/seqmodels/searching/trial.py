@@ -14,7 +14,7 @@ from optuna.study import Study
 from optuna.trial import Trial, TrialState
 
 from seqmodels.callbacks.pruning import judged_by
-from seqmodels.config.overrides import parsed
+from seqmodels.config.overrides import items
 from seqmodels.config.places import conf_dir
 from seqmodels.exceptions import Pruned, reason
 from seqmodels.runs.extend import DEVICES, PLACES
@@ -106,12 +106,12 @@ def _beside(words: Sequence[str]) -> list[str]:
     keys = ("trainer", "logger", "threads", "datamodule.num_workers", *PLACES)
     devices = tuple(f"trainer.{name}" for name in DEVICES)
     starts = ("checkpoint.", "logger.")
-    pairs = zip(words, parsed(words), strict=True)
+    pairs = zip(words, items(words), strict=True)
     return [word for word, (key, _) in pairs if key in (*keys, *devices) or key.startswith(starts)]
 
 
 def _trusted(words: Sequence[str]) -> list[str]:
-    named = [value for key, value in parsed(words) if key == "trust"]
+    named = [value for key, value in items(words) if key == "trust"]
     return [name for names in named for name in ([names] if isinstance(names, str) else names)]
 
 

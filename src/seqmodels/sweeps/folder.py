@@ -16,7 +16,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from yaml import YAMLError
 
 from seqmodels.config.migrate import migrated_override
-from seqmodels.config.overrides import quote, value_of
+from seqmodels.config.overrides import quote, text_of
 from seqmodels.runs.record import is_finished, is_run, results
 from seqmodels.system.files import short
 
@@ -62,7 +62,7 @@ def last_sweep_of(words: Sequence[str]) -> Path | None:
     Args:
         words: the command's, flags apart; `hydra.sweep.dir` among them names the only folder in question.
     """
-    chosen = [value_of(word) for word in words if word.startswith("hydra.sweep.dir=")]
+    chosen = [text_of(word) for word in words if word.startswith("hydra.sweep.dir=")]
     places = [Path(chosen[-1])] if chosen else Path("outputs").glob("*/sweep_*")
     sweeps = sorted(filter(is_sweep, places), key=lambda place: (place / MULTIRUN).stat().st_mtime, reverse=True)
     return next((sweep for sweep in sweeps if sorted(words_of_sweep(sweep)[0]) == _own(words)), None)

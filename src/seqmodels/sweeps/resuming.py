@@ -7,7 +7,7 @@ from pathlib import Path
 
 from seqmodels.cli.command import job
 from seqmodels.cli.logging import log_to
-from seqmodels.config.overrides import overrides_in, parsed
+from seqmodels.config.overrides import items, key_of, overrides_in
 from seqmodels.runs.extend import changes_beside
 from seqmodels.runs.record import is_finished, is_run, last_run_of
 from seqmodels.sweeps.folder import begins_sweep, is_sweep, last_sweep_of
@@ -23,7 +23,7 @@ def folder_to_resume(words: list[str], resume: str) -> Path | None:
         ValueError: with a flag that only shows something, or with `-m` and the folder of a run.
         FileNotFoundError: the folder holds neither.
     """
-    shows = [word for word in words if word.partition("=")[0] in SHOWS]
+    shows = [word for word in words if key_of(word) in SHOWS]
     if resume == "auto":
         if shows:
             return None
@@ -56,7 +56,7 @@ def go_on(folder: Path, words: list[str]) -> None:
         log_to(folder)
         from seqmodels.runs.run import resume  # here, so that a mistake does not wait for torch
 
-        trust = [value for key, value in parsed(overrides) if key == "trust"]
+        trust = [value for key, value in items(overrides) if key == "trust"]
         with job():
             trusted = [name for names in trust for name in ([names] if isinstance(names, str) else names)]
             done = resume(folder, overrides, trusted) is None
