@@ -4,41 +4,34 @@ python -m seqmodels.predict run=outputs/pump/DATE_TIME input=signal.csv output=p
 sensor | python -m seqmodels.predict run=outputs/pump/DATE_TIME input=- output=- state=pump.state | actuator
 python -m seqmodels.predict run=outputs/mnist_lstm/DATE_TIME input=scans/ output=digits.csv
 
-run=FOLDER          of the run; it is not changed
-checkpoint=         best (where there is one, else last), last, or the path of a checkpoint
-trust=PACKAGE,...   packages beside our own that the run's config may name
-input=              .csv, .jsonl or .parquet, or - for standard input: rows as they come, each predicted at once;
-                    of an image run an image or a folder of images
-output=             .csv or .jsonl, or - for standard output
-overwrite=true      replace an output file that exists
-format=             csv or jsonl, of standard input (its first byte tells if not given) and standard output (csv if not)
-keep=[NAME,...]     further columns of the input to show beside the predictions
-errors=             stop (at a malformed row) or skip (report it on standard error and go on)
-
-Of streams:
-state=FILE          go on where an earlier call stopped, and leave there where this one does
-id=COLUMN           tells interleaved streams apart; the run's datamodule.group if not given, nothing for one stream
-chunk=ROWS          read a file in windows of so many rows: faster, and equal but for rounding
-threads=1           of the CPU
-quiet=true          no summary
-
-Of images in grey:
-invert=             auto, true or false: dark ink on light paper is turned into what MNIST is, light on dark
-
-datamodule.KEY=...  and any other word changes the run's config for this prediction, as datamodule.missing=ffill
+datamodule.KEY=... and any other override changes the run's config for this prediction, as datamodule.missing=ffill.
 """
 
-import sys
-
-from seqmodels.cli import arguments as words
-from seqmodels.cli.command import job, run_command
+from seqmodels.cli.arguments import Arguments
+from seqmodels.cli.command import job, run_on_arguments
 from seqmodels.predicting.settings import check_places, settings
 from seqmodels.system.process import leave
 
-KEYS = (
-    *("run", "checkpoint", "trust", "input", "output", "overwrite", "format", "keep", "errors"),
-    *("state", "id", "chunk", "threads", "quiet", "invert"),
-)
+KEYS = {
+    "run": "FOLDER of the run; it is not changed",
+    "checkpoint": "best (where there is one, else last), last, or the path of a checkpoint",
+    "trust": "PACKAGE,... beside our own that the run's config may name",
+    "input": "FILE.csv, .jsonl or .parquet, or - for standard input: rows as they come, each predicted at once; of an "
+    "image run an image or a folder of images",
+    "output": "FILE.csv or .jsonl, or - for standard output",
+    "overwrite": "true replaces an output file that exists",
+    "format": "csv or jsonl, of standard input (its first byte tells if not given) and standard output (csv if not)",
+    "keep": "[NAME,...]: further columns of the input to show beside the predictions",
+    "errors": "stop (at a malformed row) or skip (report it on standard error and go on)",
+    "state": "FILE, of streams: go on where an earlier call stopped, and leave there where this one does",
+    "id": "COLUMN, of streams: tells interleaved streams apart; the run's datamodule.group if not given, nothing for "
+    "one stream",
+    "chunk": "ROWS, of streams: read a file in windows of so many rows: faster, and equal but for rounding",
+    "threads": "of the CPU; 1",
+    "quiet": "true leaves the summary out",
+    "invert": "auto, true or false, of images in grey: dark ink on light paper is turned into what MNIST is, light on "
+    "dark",
+}
 
 
 def main() -> None:
@@ -47,28 +40,25 @@ def main() -> None:
 
 
 def command_line() -> int:
-    """What the words in sys.argv ask for; returns the exit code."""
-    return run_command(_main)
+    """What sys.argv asks for; returns the exit code."""
+    return run_on_arguments(__doc__, KEYS, _predict)
 
 
-def _main() -> None:
-    if words.asked_for_help(__doc__):
-        return
-    own, others = words.split(sys.argv[1:], KEYS)
-    run = words.required(own, "run", "outputs/NAME/DATE_TIME")
-    check_places(own)
+def _predict(given: Arguments) -> None:
+    run = given.required("run", "outputs/NAME/DATE_TIME")
+    check_places(given)
     from seqmodels.runs.load import load_run  # here, so that a mistake does not wait for torch
 
     with job():
-        loaded = load_run(run, own.get("checkpoint"), others, words.listed(own, "trust"))
+        loaded = load_run(run, given.text("checkpoint"), given.overrides, given.listed("trust"))
         if loaded.module.task == "classification":
             from seqmodels.predicting.classes import predict_classes
 
-            predict_classes(loaded, own)
+            predict_classes(loaded, given)
         else:
             from seqmodels.predicting.streams import predict_streams
 
-            predict_streams(loaded, settings(own))
+            predict_streams(loaded, settings(given))
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ from typing import NoReturn
 import pytest
 import torch
 
+from seqmodels.cli.arguments import Arguments
 from seqmodels.exceptions import Stopped
 from seqmodels.parallel import process
 from seqmodels.parallel.slots import Share
@@ -231,10 +232,10 @@ def test_a_signal_in_any_line(pumps: Path, invoke: Command, chunk: int) -> None:
         for moment in (dice.randrange(2500), None):
             Path("part.csv").write_text(HEADER + "".join(lines[len(found) :]))
             Path("out.csv").unlink(missing_ok=True)
-            words = {"input": "part.csv", "output": "out.csv", "state": "streams", "chunk": str(chunk)}
+            given = {"input": "part.csv", "output": "out.csv", "state": "streams", "chunk": str(chunk)}
             try:
                 with stoppable(), at_line(moment):
-                    predict_streams(run, settings(words))
+                    predict_streams(run, settings(Arguments(given)))
             except Stopped:
                 stops += 1
             found += Path("out.csv").read_text().splitlines(keepends=True)[1:] if Path("out.csv").exists() else []

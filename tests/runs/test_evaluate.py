@@ -11,7 +11,7 @@ import torch
 import yaml
 
 from seqmodels import load_run
-from seqmodels.cli.arguments import choice, listed, split
+from seqmodels.cli.arguments import Arguments, read
 from seqmodels.config.compose import merge
 from seqmodels.reporting.runs import runs_below
 from seqmodels.runs.run import compose, train
@@ -219,16 +219,15 @@ def test_importing_the_package_is_free() -> None:
         seqmodels.nothing  # noqa: B018
 
 
-def test_a_word_may_hold_anything() -> None:
-    words = ["run=a=b,[c] d", "input=-", "datamodule.files=[a.csv]", "threads=2"]
-    assert split(words, ["run", "input"]) == (
-        {"run": "a=b,[c] d", "input": "-"}, ["datamodule.files=[a.csv]", "threads=2"],
-    )  # fmt: skip
-    assert listed({"keep": "[a, b,c]"}, "keep") == ["a", "b", "c"]
-    assert listed({}, "keep") == []
-    assert choice({}, "format", ["onnx", "torch"]) == "onnx"
+def test_an_argument_may_hold_anything() -> None:
+    arguments = ["run=a=b,[c] d", "input=-", "datamodule.files=[a.csv]", "threads=2", "keep=[a, b,c]"]
+    given = read(arguments, {"run": "", "input": "", "keep": ""}, takes_overrides=True)
+    assert (given["run"], given["input"], given.text("state")) == ("a=b,[c] d", "-", None)
+    assert given.overrides == ["datamodule.files=[a.csv]", "threads=2"]
+    assert (given.listed("keep"), Arguments({}).listed("keep")) == (["a", "b", "c"], [])
+    assert Arguments({}).choice("format", ["onnx", "torch"]) == "onnx"
     with pytest.raises(ValueError, match="format=pt is not known; choose onnx or torch"):
-        choice({"format": "pt"}, "format", ["onnx", "torch"])
+        Arguments({"format": "pt"}).choice("format", ["onnx", "torch"])
 
 
 def test_values_are_yaml() -> None:

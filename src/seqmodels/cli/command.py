@@ -5,10 +5,11 @@ import os
 import select
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+from seqmodels.cli.arguments import Arguments, help_text, read
 from seqmodels.exceptions import MISTAKES, Stopped, message_of
 from seqmodels.system.process import UNREAD
 from seqmodels.system.signals import stoppable
@@ -45,6 +46,30 @@ def run_command(command: Callable[[], Any]) -> int:
         print(f"error: {message_of(error)}\n(HYDRA_FULL_ERROR=1 shows where)", file=sys.stderr)
         return 1
     return 0
+
+
+def run_on_arguments(
+    about: str | None, keys: Mapping[str, str], work: Callable[[Arguments], Any], takes_overrides: bool = True
+) -> int:
+    """Run a command whose arguments are `key=value`, and return its exit code.
+
+    Args:
+        about: its docstring, which --help shows.
+        keys: its own keys, with a line about each.
+        work: what it does.
+        takes_overrides: whether other keys change the run's config.
+    """
+
+    def command() -> None:
+        if {"-h", "--help"} & set(sys.argv[1:]):
+            print(help_text(about or "", keys))
+            return
+        if not sys.argv[1:]:
+            print(help_text(about or "", keys), file=sys.stderr)
+            raise SystemExit(2)
+        work(read(sys.argv[1:], keys, takes_overrides))
+
+    return run_command(command)
 
 
 def _unread(error: BaseException) -> bool:

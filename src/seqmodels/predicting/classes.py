@@ -10,12 +10,12 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from seqmodels.cli import arguments as words
+from seqmodels.cli.arguments import Arguments
 from seqmodels.datamodules.images.datamodule import ImageSequences
 from seqmodels.datamodules.labelled.datamodule import LabelledSeries
-from seqmodels.predicting.images import ImageFiles, is_colour, words_of
+from seqmodels.predicting.images import ImageFiles, image_keys, is_colour
 from seqmodels.predicting.output import Encoder, Output
-from seqmodels.predicting.settings import OUTPUTS, at_least_one, by_suffix
+from seqmodels.predicting.settings import OUTPUTS, by_suffix
 from seqmodels.predicting.stopping import Stopping
 from seqmodels.runs.load import LoadedRun
 
@@ -32,31 +32,31 @@ class Task(NamedTuple):
     batches: Batches
 
 
-def predict_classes(loaded: LoadedRun, own: dict[str, str]) -> None:
+def predict_classes(loaded: LoadedRun, given: Arguments) -> None:
     """
     Args:
         loaded: a run of a classifier.
-        own: the words of the command.
+        given: the arguments of the command.
 
     Raises:
         ValueError, OSError: the input does not allow it; the message says what to change.
         Stopped: a signal came. Then, as after any error, there is no output, and one that was there is as it was.
     """
     images = isinstance(loaded.datamodule, ImageSequences)
-    for key in own:
-        if key not in (*TAKEN, *(words_of(loaded.datamodule) if images else ())):
-            raise ValueError(f"{key}={own[key]} changes nothing here: this run tells classes of {_what(loaded)}")
-    if own["input"] == "-":
+    for key in given:
+        if key not in (*TAKEN, *(image_keys(loaded.datamodule) if images else ())):
+            raise ValueError(f"{key}={given[key]} changes nothing here: this run tells classes of {_what(loaded)}")
+    if given["input"] == "-":
         raise ValueError(f"input=- is for streams, row by row; this run tells classes of {_what(loaded)}: name a file")
-    if "threads" in own:
-        torch.set_num_threads(at_least_one(own, "threads"))
-    format = words.choice(own, "format", ["csv", "jsonl"])
-    if own["output"] != "-":
-        format = by_suffix("output", own["output"], OUTPUTS, format if "format" in own else None)
-    files = ImageFiles(loaded.datamodule, own) if images else None
-    task = Task("file", files) if files else _sequences(loaded, own["input"])
-    count = _write(loaded, task, own, format)
-    if own.get("quiet") != "true":
+    if "threads" in given:
+        torch.set_num_threads(given.count("threads"))
+    format = given.choice("format", ["csv", "jsonl"])
+    if given["output"] != "-":
+        format = by_suffix("output", given["output"], OUTPUTS, format if "format" in given else None)
+    files = ImageFiles(loaded.datamodule, given) if images else None
+    task = Task("file", files) if files else _sequences(loaded, given["input"])
+    count = _write(loaded, task, given, format)
+    if not given.flag("quiet"):
         print(files.summary(count) if files else f"{count:,} sequences", file=sys.stderr, flush=True)
 
 
@@ -81,13 +81,13 @@ def predictions(classes: list[str]) -> list[str]:
     return ["class", "probability", *(f"probability_{name}" for name in classes)]
 
 
-def _write(loaded: LoadedRun, task: Task, own: dict[str, str], format: str) -> int:
+def _write(loaded: LoadedRun, task: Task, given: Arguments, format: str) -> int:
     """How many were predicted."""
     classes = loaded.datamodule.class_names
     what, *numbered = predictions(classes)
     encoder = Encoder(format, [task.column, what], numbered)
     count = 0
-    with Stopping() as stopping, torch.inference_mode(), _output(own, stopping) as output:
+    with Stopping() as stopping, torch.inference_mode(), _output(given, stopping) as output:
         output.write(encoder.header)
         for names, x, lengths in task.batches:
             stopping.check()
@@ -101,9 +101,9 @@ def _write(loaded: LoadedRun, task: Task, own: dict[str, str], format: str) -> i
 
 
 @contextmanager
-def _output(own: dict[str, str], stopping: Stopping) -> Iterator[Output]:
+def _output(given: Arguments, stopping: Stopping) -> Iterator[Output]:
     """A file is put in its place when it is whole; standard output and pipes are written as it goes."""
-    place = own["output"]
+    place = given["output"]
     path = Path(place).expanduser()
     if place == "-" or (path.exists() and not path.is_file()):
         with closing(Output(place, False, stopping)) as output:
@@ -113,7 +113,7 @@ def _output(own: dict[str, str], stopping: Stopping) -> Iterator[Output]:
     try:
         with closing(Output(str(unfinished), True, stopping)) as output:
             yield output
-        if path.exists() and words.choice(own, "overwrite", ["false", "true"]) == "false":
+        if path.exists() and not given.flag("overwrite"):
             raise FileExistsError(f"output={place} exists and will not be overwritten; overwrite=true allows it")
         unfinished.replace(path)
     finally:

@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from seqmodels.cli import arguments as words
+from seqmodels.cli.arguments import Arguments
 from seqmodels.datamodules.images.datamodule import ImageSequences
 from seqmodels.predicting.pixels import border, cut, fitted, in_full_contrast, read_colour, read_grey
 
@@ -26,8 +26,8 @@ def is_colour(data: ImageSequences) -> bool:
     return len(data.shape) == 3
 
 
-def words_of(data: ImageSequences) -> tuple[str, ...]:
-    """The words of the command that only images have; a photograph's light and dark are never exchanged."""
+def image_keys(data: ImageSequences) -> tuple[str, ...]:
+    """The keys of the command that only images have; a photograph's light and dark are never exchanged."""
     return ("errors",) if is_colour(data) else ("errors", "invert")
 
 
@@ -37,26 +37,26 @@ class ImageFiles:
     Iterating gives names, x (B, T, D), and None, since all images are of one length.
     """
 
-    def __init__(self, data: ImageSequences, own: dict[str, str]) -> None:
+    def __init__(self, data: ImageSequences, given: Arguments) -> None:
         """
         Args:
             data: of the run.
-            own: the words of the command: `input`, an image or a folder, `output`, and those of `words_of`.
+            given: the arguments of the command: `input`, an image or a folder, `output`, and those of `image_keys`.
 
         Raises:
             ValueError, OSError: a word is not among its choices, or there is no image.
         """
         self._data = data
-        self._invert = words.choice(own, "invert", ["auto", "true", "false"])
-        self._skips = words.choice(own, "errors", ["stop", "skip"]) == "skip"
+        self._invert = given.choice("invert", ["auto", "true", "false"])
+        self._skips = given.choice("errors", ["stop", "skip"]) == "skip"
         self._inverted = self._skipped = 0
-        place, output = Path(own["input"]).expanduser(), Path(own["output"]).expanduser().resolve()
+        place, output = Path(given["input"]).expanduser(), Path(given["output"]).expanduser().resolve()
         self._paths = [place]
         if place.is_dir():
             inside = sorted(path for path in place.iterdir() if path.is_file() and not path.name.startswith("."))
             self._paths = [path for path in inside if path.resolve() != output]
         if not self._paths:
-            raise FileNotFoundError(f"input={own['input']} holds no files; expected images")
+            raise FileNotFoundError(f"input={given['input']} holds no files; expected images")
 
     def __iter__(self) -> Iterator[tuple[list[str], Tensor, None]]:
         for first in range(0, len(self._paths), BATCH):

@@ -1,11 +1,11 @@
-"""What the words of `predict` ask for, before anything heavy is imported."""
+"""What the arguments of `predict` ask for, before anything heavy is imported."""
 
 import os
 import stat
 from dataclasses import dataclass
 from pathlib import Path
 
-from seqmodels.cli import arguments as words
+from seqmodels.cli.arguments import Arguments
 
 INPUTS = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet", ".pq": "parquet"}
 OUTPUTS = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
@@ -43,15 +43,15 @@ class Settings:
     quiet: bool
 
 
-def check_places(own: dict[str, str]) -> None:
+def check_places(given: Arguments) -> None:
     """Look at input and output, so that a mistake does not wait for the model.
 
     Raises:
         ValueError, OSError: the input is not there, or the output is and may not be overwritten.
     """
-    source = words.required(own, "input", "signal.csv, or - for standard input")
-    target = words.required(own, "output", "predictions.csv, or - for standard output")
-    overwrite = words.choice(own, "overwrite", ["false", "true"]) == "true"
+    source = given.required("input", "signal.csv, or - for standard input")
+    target = given.required("output", "predictions.csv, or - for standard output")
+    overwrite = given.flag("overwrite")
     if source != "-" and not Path(source).expanduser().exists():
         raise FileNotFoundError(f"input={source}: there is no such file in {Path.cwd()}")
     _check_apart(source, target)
@@ -66,25 +66,26 @@ def check_places(own: dict[str, str]) -> None:
         raise FileExistsError(f"output={target} exists and will not be overwritten; overwrite=true allows it")
 
 
-def settings(own: dict[str, str]) -> Settings:
+def settings(given: Arguments) -> Settings:
     """
     Raises:
-        ValueError: a word's value is not among its choices, or two contradict each other.
+        ValueError: a value is not among its choices, or two contradict each other.
     """
-    format = words.choice(own, "format", ["csv", "jsonl"]) if "format" in own else None
+    format = given.choice("format", ["csv", "jsonl"]) if "format" in given else None
+    source, target, state = given.text("input") or "", given.text("output") or "", given.text("state")
     made = Settings(
-        own["input"],
-        own["output"],
-        format if own["input"] == "-" else by_suffix("input", own["input"], INPUTS, format),
-        format or "csv" if own["output"] == "-" else by_suffix("output", own["output"], OUTPUTS, format),
-        words.listed(own, "keep"),
-        own.get("id"),
-        Path(own["state"]).expanduser().resolve() if own.get("state") else None,
-        at_least_one(own, "chunk"),
-        words.choice(own, "errors", ["stop", "skip"]) == "skip",
-        words.choice(own, "overwrite", ["false", "true"]) == "true",
-        at_least_one(own, "threads"),
-        words.choice(own, "quiet", ["false", "true"]) == "true",
+        source,
+        target,
+        format if source == "-" else by_suffix("input", source, INPUTS, format),
+        format or "csv" if target == "-" else by_suffix("output", target, OUTPUTS, format),
+        given.listed("keep"),
+        given.text("id"),
+        Path(state).expanduser().resolve() if state else None,
+        given.count("chunk"),
+        given.choice("errors", ["stop", "skip"]) == "skip",
+        given.flag("overwrite"),
+        given.count("threads"),
+        given.flag("quiet"),
     )
     if made.chunk > 1 and made.input == "-":
         raise ValueError(
@@ -120,10 +121,3 @@ def by_suffix(key: str, place: str, formats: dict[str, str], format: str | None)
             f"{key}={place} is of no known kind; it ends in {', '.join(formats)}, or format= says what it is"
         )
     return found
-
-
-def at_least_one(own: dict[str, str], key: str) -> int:
-    value = own.get(key, "1")
-    if not value.isdecimal() or int(value) < 1:
-        raise ValueError(f"{key}={value} is not a number of at least 1")
-    return int(value)
