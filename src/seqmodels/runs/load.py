@@ -11,7 +11,7 @@ from seqmodels.checkpoints.io import Saved
 from seqmodels.checkpoints.read import chosen, fit_weights
 from seqmodels.config.overrides import merge
 from seqmodels.config.schema import check_config, explained
-from seqmodels.datamodules.base import check_source
+from seqmodels.datamodules.checks import check_source
 from seqmodels.runs.build import build_datamodule, build_module
 from seqmodels.runs.extend import apply_words
 from seqmodels.runs.record import earlier_words, saved_config
