@@ -49,5 +49,12 @@ def one_of(choices: Any, **values: Any) -> None:
     known: Sequence[Any] = get_args(choices) or choices
     for name, value in values.items():
         if value not in known:
-            shown = [{None: "null", True: "true", False: "false"}.get(choice, str(choice)) for choice in known]
+            shown = [_written(choice) for choice in known]
             raise ValueError(f"{name}={value} is not known; choose {', '.join(shown[:-1])} or {shown[-1]}")
+
+
+def _written(choice: Any) -> str:
+    """As YAML has it."""
+    if choice is None:
+        return "null"
+    return str(choice).lower() if isinstance(choice, bool) else str(choice)

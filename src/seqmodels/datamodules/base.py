@@ -56,6 +56,12 @@ Task = Literal["classification", "labelling", "regression"]
 Stats = tuple[Any, Any]
 """Mean and standard deviation, numbers for all columns together or a list of one for each."""
 
+TOLD = (
+    *("input_size", "output_size", "input_stats", "target_stats", "change_stats"),
+    *("target_scale", "target_inputs", "fills_with_mean"),
+)
+"""Attributes that a module is told."""
+
 
 class SequenceData(pl.LightningDataModule, ABC):
     """A source of sequences. `tests/test_data_laws.py` proves for each YAML in `conf/datamodule/` that its batches are
@@ -192,9 +198,3 @@ class SequenceData(pl.LightningDataModule, ABC):
     def read_labels(self, x: Tensor) -> Tensor | None:
         """(B, T) classes that an input (B, T, D) spells, to look at; None where it spells none."""
         return None
-
-
-TOLD = (
-    *("input_size", "output_size", "input_stats", "target_stats", "change_stats"),
-    *("target_scale", "target_inputs", "fills_with_mean"),
-)

@@ -167,7 +167,7 @@ def check_apart(files: Mapping[str, Iterable[Path]]) -> None:
 
 
 def named_after(kind: str, files: Sequence[Path]) -> str:
-    """ "series", "series:co2", or "series:a+3" for four files."""
+    """The kind alone without files; "series:co2" for one, "series:a+3" for four."""
     return kind + (f":{files[0].stem}" if files else "") + (f"+{len(files) - 1}" if len(files) > 1 else "")
 
 

@@ -136,10 +136,8 @@ class SeriesStream(FileData, StreamData):
             ValueError: the training was for another horizon or season, or the files that were read since are others.
         """
         then = TrainingStatistics(**state_dict)
-        for argument, ours, trained in (
-            ("horizon", self.horizon, then.horizon),
-            ("season", self.season, then.season),
-        ):
+        for argument in ("horizon", "season"):
+            ours, trained = getattr(self, argument), getattr(then, argument)
             if ours != trained:
                 raise ValueError(
                     f"{argument}={ours} but the model was trained with {argument}={trained}, which it cannot change"
