@@ -24,7 +24,8 @@ from torch import Tensor
 from torchvision.datasets import MNIST
 
 from seqmodels.config.schema import parameters
-from seqmodels.datamodules.base import SequenceData, check_source
+from seqmodels.datamodules.base import SequenceData
+from seqmodels.datamodules.checks import check_source
 from seqmodels.datamodules.images.datamodule import ImageSequences
 from seqmodels.datamodules.samples import SampleData
 from seqmodels.datamodules.streams import StreamData

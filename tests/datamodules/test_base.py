@@ -15,7 +15,8 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from seqmodels import load_run
 from seqmodels.datamodules import base
-from seqmodels.datamodules.base import SequenceData, check_class, check_source
+from seqmodels.datamodules.base import SequenceData
+from seqmodels.datamodules.checks import check_class, check_source
 from seqmodels.runs.run import compose, resume, train
 from tests.conftest import ROOT, Command
 

@@ -1,19 +1,15 @@
 """Training on labelled sequences, from the command to the figures, cut off and resumed, tested again on other files."""
 
-import inspect
 import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-import yaml
 from lightning.pytorch import seed_everything
 
 from seqmodels import load_run
 from seqmodels.callbacks.figures.classification import Shown, curve_figure
-from seqmodels.config.places import conf_dir
-from seqmodels.datamodules.labelled.datamodule import LabelledSeries
 from seqmodels.runs.run import compose, train
 from tests.conftest import Command
 from tests.support.attempts import assert_same_run, cut_and_resumed, whole
@@ -157,10 +153,3 @@ def test_curves_of_another_magnitude_do_not_lie_flat() -> None:
     np.testing.assert_allclose(first, [[0, 0.25, 0.5], [1, 0.75, 0.5], [0, 0, 0]], atol=1e-6)
     assert figure.get_suptitle() == "two; each column from its lowest to its highest"
     assert [text.get_text() for text in figure.legends[0].texts] == ["_x", "y", "z"]
-
-
-def test_the_config_says_what_the_code_does() -> None:
-    written = yaml.safe_load((conf_dir() / "datamodule" / "labelled_series.yaml").read_text())
-    taken = inspect.signature(LabelledSeries).parameters
-    assert {*written, "seed"} == {*taken, "_target_"}
-    assert all(written[name] == default.default for name, default in taken.items() if written.get(name))

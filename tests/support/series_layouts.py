@@ -4,8 +4,6 @@ import random
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
-
 from seqmodels.datamodules.series.datamodule import SeriesStream
 from seqmodels.datamodules.window import Window
 
@@ -96,7 +94,3 @@ def random_layout(seed: int) -> Layout:
 def windows(data: SeriesStream, part: str) -> list[Window]:
     loader = data.train_dataloader() if part == "train" else getattr(data, f"{part}_dataloader")()[0]
     return list(loader)
-
-
-def equal(a: Window, b: Window) -> bool:
-    return all(torch.equal(torch.nan_to_num(x, 7e7), torch.nan_to_num(y, 7e7)) for x, y in zip(a, b, strict=True))

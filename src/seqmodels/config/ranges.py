@@ -49,8 +49,7 @@ def one_of(choices: Any, **values: Any) -> None:
     known = _known(choices)
     for name, value in values.items():
         if value not in known:
-            shown = [str(choice).lower() if isinstance(choice, bool) else str(choice) for choice in known]
-            shown = ["null" if choice == "None" else choice for choice in shown]
+            shown = [_written(choice) for choice in known]
             raise ValueError(f"{name}={value!r} is not known; choose {', '.join(shown[:-1])} or {shown[-1]}")
 
 
@@ -60,3 +59,10 @@ def _known(choices: Any) -> Sequence[Any]:
     if get_origin(choices) is Literal:
         return get_args(choices)
     return [choice for part in get_args(choices) for choice in _known(part)] or choices
+
+
+def _written(choice: Any) -> str:
+    """As YAML has it."""
+    if choice is None:
+        return "null"
+    return str(choice).lower() if isinstance(choice, bool) else str(choice)

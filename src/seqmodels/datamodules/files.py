@@ -1,10 +1,10 @@
 """What sources share that read a person's own files: arguments, files of each split, what was learned of them."""
 
 from abc import abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from seqmodels.config.ranges import between, one_of
 from seqmodels.datamodules.base import SequenceData
@@ -25,7 +25,10 @@ class FileData(SequenceData):
         patterns: of the files of "train", "val" and "test"; those of the last two may be none.
         fractions: of `files` for "val" and "test", 0 where they have files of their own.
         statistics: a dataclass of plain values, from the training split or from a checkpoint.
+        statistics_class: that dataclass; it tells a `difference` between two of its kind in a sentence, or None.
     """
+
+    statistics_class: ClassVar[Callable[..., Any]]
 
     def __init__(
         self,
@@ -69,18 +72,40 @@ class FileData(SequenceData):
         self.missing: Missing = missing
         self.normalize, self.delimiter, self.decimal = normalize, delimiter, decimal
         self.statistics: Any = None
+        self._found: Any = None
 
     def state_dict(self) -> dict[str, Any]:
         """What was learned of the training split, as plain values; Lightning puts it into every checkpoint."""
         return asdict(self.statistics) if self.statistics else {}
 
-    @abstractmethod
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take what a training learned; its files are then read only where a split is cut from them.
 
         Raises:
             ValueError: the files that were read since are others.
         """
+        statistics = self.statistics_class(**state_dict)
+        if self._found is not None:
+            self.check_unchanged(statistics, self._found)
+        self.take(statistics)
+
+    def learn(self, found: Any) -> None:
+        """
+        Args:
+            found: the statistics of the files as they are; those of a checkpoint stay.
+
+        Raises:
+            ValueError: they are not those of the checkpoint.
+        """
+        self._found = found
+        if self.statistics is None:
+            self.take(found)
+        else:
+            self.check_unchanged(self.statistics, found)
+
+    @abstractmethod
+    def take(self, statistics: Any) -> None:
+        """Keep the statistics, and say what the contract wants to know of them."""
 
     def check_unchanged(self, then: Any, now: Any) -> None:
         """
@@ -142,7 +167,7 @@ def check_apart(files: Mapping[str, Iterable[Path]]) -> None:
 
 
 def named_after(kind: str, files: Sequence[Path]) -> str:
-    """ "series", "series:co2", or "series:a+3" for four files."""
+    """The kind alone without files; "series:co2" for one, "series:a+3" for four."""
     return kind + (f":{files[0].stem}" if files else "") + (f"+{len(files) - 1}" if len(files) > 1 else "")
 
 

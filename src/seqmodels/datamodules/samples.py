@@ -6,7 +6,8 @@ from torch.utils.data import DataLoader
 
 from seqmodels.config.ranges import at_least
 from seqmodels.datamodules.base import SequenceData
-from seqmodels.datamodules.loaders import OrderedBatches, ShuffledBatches, TensorRows, batch_loader
+from seqmodels.datamodules.loaders import TensorRows, batch_loader
+from seqmodels.datamodules.order import OrderedBatches, ShuffledBatches
 
 
 class SampleData(SequenceData):

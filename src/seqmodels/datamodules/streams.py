@@ -6,7 +6,8 @@ from torch.utils.data import DataLoader
 
 from seqmodels.config.ranges import at_least
 from seqmodels.datamodules.base import SequenceData
-from seqmodels.datamodules.loaders import InOrder, OwnRows, Windows, window_loader
+from seqmodels.datamodules.loaders import OwnRows, Windows, window_loader
+from seqmodels.datamodules.order import InOrder
 from seqmodels.datamodules.window import Window, rank_rows
 
 

@@ -16,7 +16,7 @@ from omegaconf import DictConfig, OmegaConf
 from seqmodels.checkpoints.io import AtomicCheckpointIO
 from seqmodels.config.keys import explained
 from seqmodels.config.schema import check_config, parameters
-from seqmodels.datamodules.base import check_class, check_source
+from seqmodels.datamodules.checks import check_class, check_source
 from seqmodels.distributed.launcher import adopt
 from seqmodels.distributed.slurm import cluster_environment
 from seqmodels.runs.trainer import intervals, quieten_lightning, set_threads

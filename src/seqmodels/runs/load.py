@@ -12,7 +12,7 @@ from seqmodels.checkpoints.read import chosen, fit_weights
 from seqmodels.config.compose import merge
 from seqmodels.config.keys import explained
 from seqmodels.config.schema import check_config
-from seqmodels.datamodules.base import check_source
+from seqmodels.datamodules.checks import check_source
 from seqmodels.runs.build import build_datamodule, build_module
 from seqmodels.runs.extend import apply_overrides
 from seqmodels.runs.record import resumed_overrides, saved_config

@@ -11,7 +11,8 @@ import torch
 
 from seqmodels.datamodules.series.datamodule import SeriesStream
 from seqmodels.datamodules.window import Window
-from tests.support.series_layouts import Layout, equal, random_layout, windows
+from tests.support.data import same
+from tests.support.series_layouts import Layout, random_layout, windows
 
 PLAIN = Layout([200, 60, 45], [[], [20], []], 2, 8, 3, 10, 0.2, 0.2, True)
 
@@ -127,10 +128,10 @@ def test_nothing_of_validation_and_test_reaches_training(horizon: int) -> None:
     rewritten(Path("series.csv"), slice(180, 300), 5000)  # the rows from 180 on are targets of val and test
     after = layout.datamodule(Path("series.csv"), season=7)
     assert after.statistics == statistics
-    assert all(equal(a, b) for a, b in zip(windows(after, "train"), known, strict=True))
+    assert all(same(a, b) for a, b in zip(windows(after, "train"), known, strict=True))
     rewritten(Path("series.csv"), slice(240, 300), 5000)
     last = layout.datamodule(Path("series.csv"), season=7)
-    assert all(equal(a, b) for a, b in zip(windows(last, "val"), windows(after, "val"), strict=True))
+    assert all(same(a, b) for a, b in zip(windows(last, "val"), windows(after, "val"), strict=True))
     rewritten(Path("series.csv"), slice(179, 180), 5000)  # the last row of training
     assert layout.datamodule(Path("series.csv"), season=7).statistics != statistics
 
@@ -252,7 +253,7 @@ def test_a_worker_is_sent_the_place_of_the_data_and_not_the_data() -> None:
     whole = loader.dataset[3]
     sent = pickle.dumps(loader.dataset)
     assert len(sent) < 4000
-    assert equal(pickle.loads(sent)[3], whole)
+    assert same(pickle.loads(sent)[3], whole)
 
 
 def test_a_checkpoint_replaces_the_training_files() -> None:

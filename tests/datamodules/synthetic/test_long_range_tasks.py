@@ -18,23 +18,11 @@ from seqmodels.datamodules.synthetic.copy_memory import CopyMemory
 from seqmodels.datamodules.synthetic.generated import GeneratedSequences, below, uniform
 from seqmodels.modules.labeller import SequenceLabeller
 from seqmodels.modules.regressor import StreamRegressor
+from tests.support.data import same, sharing
 
 SIZES: dict[str, Any] = {"train_size": 90, "val_size": 33, "test_size": 21, "batch_size": 12, "eval_batch_size": 10}
 TASKS: list[Any] = [partial(AddingProblem, **SIZES, steps=9), partial(CopyMemory, **SIZES, delay=4, symbols=3)]
 both = pytest.mark.parametrize("task", TASKS, ids=["adding", "copy"])
-
-
-def joined(batches: list[tuple[Tensor, ...]]) -> list[Tensor]:
-    return [torch.cat(tensors) for tensors in zip(*batches, strict=True)]
-
-
-def same(a: tuple[Tensor, ...], b: tuple[Tensor, ...]) -> bool:
-    return len(a) == len(b) and all(torch.equal(left, right) for left, right in zip(a, b, strict=True))
-
-
-def sharing(data: GeneratedSequences, rank: int, ranks: int) -> GeneratedSequences:
-    data.trainer = SimpleNamespace(global_rank=rank, world_size=ranks, current_epoch=0)  # type: ignore[assignment]
-    return data
 
 
 def samples(data: GeneratedSequences, part: str, *rows: int) -> Any:

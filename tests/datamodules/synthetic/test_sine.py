@@ -9,6 +9,7 @@ import torch
 
 from seqmodels.datamodules.synthetic.sine import SineStream
 from seqmodels.datamodules.window import Window
+from tests.support.data import same
 
 MANY = {
     "num_streams": 6,
@@ -22,10 +23,6 @@ MANY = {
 
 def first(data: SineStream, n: int) -> list[Window]:
     return list(itertools.islice(data.train_dataloader(), n))
-
-
-def equal(a: Window, b: Window) -> bool:
-    return all(torch.equal(left, right) for left, right in zip(a, b, strict=True))
 
 
 def test_the_tutorials_windows() -> None:
@@ -75,8 +72,8 @@ def test_noise_is_on_the_input_only() -> None:
 def test_a_window_is_a_function_of_its_index_alone() -> None:
     data = SineStream(**MANY)
     late = data.make_window("train", 7)
-    assert equal(late, first(SineStream(**MANY), 8)[7])
-    assert equal(late, data.make_window("train", 7))
+    assert same(late, first(SineStream(**MANY), 8)[7])
+    assert same(late, data.make_window("train", 7))
     assert not torch.equal(late.x, SineStream(**MANY, seed=2).make_window("train", 7).x)
 
 
@@ -85,7 +82,7 @@ def test_held_out_streams_are_others_and_begin_anew() -> None:
     (val,), (test,) = data.val_dataloader(), data.test_dataloader()
     val_windows, again, test_windows = list(val), list(val), list(test)
     assert (len(val_windows), len(test_windows)) == (4, 3)
-    assert all(equal(a, b) for a, b in zip(val_windows, again, strict=True))
+    assert all(same(a, b) for a, b in zip(val_windows, again, strict=True))
     assert val_windows[0].reset.all()
     assert not val_windows[1].reset.any()
     waves = [{*split.frequency[:, 0], *split.phase[:, 0]} for split in data.splits.values()]
@@ -115,7 +112,7 @@ def test_moved_borders_cut_the_same_signal() -> None:
 def test_moved_borders_are_functions_of_seed_and_index(workers: int) -> None:
     windows = first(SineStream(**MANY, random_window=3, num_workers=workers), 20)
     alone = SineStream(**MANY, random_window=3)
-    assert all(equal(window, alone.make_window("train", i)) for i, window in enumerate(windows))
+    assert all(same(window, alone.make_window("train", i)) for i, window in enumerate(windows))
     other = SineStream(**MANY, random_window=3, seed=2)
     assert [w.x.shape for w in windows] != [other.make_window("train", i).x.shape for i in range(20)]
 
@@ -123,7 +120,7 @@ def test_moved_borders_are_functions_of_seed_and_index(workers: int) -> None:
 def test_only_training_borders_move() -> None:
     data, plain = SineStream(**MANY, random_window=3), SineStream(**MANY)
     for moved, usual in zip(data.val_dataloader()[0], plain.val_dataloader()[0], strict=True):
-        assert equal(moved, usual)
+        assert same(moved, usual)
 
 
 @pytest.mark.parametrize(

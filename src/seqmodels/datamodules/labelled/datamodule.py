@@ -50,6 +50,7 @@ class LabelledSeries(FileData, SampleData):
     """
 
     task = "classification"
+    statistics_class = TrainingStatistics
     statistics: TrainingStatistics | None
 
     def __init__(
@@ -86,7 +87,6 @@ class LabelledSeries(FileData, SampleData):
         self.columns = Columns(as_name(id), as_name(label), self.input_names, as_name(time), *marks)
         self.split_seed, self.unique_ids = split_seed, id is not None and not ids_per_file
         self._files: list[Path] = []
-        self._seen: TrainingStatistics | None = None
 
     @property
     def name(self) -> str:  # type: ignore[override]
@@ -105,10 +105,7 @@ class LabelledSeries(FileData, SampleData):
         found: dict[str, Sequences] = {}
         if self.statistics is None or any(split == "train" or not self.patterns[split] for split in wanted):
             found = self._cut()
-            self._seen = fit_statistics(found["train"])
-            if self.statistics is not None:
-                self.check_unchanged(self.statistics, self._seen)
-            self._take(self.statistics or self._seen)
+            self.learn(fit_statistics(found["train"]))
         found |= {split: self.read(self.patterns[split]) for split in wanted if split not in found}
         if self.unique_ids:
             check_ids(found.values())
@@ -123,19 +120,12 @@ class LabelledSeries(FileData, SampleData):
         own = [split for split in ("val", "test") if self.patterns[split]]
         return {split: whole.chosen(which) for split, which in splits.items() if split not in own}
 
-    def _take(self, statistics: TrainingStatistics) -> None:
+    def take(self, statistics: TrainingStatistics) -> None:
         self.statistics, self.input_mean = statistics, statistics.mean
         self.input_names, self.class_names = statistics.input_names, statistics.class_names
         self.input_size, self.output_size = len(self.input_names), len(self.class_names)
         if self.normalize:
             self.input_stats = statistics.mean, statistics.std
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """As in `FileData`."""
-        statistics = TrainingStatistics(**state_dict)
-        if self._seen is not None:
-            self.check_unchanged(statistics, self._seen)
-        self._take(statistics)
 
     def read(self, patterns: list[str], labelled: bool = True) -> Sequences:
         """The sequences of some files, in their order, with labels or without.

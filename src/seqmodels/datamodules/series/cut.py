@@ -3,7 +3,7 @@
     rows      0 .............. a ....... b ....... n      step t has row t as input and row t + h as target
     targets   [   training    )[  val   )[  test  )
 
-No target of a part is the target of another, and none of training's inputs or targets lies at or behind a. Where gaps
+No target of a split is the target of another, and none of training's inputs or targets lies at or behind a. Where gaps
 cut a series into pieces, h steps at the end of each piece have no target.
 """
 
@@ -13,26 +13,26 @@ from seqmodels.datamodules.series.lanes import Segment
 from seqmodels.datamodules.series.table import Series, SeriesTable
 
 
-def cut(table: SeriesTable, part: str, val_fraction: float, test_fraction: float, horizon: int) -> list[Segment]:
+def cut(table: SeriesTable, split: str, val_fraction: float, test_fraction: float, horizon: int) -> list[Segment]:
     """The steps of `train`, `val` or `test`.
 
     Args:
         table: of the files that are cut.
-        part: which one.
+        split: which one.
         val_fraction, test_fraction: of each series' rows.
         horizon: h.
 
     Raises:
-        ValueError: a series has no more than h rows, or nothing at all is left for the part.
+        ValueError: a series has no more than h rows, or nothing at all is left for the split.
     """
     segments: list[Segment] = []
     for series in table.series:
         a, b = borders(series, val_fraction, test_fraction)
-        start, stop = {"train": (0, a), "val": (a, b), "test": (b, series.rows)}[part]
+        start, stop = {"train": (0, a), "val": (a, b), "test": (b, series.rows)}[split]
         segments += _segments(series, start, stop, horizon)
     if not segments:
         raise ValueError(
-            f"nothing is left for {part}: {_longest(table)} is cut with val_fraction={val_fraction} and "
+            f"nothing is left for {split}: {_longest(table)} is cut with val_fraction={val_fraction} and "
             f"test_fraction={test_fraction}, horizon={horizon}; give longer series or other fractions"
         )
     return segments

@@ -32,6 +32,7 @@ class SeriesStream(FileData, StreamData):
         statistics: of the training rows, or from a checkpoint.
     """
 
+    statistics_class = TrainingStatistics
     statistics: TrainingStatistics | None
 
     def __init__(
@@ -97,7 +98,6 @@ class SeriesStream(FileData, StreamData):
         windows = WindowSpec(horizon, window, self.num_streams, warmup, season)
         folder = Path(cache).expanduser() if cache else None
         self.data = SeriesSplits(self.patterns, spec, windows, self.fractions, folder)
-        self._fitted = False
 
     @property
     def name(self) -> str:  # type: ignore[override]
@@ -123,11 +123,7 @@ class SeriesStream(FileData, StreamData):
         """
         splits = [split for split in READ[stage or "fit"] if split not in self.splits and self.data.has(split)]
         if self.statistics is None or "train" in splits:
-            before = self.statistics
-            self._take(self.data.fit_statistics())
-            self._fitted = True
-            if before is not None:
-                self.check_unchanged(before, self.statistics)
+            self.learn(self.data.fit_statistics())
         elif any(self.data.source(split) == "train" for split in splits):
             self.check_unchanged(self.statistics, self.data.sized(self.statistics))
         assert self.statistics is not None
@@ -139,19 +135,18 @@ class SeriesStream(FileData, StreamData):
         Raises:
             ValueError: the training was for another horizon or season, or the files that were read since are others.
         """
-        statistics = TrainingStatistics(**state_dict)
-        for argument, ours in (("horizon", self.horizon), ("season", self.season)):
-            trained = getattr(statistics, argument)
+        then = TrainingStatistics(**state_dict)
+        for argument in ("horizon", "season"):
+            ours, trained = getattr(self, argument), getattr(then, argument)
             if ours != trained:
                 raise ValueError(
                     f"{argument}={ours} but the model was trained with {argument}={trained}, which it cannot change"
                 )
-        if self._fitted:
-            self.check_unchanged(statistics, self.statistics)
-        self._take(statistics)
-        self.splits = {split: self.data.windows_of(split, statistics) for split in self.splits}
+        super().load_state_dict(state_dict)
+        assert self.statistics is not None
+        self.splits = {split: self.data.windows_of(split, self.statistics) for split in self.splits}
 
-    def _take(self, statistics: TrainingStatistics) -> None:
+    def take(self, statistics: TrainingStatistics) -> None:
         self.statistics = statistics
         self.input_mean, self.target_scale = statistics.input_mean, statistics.target_scale
         if self.normalize:

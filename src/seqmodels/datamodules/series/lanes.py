@@ -11,7 +11,7 @@ out in equal runs. A lane begins with a reset (R), and so does every signal:
     lane 1   R a16 .. a19   a20 a21 . .  R b0 .. b3   b4 b5 . .
 
 Evaluation deals out steps in the same way, not windows, and a piece that begins in the middle of a signal, because its
-lane does or because the steps before it belong to another part, first reads `warmup` steps that do not count (w), so
+lane does or because the steps before it belong to another split, first reads `warmup` steps that do not count (w), so
 that its state is as if the signal had been read from further back. With warmup = 3, steps 10 to 17 of a signal:
 
     lane 0   R w7 w8 w9 10     11 12 13 .

@@ -19,7 +19,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from seqmodels.config.ranges import at_least
-from seqmodels.datamodules.loaders import epoch_seed
+from seqmodels.datamodules.order import epoch_seed
 from seqmodels.datamodules.samples import SampleData
 
 _GAMMA = np.uint64(0x9E3779B97F4A7C15)

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from seqmodels.config.ranges import above, at_least
-from seqmodels.datamodules.loaders import epoch_seed
+from seqmodels.datamodules.order import epoch_seed
 from seqmodels.datamodules.streams import StreamData
 from seqmodels.datamodules.window import Window
 

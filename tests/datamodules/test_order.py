@@ -5,7 +5,8 @@ from functools import partial
 import pytest
 import torch
 
-from seqmodels.datamodules.loaders import InOrder, OrderedBatches, Passes, ShuffledBatches, TensorRows
+from seqmodels.datamodules.loaders import TensorRows
+from seqmodels.datamodules.order import InOrder, OrderedBatches, Passes, ShuffledBatches
 from seqmodels.datamodules.window import rank_rows
 
 
