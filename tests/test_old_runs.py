@@ -156,19 +156,44 @@ def test_every_old_data_config_is_that_of_today(name: str) -> None:
     """Those of image sets name classes that are one class now, and lack what tells it which set is meant."""
     from hydra.utils import instantiate
 
-    from seqmodels.config.flat import plain
+    from seqmodels.config.flat import flat
     from seqmodels.config.migrate import migrated, migrated_flat
     from seqmodels.runs.run import compose
 
-    old = OmegaConf.load(Path("configs", f"datamodule-{name}.yaml"))
-    today = compose([f"datamodule={name}"]).datamodule
-    assert migrated(OmegaConf.to_container(old))["datamodule"] == today
-    flat = {f"datamodule.{key}": value for key, value in plain(today).items()}
-    assert {key: value for key, value in migrated_flat(plain(old)).items() if key.startswith("datamodule.")} == flat
+    old = OmegaConf.to_container(OmegaConf.load(Path("configs", f"datamodule-{name}.yaml")))
+    today = OmegaConf.to_container(compose([f"datamodule={name}"]).datamodule)
+    assert migrated(old)["datamodule"] == today
+    table = migrated_flat(flat(old))
+    assert {key: value for key, value in table.items() if key.startswith("datamodule.")} == flat(today, "datamodule")
     own = {"files": ["pump.csv"], "inputs": ["load"]} if name.endswith("series") else {}
     own |= {"targets": ["heat"]} if name == "series" else {}
-    node = OmegaConf.create(migrated(OmegaConf.to_container(old))["datamodule"])
+    node = OmegaConf.create(migrated(old)["datamodule"])
     assert instantiate(node, seed=1, **own).task in ("classification", "labelling", "regression")
+
+
+GROUPS = ["core", "optimizer", "scheduler", "module", "trainer", "logger", "experiment", "debug"]
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_every_yaml_says_what_it_said(group: str) -> None:
+    """But for the animation, which has a switch now, and the experiments that one override took the place of."""
+    from seqmodels.config.flat import flat, without_watching
+    from seqmodels.config.migrate import migrated
+    from seqmodels.runs.run import compose
+
+    tried = 0
+    for path in sorted(Path("configs").glob(f"{group}-*.yaml")):
+        name = path.stem.removeprefix(f"{group}-")
+        if name.startswith("psmnist"):
+            today = compose([f"experiment={name[1:]}", "datamodule.permutation=random", f"name={name}"])
+        else:
+            today = compose([f"{group}={name}"])
+        old, new = flat(migrated(OmegaConf.to_container(OmegaConf.load(path)))), flat(OmegaConf.to_container(today))
+        if group == "module":  # which brings its monitor along now
+            old |= {"monitor": new["monitor"], "mode": new["mode"]}
+        assert without_watching(old) == without_watching(new), name
+        tried += 1
+    assert tried >= 2
 
 
 def test_what_an_old_checkpoint_learned_of_images_is_found_under_the_class_of_today() -> None:

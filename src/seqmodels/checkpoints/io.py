@@ -10,6 +10,8 @@ import torch
 from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
 
 from seqmodels.config.migrate import migrated_checkpoint
+from seqmodels.exceptions import first_line
+from seqmodels.system.files import flush, whole
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
@@ -30,15 +32,13 @@ class AtomicCheckpointIO(TorchCheckpointIO):
     def save_checkpoint(self, checkpoint: dict[str, Any], path: str | os.PathLike, storage_options: Any = None) -> None:
         target = Path(path)
         target.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = target.with_name(f".{target.name}.{os.getpid()}")
         try:
-            with unfinished.open("wb") as file:
-                torch.save({**checkpoint, "config": self.config}, file)
-                file.flush()
-                os.fsync(file.fileno())
-            if target.name == "last.ckpt" and target.exists():
-                target.replace(target.with_name("previous.ckpt"))
-            unfinished.replace(target)
+            with whole(target) as unfinished:
+                with unfinished.open("wb") as file:
+                    torch.save({**checkpoint, "config": self.config}, file)
+                    flush(file)
+                if target.name == "last.ckpt" and target.exists():
+                    target.replace(target.with_name("previous.ckpt"))
         except RuntimeError as error:
             failure = _failure_to_write(error)
             if failure is None:
@@ -46,8 +46,6 @@ class AtomicCheckpointIO(TorchCheckpointIO):
             raise OSError(
                 failure.errno, f"{failure.strerror}; the checkpoint before it is whole", str(target)
             ) from error
-        finally:
-            unfinished.unlink(missing_ok=True)
 
     def load_checkpoint(self, path: str | os.PathLike, *args: Any, **kwargs: Any) -> dict[str, Any]:
         """Tensors and plain values only, on the CPU."""
@@ -82,8 +80,7 @@ def read(path: Path) -> dict[str, Any]:
             raise ValueError(f"{damaged} in it is damaged")
         contents = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # whatever a damaged or hostile file makes the readers raise
-        reason = str(error).strip().splitlines()
-        raise ValueError(f"{path} cannot be read: {reason[0] if reason else type(error).__name__}") from error
+        raise ValueError(f"{path} cannot be read: {first_line(error)}") from error
     if not isinstance(contents, dict) or "state_dict" not in contents:
         raise ValueError(f"{path} cannot be read: it holds no weights (state_dict), so it is no checkpoint of a run")
     return migrated_checkpoint(contents)

@@ -3,32 +3,24 @@
 from collections.abc import Mapping
 from typing import Any
 
-from omegaconf import DictConfig, OmegaConf
+
+def flat(node: Mapping[str, Any], path: str = "") -> dict[str, Any]:
+    """Every value of plain nested dicts by its dotted key, `core.hidden_size: 64`; lists and empty dicts are values."""
+    table: dict[str, Any] = {}
+    for key, value in node.items():
+        here = f"{path}.{key}" if path else str(key)
+        table |= flat(value, here) if isinstance(value, dict) and value else {here: value}
+    return table
 
 
-def plain(cfg: DictConfig) -> dict[str, Any]:
-    """The config as one flat table: `core.hidden_size: 64`, interpolations as they are."""
-    flat: dict[str, Any] = {}
-
-    def flatten(node: Any, path: str) -> None:
-        if isinstance(node, dict) and node:
-            for key, value in node.items():
-                flatten(value, f"{path}.{key}" if path else str(key))
-        else:
-            flat[path] = node
-
-    flatten(OmegaConf.to_container(cfg), "")
-    return flat
-
-
-def without_watching(flat: Mapping[str, Any]) -> dict[str, Any]:
-    """Without our own callbacks: they only watch, so a run is the same with and without them."""
+def without_watching(table: Mapping[str, Any]) -> dict[str, Any]:
+    """A config's table without our own callbacks: they only watch, so a run is the same with and without them."""
     watching = tuple(
         key.removesuffix("_target_")
-        for key, value in flat.items()
+        for key, value in table.items()
         if key.startswith("callbacks.") and key.endswith("._target_") and str(value).startswith("seqmodels.")
     )
-    return {key: value for key, value in flat.items() if not watching or not key.startswith(watching)}
+    return {key: value for key, value in table.items() if not watching or not key.startswith(watching)}
 
 
 def differences(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> list[str]:

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from seqmodels.cores.base import State
+from seqmodels.exceptions import first_line
 from seqmodels.exporting.capturing import CannotExport
 from seqmodels.exporting.graphs import Call, begin, dtype_of
 
@@ -102,7 +103,7 @@ def _run(call: Call, x: Tensor, state: Sequence[Tensor]) -> tuple[Tensor, ...]:
     try:
         return call(x, *state)
     except Exception as error:
-        reason = str(error).strip().splitlines()[0]
+        reason = first_line(error)
         raise CannotExport(f"the file does not run with x of {'x'.join(map(str, x.shape))}: {reason}") from error
 
 

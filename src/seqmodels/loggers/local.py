@@ -13,6 +13,8 @@ from lightning.pytorch.loggers import Logger, TensorBoardLogger
 from lightning.pytorch.utilities.rank_zero import rank_zero_only
 from torch import Tensor
 
+from seqmodels.system.files import whole
+
 
 @runtime_checkable
 class Rewindable(Protocol):
@@ -144,9 +146,7 @@ class MetricsCSV(Logger):
 
     def _replace(self, rows: list[dict[str, str]]) -> None:
         """All rows anew, under the columns of now, in one step."""
-        unfinished = self.path.with_suffix(".csv.new")
-        with unfinished.open("w", newline="") as file:
+        with whole(self.path) as unfinished, unfinished.open("w", newline="") as file:
             writer = csv.DictWriter(file, self._columns)
             writer.writeheader()
             writer.writerows(rows)
-        unfinished.replace(self.path)

@@ -1,6 +1,5 @@
 """Predict classes: images or sequences in, for each a row out: its class and the probability of every class."""
 
-import os
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
@@ -18,6 +17,7 @@ from seqmodels.predicting.output import Encoder, Output
 from seqmodels.predicting.settings import OUTPUTS, by_suffix
 from seqmodels.predicting.stopping import Stopping
 from seqmodels.runs.load import LoadedRun
+from seqmodels.system.files import whole
 
 TAKEN = ("run", "checkpoint", "trust", "input", "output", "overwrite", "format", "threads", "quiet")
 
@@ -109,15 +109,11 @@ def _output(given: Arguments, stopping: Stopping) -> Iterator[Output]:
         with closing(Output(place, False, stopping)) as output:
             yield output
         return
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
+    with whole(path) as unfinished:
         with closing(Output(str(unfinished), True, stopping)) as output:
             yield output
         if path.exists() and not given.flag("overwrite"):
             raise FileExistsError(f"output={place} exists and will not be overwritten; overwrite=true allows it")
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
 
 
 def _what(loaded: LoadedRun) -> str:

@@ -4,7 +4,6 @@ It holds tensors and plain values, and loads with `torch.load(path, weights_only
 """
 
 import hashlib
-import os
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from torch import nn
 
 from seqmodels.cores.base import State
 from seqmodels.predicting.predictor import Predictor, Stream
+from seqmodels.system.files import flush, whole
 
 KIND = "state of seqmodels streams, 1"
 
@@ -99,17 +99,12 @@ class StateFile:
             "times": [stream.time for stream in streams.values()],
             "dates": self.predictor.clock.dates,
         }
-        unfinished = self.path.with_name(f".{self.path.name}.{os.getpid()}")
         try:
-            with unfinished.open("wb") as file:
+            with whole(self.path) as unfinished, unfinished.open("wb") as file:
                 torch.save(contents, file)
-                file.flush()
-                os.fsync(file.fileno())
-            unfinished.replace(self.path)
+                flush(file)
         except (OSError, RuntimeError) as error:  # torch's writer hides the system's error in a RuntimeError
             raise OSError(f"state={self.path} cannot be written and is as it was before: {error}") from error
-        finally:
-            unfinished.unlink(missing_ok=True)
 
 
 def _told_apart(id: str | None) -> str:

@@ -1,6 +1,5 @@
 """Runs as their folders tell them. Nothing in a folder is trusted to be what it should be."""
 
-import json
 import math
 import os
 from collections.abc import Iterator, Sequence
@@ -9,12 +8,12 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from seqmodels.config.flat import flat
 from seqmodels.config.overrides import split
-from seqmodels.reporting.settings import first_line, load, settings_of, text
+from seqmodels.exceptions import first_line
+from seqmodels.reporting.settings import load, settings_of, text
 from seqmodels.runs.record import CONFIG
-from seqmodels.runs.results import FILE
-
-STATUSES = ("completed", "interrupted", "failed", "pruned")
+from seqmodels.runs.results import FILE, Results
 
 
 @dataclass(frozen=True)
@@ -62,51 +61,53 @@ def read_run(folder: Path) -> Run:
     """The run in a folder; what is wrong with it becomes its `error`, never an exception."""
     config: dict[str, Any] = {}
     settings: dict[str, str] = {}
-    results: dict[str, Any] = {}
+    results: Results | None = None
     status, problem, time = "unfinished", None, 0.0
     try:
         if (folder / FILE).exists():
             time = (folder / FILE).stat().st_mtime
-            results = _results(folder / FILE)
-            status = results["status"]
+            results = Results.read(folder)
+            status = results.status
     except (OSError, ValueError) as error:
         status, problem = "unreadable", first_line(error)
-    words = [word for word in _typed(results, "overrides", list) or [] if isinstance(word, str)]
+    overrides = results.overrides if results else []
     try:
         if (folder / CONFIG).exists():
             config, settings = settings_of(folder)
         else:
-            settings = {part.key: part.value for part in map(split, words) if part.value is not None}
+            settings = {part.key: part.value for part in map(split, overrides) if part.value is not None}
             settings.pop("seed", None)
     except (OSError, ValueError) as error:
         status, problem = "unreadable", problem or first_line(error)
-    known = {**{key: config.get(key) for key in ("name", "monitor", "mode", "seed")}, **results}
-    mode = _typed(known, "mode", str)
+    name, monitor, mode = (_said(results, config, key) for key in ("name", "monitor", "mode"))
     if mode not in ("max", "min"):
-        status, problem = "unreadable", problem or f"mode is {known.get('mode')!r}, neither max nor min"
+        status, problem = "unreadable", problem or f"mode is {mode!r}, neither max nor min"
+    seed = results.seed if results else config.get("seed")
     return Run(
         folder=folder,
         status=status,
-        name=_typed(known, "name", str) or "unnamed",
-        data=_typed(results, "datamodule", str),
-        monitor=_typed(known, "monitor", str) or "no monitor",
+        name=name or "unnamed",
+        data=results.datamodule if results else None,
+        monitor=monitor or "no monitor",
         mode=mode if mode in ("max", "min") else "max",
-        seed=_typed(known, "seed", int),
+        seed=seed if isinstance(seed, int) and not isinstance(seed, bool) else None,
         settings=settings,
-        words=words,
-        metrics={
-            str(name): float(value)
-            for name, value in (_typed(results, "metrics", dict) or {}).items()
-            if _is_number(value)
-        },
-        parameters=_number(results, "parameters"),
-        steps=_number(results, "steps"),
-        seconds=_number(results, "seconds"),
-        device=_typed(results, "device", str),
-        extras=_extras(results),
-        error=problem or _typed(results, "error", str),
+        words=overrides,
+        metrics=results.metrics if results else {},
+        parameters=results.parameters if results else None,
+        steps=results.steps if results else None,
+        seconds=results.seconds if results else None,
+        device=results.device if results else None,
+        extras=_extras(results) if results else {},
+        error=problem or (results.error if results else None),
         time=time,
     )
+
+
+def _said(results: Results | None, config: dict[str, Any], key: str) -> str | None:
+    """By results.json, else by the config."""
+    value = (results and getattr(results, key)) or config.get(key)
+    return value if isinstance(value, str) else None
 
 
 def choice(run: Run, group: str) -> str | None:
@@ -131,48 +132,10 @@ def _recorded(path: Path) -> dict[str, Any]:
     return node if isinstance(node, dict) else {}
 
 
-def _results(path: Path) -> dict[str, Any]:
-    try:
-        results = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"{FILE} cannot be read: {first_line(error)}") from error
-    if not isinstance(results, dict):
-        raise ValueError(f"{FILE} holds {type(results).__name__}, not a run's results")
-    if results.get("status") not in STATUSES:
-        raise ValueError(f"{FILE}: status is {results.get('status')!r}, none of {', '.join(STATUSES)}")
-    return results
-
-
-def _typed(values: dict[str, Any], key: str, kind: type) -> Any:
-    value = values.get(key)
-    return value if isinstance(value, kind) and not isinstance(value, bool) else None
-
-
-def _is_number(value: Any) -> bool:
-    """JSON's integers have no end, but floats have."""
-    return isinstance(value, float) or (isinstance(value, int) and not isinstance(value, bool) and abs(value) < 1e300)
-
-
-def _number(values: dict[str, Any], key: str) -> float | None:
-    value = values.get(key)
-    return value if value is not None and _is_number(value) and math.isfinite(value) else None
-
-
-def _extras(results: dict[str, Any]) -> dict[str, str]:
-    known = {*Run.__dataclass_fields__, "datamodule", "overrides"}
-    flat: dict[str, str] = {}
-
-    def flatten(node: Any, path: str) -> None:
-        if isinstance(node, dict):
-            for key, value in node.items():
-                flatten(value, f"{path}.{key}")
-        elif node is not None:
-            flat[path] = text(path, node)
-
-    for key, value in results.items():
-        if key not in known:
-            flatten(value, key)
-    return flat
+def _extras(results: Results) -> dict[str, str]:
+    """The versions, the commit and what the data adds, flat."""
+    about = {"versions": results.versions, "git": results.git, **results.facts}
+    return {key: text(key, value) for key, value in flat(about).items() if value is not None}
 
 
 NOT_ENTERED = ("checkpoints", "figures", "evaluations", "export", "__pycache__")

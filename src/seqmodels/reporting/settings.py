@@ -1,16 +1,16 @@
 """What a run was made with, as flat text: `core.hidden_size: 64`."""
 
 import math
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import yaml
 from hydra.errors import HydraException
 
-from seqmodels.config.flat import without_watching
+from seqmodels.config.flat import flat, without_watching
 from seqmodels.config.migrate import migrated
 from seqmodels.config.overrides import items
+from seqmodels.exceptions import first_line
 from seqmodels.runs.extend import LIMITS
 from seqmodels.runs.record import CONFIG, RESUMED, resumed_overrides
 
@@ -38,14 +38,14 @@ def settings_of(folder: Path) -> tuple[dict[str, Any], dict[str, str]]:
         OSError, ValueError: it cannot be read; the message says why.
     """
     config = migrated(load(folder / CONFIG))
-    flat = dict(_leaves(config))
+    table = {key: text(key, value) for key, value in flat(config).items() if value != {}}
     if (folder / RESUMED).exists():
         try:
-            flat |= {key: text(key, value) for key, value in items(resumed_overrides(folder)) if key in LIMITS}
+            table |= {key: text(key, value) for key, value in items(resumed_overrides(folder)) if key in LIMITS}
         except HydraException as error:
-            raise ValueError(f"{RESUMED} cannot be read: {str(error).splitlines()[0]}") from error
+            raise ValueError(f"{RESUMED} cannot be read: {first_line(error)}") from error
     ignored = tuple(f"{key}." for key in IGNORED)
-    return config, {key: value for key, value in without_watching(flat).items() if not f"{key}.".startswith(ignored)}
+    return config, {key: value for key, value in without_watching(table).items() if not f"{key}.".startswith(ignored)}
 
 
 def load(path: Path) -> dict[str, Any]:
@@ -65,11 +65,6 @@ def load(path: Path) -> dict[str, Any]:
     return content
 
 
-def first_line(error: BaseException) -> str:
-    """What went wrong, without the rest of the story."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
-
-
 def text(key: str, value: Any) -> str:
     """A setting as text, equal where the settings are: 1 and 1.0 are one learning rate.
 
@@ -83,16 +78,6 @@ def text(key: str, value: Any) -> str:
     if isinstance(value, list | tuple):
         return f"[{', '.join(text(key, entry) for entry in value)}]"
     return str(value)
-
-
-def _leaves(node: dict[str, Any], path: str = "") -> Iterator[tuple[str, str]]:
-    """Every value with its dotted key."""
-    for key, value in node.items():
-        here = f"{path}.{key}" if path else str(key)
-        if isinstance(value, dict):
-            yield from _leaves(value, here)
-        else:
-            yield here, text(here, value)
 
 
 def _size(node: Any, known: dict[int, float]) -> float:

@@ -7,8 +7,10 @@ from typing import Any
 import torch
 from omegaconf import DictConfig, OmegaConf
 
+from seqmodels.config.flat import flat
 from seqmodels.modules.parameter_groups import timescale_parameters
 from seqmodels.runs.provenance import git_revision, versions
+from seqmodels.runs.results import Results
 from seqmodels.system.files import short
 
 log = logging.getLogger(__name__)
@@ -41,31 +43,31 @@ def _timescales(part: Any) -> tuple[str, ...]:
     return getattr(part, "timescale_parameters", ())
 
 
-def log_results(datamodule: Any, results: dict[str, Any], folder: Path) -> None:
+def log_results(datamodule: Any, results: Results, folder: Path) -> None:
     """One table: what was reached, what a baseline without a model reaches, and where it lies.
 
     Args:
         datamodule: what was read.
-        results: the contents of results.json.
+        results: as in results.json.
         folder: where that lies.
     """
-    table = results["metrics"] | {
+    table = results.metrics | {
         f"{name.replace('_', ' ')}: {measure}": value
-        for name, measures in results.get("baselines", {}).items()
+        for name, measures in results.facts.get("baselines", {}).items()
         for measure, value in measures.items()
     }
     width = max((len(name) for name in table), default=0)
-    for name in [*sorted(results["metrics"]), *(name for name in table if name not in results["metrics"])]:
+    for name in [*sorted(results.metrics), *(name for name in table if name not in results.metrics)]:
         log.info("  %s  %.6g", name.ljust(width), table[name])
     log.info("  %s  %s", "folder".ljust(width), short(folder))
     _verdict(results)
     _notice(datamodule)
 
 
-def _verdict(results: dict[str, Any]) -> None:
+def _verdict(results: Results) -> None:
     for measure in MEASURES:
-        reached = results["metrics"].get(f"test/{measure}")
-        baselines = {name: measures.get(measure) for name, measures in results.get("baselines", {}).items()}
+        reached = results.metrics.get(f"test/{measure}")
+        baselines = {name: measures.get(measure) for name, measures in results.facts.get("baselines", {}).items()}
         known = {name: value for name, value in baselines.items() if value is not None}
         if reached is None or not known:
             continue
@@ -99,25 +101,19 @@ def device_of(trainer: Any) -> str:
 
 def hyperparameters(cfg: DictConfig, datamodule: Any) -> dict[str, Any]:
     """The config's choices as a flat table for TensorBoard: `core: LSTM`, `core.hidden_size: 64`, ..."""
-    flat: dict[str, Any] = {"data": datamodule.name, "seed": cfg.seed}
-
-    def flatten(node: Any, path: str) -> None:
-        if isinstance(node, dict):
-            for key, value in node.items():
-                if key == "_target_":
-                    flat[path] = value.rpartition(".")[2]
-                elif not key.startswith("_"):
-                    flatten(value, f"{path}.{key}")
-        else:
-            flat[path] = node if isinstance(node, bool | int | float | str) else str(node)
-
     root: Any = OmegaConf.to_container(cfg, resolve=True)
-    for section in ("datamodule", "module", "core", "optimizer", "scheduler"):
-        flatten(root[section], section)
-    return flat
+    sections = ("datamodule", "module", "core", "optimizer", "scheduler")
+    table: dict[str, Any] = {"data": datamodule.name, "seed": cfg.seed}
+    for key, value in flat({section: root[section] for section in sections}).items():
+        parent, _, last = key.rpartition(".")
+        if last == "_target_":
+            table[parent] = value.rpartition(".")[2]
+        elif not last.startswith("_"):
+            table[key] = value if isinstance(value, bool | int | float | str) else str(value)
+    return table
 
 
-def results_of(
+def results(
     cfg: DictConfig,
     parts: Any,
     status: str,
@@ -125,31 +121,25 @@ def results_of(
     metrics: dict[str, float],
     overrides: list[str],
     seconds: float,
-) -> dict[str, Any]:
+) -> Results:
     """The contents of results.json; `parts` is None when the run failed before it was built."""
-    results: dict[str, Any] = {
-        "status": status,
-        "error": error,
-        "name": cfg.name,
-        "datamodule": None,
-        "metrics": metrics,
-        "monitor": cfg.monitor,
-        "mode": cfg.mode,
-        "overrides": overrides,
-        "seed": cfg.seed,
-        "parameters": None,
-        "steps": 0,
-        "seconds": round(seconds, 3),
-        "device": None,
-        "versions": versions(),
-        "git": git_revision(),
-    }
+    built: dict[str, Any] = {"steps": 0}
     if parts is not None:
-        results |= {
+        built = {
             "datamodule": parts.datamodule.name,
             "parameters": sum(p.numel() for p in parts.module.parameters() if p.requires_grad),
             "steps": parts.trainer.global_step,
             "device": device_of(parts.trainer),
-            **parts.datamodule.facts(),
+            "facts": parts.datamodule.facts(),
         }
-    return results
+    return Results(
+        status,
+        error=error,
+        metrics=metrics,
+        overrides=overrides,
+        seconds=round(seconds, 3),
+        versions=versions(),
+        git=git_revision(),
+        **{key: cfg[key] for key in ("name", "monitor", "mode", "seed")},
+        **built,
+    )

@@ -6,7 +6,7 @@
 results.json            how the last attempt ended; missing while the first one runs
 """
 
-import json
+import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,8 @@ from yaml import YAMLError
 
 from seqmodels.config.migrate import migrated, migrated_override
 from seqmodels.config.overrides import text_of
+from seqmodels.exceptions import first_line
+from seqmodels.runs.results import Results
 from seqmodels.system.files import replace
 
 CONFIG = Path(".hydra", "config.yaml")
@@ -30,20 +32,26 @@ def is_run(folder: Path) -> bool:
 
 def is_finished(folder: Path) -> bool:
     """Whether the run's last attempt came to its end."""
-    return results(folder).get("status") == "completed"
+    return status_of(folder) == "completed"
 
 
 def failed_before_first_checkpoint(folder: Path) -> bool:
     """Whether the run's last attempt failed before anything was saved, so that it holds nothing to go on with."""
-    return results(folder).get("status") == "failed" and not (folder / "checkpoints" / "last.ckpt").exists()
+    return status_of(folder) == "failed" and not (folder / "checkpoints" / "last.ckpt").exists()
 
 
-def results(folder: Path) -> dict[str, Any]:
-    """What results.json says; empty as long as there is none."""
+def results_of(folder: Path) -> Results | None:
+    """What results.json says; None as long as there is none that can be read."""
     try:
-        return json.loads((folder / "results.json").read_text())
+        return Results.read(folder)
     except (OSError, ValueError):
-        return {}
+        return None
+
+
+def status_of(folder: Path) -> str | None:
+    """How the last attempt ended; None as long as nobody knows."""
+    results = results_of(folder)
+    return results.status if results else None
 
 
 def mark_running(folder: Path, overrides: Sequence[str]) -> None:
@@ -51,11 +59,12 @@ def mark_running(folder: Path, overrides: Sequence[str]) -> None:
 
     What a killed process was writing is removed, and the overrides beside `resume=` are kept for the next time.
     """
-    for name in ("checkpoints/.*.ckpt.*", ".results.json.*", ".hydra/.*.yaml.*", "metrics.csv.new"):
+    for name in ("checkpoints/.*.ckpt.*", ".results.json.*", ".hydra/.*.yaml.*", ".metrics.csv.*"):
         for path in folder.glob(name):
             path.unlink()
-    if is_finished(folder):
-        replace(folder / "results.json", json.dumps(results(folder) | {"status": "interrupted"}, indent=2) + "\n")
+    results = results_of(folder)
+    if results and results.status == "completed":
+        dataclasses.replace(results, status="interrupted").write(folder)
     if overrides:
         attempts = [*_list(folder / RESUMED), list(overrides)]
         replace(folder / RESUMED, OmegaConf.to_yaml(OmegaConf.create(attempts)))
@@ -87,7 +96,7 @@ def saved_config(folder: Path) -> DictConfig:
         cfg = OmegaConf.create(migrated(OmegaConf.to_container(OmegaConf.load(folder / CONFIG))))
         OmegaConf.resolve(cfg.copy())
     except (YAMLError, ValueError, UnicodeDecodeError) as error:
-        raise ValueError(f"{folder / CONFIG} cannot be read: {str(error).splitlines()[0]}") from error
+        raise ValueError(f"{folder / CONFIG} cannot be read: {first_line(error)}") from error
     if not isinstance(cfg, DictConfig):
         raise ValueError(f"{folder / CONFIG} is not a run's config: it holds no keys")
     return cfg
@@ -110,5 +119,5 @@ def _list(path: Path) -> list[Any]:
     try:
         content = OmegaConf.load(path)
     except (YAMLError, ValueError) as error:
-        raise ValueError(f"{path} cannot be read: {str(error).splitlines()[0]}") from error
+        raise ValueError(f"{path} cannot be read: {first_line(error)}") from error
     return list(OmegaConf.to_container(content)) if isinstance(content, ListConfig) else []  # type: ignore[arg-type]

@@ -12,7 +12,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from seqmodels.config.callbacks import settle
 from seqmodels.config.compose import compose
-from seqmodels.config.flat import differences, plain
+from seqmodels.config.flat import differences, flat
 from seqmodels.config.overrides import items, key_of, parse, quoted
 from seqmodels.config.schema import check_config, check_node, fits
 from seqmodels.exceptions import message_of
@@ -122,7 +122,7 @@ def read_search(cfg: DictConfig, words: Sequence[str], name: str | None, places:
         folder=Path("outputs", cfg.name, f"study_{study}").absolute(),
         words=tuple(kept),
         places=tuple(places),
-        run=plain(run),
+        run=_table(run),
         space=space,
         **{key: cfg[key] for key in ("monitor", "mode", "seed")},
         **{key: own[key] for key in ("n_trials", "timeout", "workers", "storage", "sampler", "pruner")},
@@ -163,7 +163,7 @@ def _checked_run(cfg: DictConfig, words: Sequence[str], places: Sequence[str]) -
     run = compose(words, folders=places)
     check_config(run)
     searched = OmegaConf.create({key: cfg[key] for key in cfg if key not in OWN})
-    different = differences(plain(searched), plain(run))
+    different = differences(_table(searched), _table(run))
     if different:
         raise ValueError(
             f"the search sets {', '.join(different)}; it may hold only {', '.join(OWN)}, "
@@ -174,6 +174,11 @@ def _checked_run(cfg: DictConfig, words: Sequence[str], places: Sequence[str]) -
     if run.monitor.startswith("test/"):
         raise ValueError(f"monitor={run.monitor} would choose by the test data; choose a val/... or train/... metric")
     return run
+
+
+def _table(cfg: DictConfig) -> dict[str, Any]:
+    """The config as one flat table, interpolations as they are."""
+    return flat(OmegaConf.to_container(cfg))  # type: ignore[arg-type]
 
 
 def _fixed(words: Sequence[str]) -> dict[str, Choice]:

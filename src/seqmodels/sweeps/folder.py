@@ -17,7 +17,9 @@ from yaml import YAMLError
 
 from seqmodels.config.migrate import migrated_override
 from seqmodels.config.overrides import quote, text_of
-from seqmodels.runs.record import is_finished, is_run, results
+from seqmodels.exceptions import first_line
+from seqmodels.runs.record import is_finished, is_run, results_of
+from seqmodels.runs.results import Results
 from seqmodels.system.files import short
 
 MULTIRUN = "multirun.yaml"
@@ -80,7 +82,7 @@ def words_of_sweep(folder: Path) -> tuple[list[str], list[str]]:
         hydra = [word for word in words["hydra"] if not word.startswith(("hydra.sweep", "hydra.mode"))]
         return [migrated_override(word) for word in words["task"]], hydra
     except (YAMLError, ValueError, KeyError, TypeError, OSError) as error:
-        raise ValueError(f"{folder / MULTIRUN} cannot be read: {str(error).splitlines()[0]}") from error
+        raise ValueError(f"{folder / MULTIRUN} cannot be read: {first_line(error)}") from error
 
 
 def command_to_resume(folder: Path, words: Sequence[str]) -> list[str]:
@@ -148,7 +150,7 @@ def job_folders(folder: Path) -> list[Path]:
 def failures(folder: Path) -> str | None:
     """One line for each job of the sweep that did not finish; None when all did."""
     jobs = job_folders(folder) if folder.is_dir() else []
-    open_jobs = [(job, results(job)) for job in jobs if not is_finished(job)]
+    open_jobs = [(job, results_of(job)) for job in jobs if not is_finished(job)]
     if not open_jobs:
         return None
     lines = [f"  {job.name}: {_why(job, said)}" for job, said in open_jobs]
@@ -158,7 +160,7 @@ def failures(folder: Path) -> str | None:
     )
 
 
-def _why(job: Path, said: dict[str, Any]) -> str:
-    if said.get("status") == "interrupted":
+def _why(job: Path, said: Results | None) -> str:
+    if said and said.status == "interrupted":
         return "was interrupted"
-    return said.get("error") or f"ended without a word, as a killed process does; see {short(job)}"
+    return (said and said.error) or f"ended without a word, as a killed process does; see {short(job)}"

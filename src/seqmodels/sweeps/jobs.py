@@ -5,7 +5,7 @@ from pathlib import Path
 from omegaconf import DictConfig
 
 from seqmodels.exceptions import JobFailed
-from seqmodels.runs.record import failed_before_first_checkpoint, is_run, overrides_of, results
+from seqmodels.runs.record import failed_before_first_checkpoint, is_run, overrides_of, results_of
 from seqmodels.system.files import short
 
 
@@ -27,7 +27,8 @@ def run_job(cfg: DictConfig, folder: Path, words: list[str]) -> float | None:
     result = resume(folder, trust=cfg.trust)
     if result is None:
         print(f"{short(folder)} is finished already")
-        return results(folder)["metrics"].get(cfg.monitor)
+        ended = results_of(folder)
+        return ended.metrics.get(cfg.monitor) if ended else None
     return result.monitor
 
 

@@ -1,7 +1,10 @@
 """Files that a reader finds whole or not at all, whenever the writer is killed."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 
 def short(path: Path) -> Path:
@@ -9,11 +12,24 @@ def short(path: Path) -> Path:
     return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
 
 
-def replace(path: Path, text: str) -> None:
-    """Write the file in one step."""
+@contextmanager
+def whole(path: Path) -> Iterator[Path]:
+    """A place beside the path to write to, which takes the path's place at the end; after an error nothing is left."""
     unfinished = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        unfinished.write_text(text, encoding="utf-8")
+        yield unfinished
         unfinished.replace(path)
     finally:
         unfinished.unlink(missing_ok=True)  # of a full disk, for instance
+
+
+def flush(file: IO[bytes]) -> None:
+    """Wait until the disk has what was written, so that it also survives a loss of power."""
+    file.flush()
+    os.fsync(file.fileno())
+
+
+def replace(path: Path, text: str) -> None:
+    """Write the file in one step."""
+    with whole(path) as unfinished:
+        unfinished.write_text(text, encoding="utf-8")

@@ -21,6 +21,7 @@ from filelock import FileLock
 
 from seqmodels.datamodules.series.convert import INDEX, INPUTS, TARGETS, write_table
 from seqmodels.datamodules.series.spec import TableSpec
+from seqmodels.system.files import replace
 
 VERSION = 1
 """Of what is in a folder."""
@@ -84,10 +85,8 @@ class SeriesTable:
         if path.exists():
             return json.loads(path.read_text(encoding="utf-8"))
         found = find()
-        unfinished = path.with_suffix(f".{os.getpid()}")
         with suppress(OSError):  # of a folder that may only be read
-            unfinished.write_text(json.dumps(found), encoding="utf-8")
-            unfinished.replace(path)
+            replace(path, json.dumps(found))
         return found
 
     def _mapped(self, name: str, columns: int) -> np.ndarray:
