@@ -14,6 +14,7 @@ import pytest
 import torch
 from omegaconf import DictConfig
 
+from seqmodels.cli.command import run_command
 from seqmodels.config.places import conf_dir
 
 Command = Callable[..., int]
@@ -82,8 +83,7 @@ def invoke(monkeypatch: pytest.MonkeyPatch) -> Command:
 
     def run(name: str, *words: str) -> int:
         monkeypatch.setattr(sys, "argv", [f"seqmodels-{name}", *words])
-        monkeypatch.setenv("HYDRA_FULL_ERROR", "0")  # a command leaves 1 there
-        return import_module(f"seqmodels.{name}").command_line()
+        return run_command(import_module(f"seqmodels.{name}").command)
 
     return run
 

@@ -2,17 +2,7 @@
 
 python -m seqmodels.report outputs/mnist_lstm
 python -m seqmodels.report outputs/sine_stream/sweep_* --compare core=gru core=lstm
-"""
 
-import argparse
-import sys
-from collections.abc import Sequence
-from pathlib import Path
-
-from seqmodels.cli.command import run_command
-from seqmodels.system.process import leave
-
-EXPLANATION = """
 Reads results.json, the config and metrics.csv of every run in and below the folders. Runs whose configs differ in
 nothing but the seed are one group; what only says where a run ran or what it showed (devices, threads, loggers,
 workers, our own callbacks) does not count. Runs on different data are never mixed. Prints a table sorted by the
@@ -21,25 +11,23 @@ what the folders have in common. Of two runs with the same settings and seed the
 interrupted, unfinished and pruned runs are listed and do not count.
 """
 
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from seqmodels.cli.arguments import OptionParser
+from seqmodels.cli.command import run_command
+from seqmodels.system.process import leave
+
 
 def main() -> None:
     """The command `seqmodels-report`, the same as `python -m seqmodels.report`."""
-    leave(command_line())
+    leave(run_command(command))
 
 
-def command_line() -> int:
-    """What the words in sys.argv ask for; returns the exit code."""
-    return run_command(_main)
-
-
-def _main() -> None:
-    about, _, examples = (__doc__ or "").partition("\n")
-    parser = argparse.ArgumentParser(
-        prog="python -m seqmodels.report",
-        description=about,
-        epilog=examples + EXPLANATION,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+def command() -> None:
+    """What sys.argv asks for."""
+    parser = OptionParser("report", __doc__)
     parser.add_argument("folders", nargs="*", metavar="FOLDER", help="runs, sweeps, studies, or folders above them")
     parser.add_argument("--out", metavar="FOLDER", help="where the report goes")
     parser.add_argument(
@@ -49,11 +37,11 @@ def _main() -> None:
         help="the difference A - B with its interval, paired by seed where seeds match; each is (a part of) a group's "
         "name, or a folder whose runs are one group",
     )
-    words = parser.parse_args()
-    folders = words.folders or [name for name in words.compare or () if Path(name).is_dir()]
+    given = parser.parse_intermixed_args()
+    folders = given.folders or [name for name in given.compare or () if Path(name).is_dir()]
     if not folders:
         parser.error("give folders of runs, such as outputs/mnist_lstm")
-    place = report(folders, words.out, words.compare)
+    place = report(folders, given.out, given.compare)
     print(f"\n{place / 'report.html'}\n(report.md and report.csv beside it)", file=sys.stdout)
 
 

@@ -13,7 +13,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from seqmodels.cli.command import job, run_command
+from seqmodels.cli.command import raised_by_hydra, run_command
 from seqmodels.config.normalize import normalized
 from seqmodels.config.outputs import register_resolvers
 from seqmodels.config.overrides import key_of, quoted, take, text_of
@@ -37,7 +37,7 @@ def _job(cfg: DictConfig) -> float | None:
     from seqmodels.runs.folder import save_hydra  # here, so that --help and a typo do not wait for torch
     from seqmodels.runs.run import train
 
-    with job(), submitted():
+    with submitted():
         if this.mode == RunMode.MULTIRUN:
             return _job_of_sweep(cfg, folder, overrides)
         save_hydra(folder, this)
@@ -62,18 +62,13 @@ def _job_of_sweep(cfg: DictConfig, folder: Path, overrides: list[str]) -> float 
 
 def main() -> None:
     """The command `seqmodels-train`, the same as `python -m seqmodels.train`."""
-    leave(command_line())
+    leave(run_command(command))
 
 
-def command_line() -> int:
-    """What sys.argv asks for; returns the exit code."""
-    sys.argv[1:] = multirun_first(sys.argv[1:])
-    return run_command(_main)
-
-
-def _main() -> None:
+def command() -> None:
+    """What sys.argv asks for."""
     Sweep.folder = None
-    arguments, resume = take(sys.argv[1:], "resume")
+    arguments, resume = take(multirun_first(sys.argv[1:]), "resume")
     arguments = normalized(quoted(arguments, "init_from"))
     folder = folder_to_resume(arguments, resume) if resume not in (None, "null") else None
     if folder is None:
@@ -85,7 +80,8 @@ def _main() -> None:
         go_on(folder, arguments)
         return
     try:
-        _job()
+        with raised_by_hydra():
+            _job()
     except KeyboardInterrupt as stop:
         stopped = stop if isinstance(stop, Stopped) else Stopped()
         if Sweep.folder:

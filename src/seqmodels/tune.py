@@ -9,7 +9,7 @@ import hydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
-from seqmodels.cli.command import job, run_command
+from seqmodels.cli.command import raised_by_hydra, run_command
 from seqmodels.config.normalize import normalized
 from seqmodels.config.outputs import register_resolvers
 from seqmodels.config.overrides import quoted
@@ -35,15 +35,11 @@ asked: list[tuple[DictConfig, list[str], str | None, list[str]]] = []
 
 def main() -> None:
     """The command `seqmodels-tune`, the same as `python -m seqmodels.tune`."""
-    leave(command_line())
+    leave(run_command(command))
 
 
-def command_line() -> int:
-    """What sys.argv asks for; returns the exit code."""
-    return run_command(_main)
-
-
-def _main() -> None:
+def command() -> None:
+    """What sys.argv asks for."""
     sys.argv[1:] = normalized(quoted(sys.argv[1:], "init_from"))
     if begins_sweep(sys.argv[1:]):
         raise ValueError("a search runs its trials itself: leave -m and +sweep away; workers=2 runs two at a time")
@@ -53,12 +49,12 @@ def _main() -> None:
                 f"{argument}: a search lies in outputs/NAME/study_STUDY; name=... and study=... choose another"
             )
     asked.clear()
-    _compose()
+    with raised_by_hydra():
+        _compose()
     if asked:
         from seqmodels.searching.search import search  # here, so that --help and a typo do not wait for torch
 
-        with job():
-            search(*asked.pop())
+        search(*asked.pop())
 
 
 if __name__ == "__main__":

@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from seqmodels.cli.command import run_command
+
 Command = Callable[..., int]
 
 
@@ -88,7 +90,7 @@ def test_full_error_shows_where(command: Command, monkeypatch: pytest.MonkeyPatc
     from seqmodels import train
 
     with pytest.raises(ValueError, match="view"):
-        train.command_line()
+        run_command(train.command)
 
 
 def test_a_loss_that_is_no_number(command: Command, capfd: pytest.CaptureFixture[str]) -> None:

@@ -1,5 +1,7 @@
 """One grammar of overrides: what each command makes of the same text, and text that is of no grammar at all."""
 
+import re
+
 import pytest
 from hydra.errors import HydraException
 from omegaconf import OmegaConf
@@ -13,6 +15,7 @@ VALUES = [
     ("datamodule.files=[data/*.csv,b.csv]", ["data/*.csv", "b.csv"]),
     ('datamodule.files=["it\'s, mine.csv"]', ["it's, mine.csv"]),
     ("datamodule.files=[pump-1.csv,pump 2.csv]", ["pump-1.csv", "pump 2.csv"]),
+    ("datamodule.files=[a=1.csv,prüf 2.csv, c.csv]", ["a=1.csv", "prüf 2.csv", "c.csv"]),
     ("datamodule.delimiter=;", ";"),
     ("datamodule.delimiter=';'", ";"),
     ("datamodule.time=Time (UTC)", "Time (UTC)"),
@@ -37,10 +40,31 @@ def test_train_and_evaluate_read_the_same(override: str, value: object) -> None:
     assert dict(items([override])) == {key: value}
 
 
-@pytest.mark.parametrize("override", ["a.b=1,2", "~datamodule.files", "a=range(1,3)"])
-def test_one_value_of_one_key_changes_a_config(override: str) -> None:
-    with pytest.raises(ValueError, match=r"cannot be read: it must give a key one value"):
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("seed=1,2", "it must give a key one value"),
+        ("seed=range(1,3)", "it must give a key one value"),
+        ("~datamodule.files", "there is no datamodule.files"),
+        ("+experiment=sine_rnn", "it is for a command that begins a run"),
+        ("hydra/launcher=parallel", "it is for a command that begins a run"),
+        ("core=gur", "Could not find 'core/gur'"),
+        ("datamodule.view=[1", "no viable alternative"),
+    ],
+)
+def test_what_cannot_change_a_run_that_is_there(override: str, message: str) -> None:
+    with pytest.raises(ValueError, match=rf"^{re.escape(override)} cannot be read: .*{re.escape(message)}"):
         merge(compose(), [override])
+
+
+def test_choices_additions_and_deletions_change_a_run_that_is_there() -> None:
+    cfg = compose(["trainer.precision=bf16-mixed", "trainer.devices=3", "datamodule.batch_size=7"])
+    merge(
+        cfg, ["datamodule=digits", "datamodule.val_size=9", "trainer=gpu", "+callbacks.mine.a=1", "~callbacks.stream"]
+    )
+    assert (cfg.datamodule.val_size, cfg.callbacks.mine.a, "stream" in cfg.callbacks) == (9, 1, False)
+    assert cfg.datamodule == compose(["datamodule=digits", "datamodule.val_size=9"]).datamodule
+    assert (cfg.trainer.accelerator, cfg.trainer.devices, cfg.trainer.precision) == ("gpu", 1, "bf16-mixed")
 
 
 def test_the_parts_of_an_override() -> None:
@@ -54,7 +78,7 @@ def test_the_parts_of_an_override() -> None:
 def test_a_commands_own_arguments_are_text() -> None:
     arguments = ["-m", "core=gru", "resume=a", "resume=it's, [mine]=1", "--config-dir", "mine=1/x"]
     assert take(arguments, "resume") == ([*arguments[:2], *arguments[4:]], "it's, [mine]=1")
-    assert overrides_in(["-m", "core=gru", "~a", "--config-dir=x"]) == ["core=gru", "~a"]
+    assert overrides_in(["-m", "core=gru", "~a", "--config-dir=x", "--config-dir", "a=b"]) == ["core=gru", "~a"]
     assert quoted(["init_from=it's, mine", "init_from=null", "init_from='a'", "core=gru"], "init_from") == [
         "init_from='it\\'s, mine'", "init_from=null", "init_from='a'", "core=gru",
     ]  # fmt: skip

@@ -36,12 +36,12 @@ def run(tmp_path: Path, finished: Path) -> Path:
     ("words", "code", "expected"),
     [
         (["--help"], 0, "python -m seqmodels.export run=outputs/sine_stream/DATE_TIME"),
-        ([], 2, "run=FOLDER"),
+        ([], 1, "run= is missing; give run=outputs/NAME/DATE_TIME"),
+        (["--help"], 0, "tolerance=NUMBER"),
         (["format=torch"], 1, "run= is missing"),
-        (["run=x", "format=tflite"], 1, "format=tflite is not known; choose onnx or torch"),
-        (["run=x", "overwrite=yes"], 1, "choose false or true"),
-        (["run=x", "tolerance=small"], 1, "tolerance=small is not a positive number"),
-        (["run=x", "core.hidden_size=3"], 1, "changes nothing here"),
+        (["run=x", "format=tflite"], 1, "format='tflite' is not known; choose onnx or torch"),
+        (["run=x", "overwrite=yes"], 1, "overwrite='yes' is not known; choose true or false"),
+        (["run=x", "tolerance=small"], 1, "tolerance=small is not a number; give one above 0"),
         (["run=x", "ouput=y"], 1, "did you mean output?"),
     ],
 )
@@ -61,6 +61,11 @@ def complaint(capsys: pytest.CaptureFixture[str]) -> str:
 def test_no_run_there(invoke: Command, capsys: pytest.CaptureFixture[str]) -> None:
     assert invoke("export", "run=nowhere") == 1
     assert "nowhere" in complaint(capsys)
+
+
+def test_another_model_than_the_weights_are_of(invoke: Command, run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert invoke("export", f"run={run}", "core.hidden_size=9") == 1
+    assert "core.rnn.bias_hh_l0 is 64 there and 9 here" in complaint(capsys)
 
 
 def test_files_there_are_kept(invoke: Command, run: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -12,7 +12,7 @@ from PIL import Image
 
 from seqmodels import load_run
 from seqmodels.datamodules.images.digits import read_digits
-from seqmodels.predicting.pixels import border, fitted, in_full_contrast, read_grey
+from seqmodels.predicting.images import border, fitted, in_full_contrast, read_grey
 from seqmodels.runs.load import LoadedRun
 from seqmodels.runs.run import compose, train
 from tests.conftest import Command
@@ -245,7 +245,7 @@ def test_a_missing_cell_is_what_it_was_in_training(gait: LoadedRun, invoke: Comm
         (["input=a.csv", "state=x"], "state=x changes nothing here: this run tells classes of labelled sequences"),
         (["input=a.csv", "invert=true"], "invert=true changes nothing here"),
         (["input=a.csv", "output=out.txt"], "output=out.txt is of no known kind; it ends in .csv, .jsonl"),
-        (["input=a.csv", "threads=0"], "threads=0 is not a number of at least 1"),
+        (["input=a.csv", "threads=0"], "threads=0 is too small; give an integer of at least 1"),
     ],
 )
 def test_mistakes_get_one_message(

@@ -14,21 +14,19 @@ from itertools import pairwise
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from types import FrameType
-from typing import NoReturn
 
 import pytest
 import torch
 
-from seqmodels.cli.arguments import Arguments
+from seqmodels.cli.arguments import read
 from seqmodels.exceptions import Stopped
 from seqmodels.parallel import process
 from seqmodels.parallel.slots import Share
+from seqmodels.predict import KEYS
 from seqmodels.predicting.rows.lines import Lines
-from seqmodels.predicting.settings import settings
 from seqmodels.predicting.stopping import Stopping
 from seqmodels.predicting.streams import predict_streams
 from seqmodels.runs.load import load_run
-from seqmodels.system.process import leave
 from seqmodels.system.signals import stoppable
 from tests.conftest import Command
 from tests.support.predicting import HEADER, pumps, table
@@ -78,13 +76,12 @@ def work(words: list[str]) -> None:
     command(*words)
 
 
-def command(*words: str) -> NoReturn:
+def command(*words: str) -> None:
     """What `python -m seqmodels.predict WORDS` does."""
-    from seqmodels.predict import command_line
+    from seqmodels.predict import main
 
-    os.environ.pop("HYDRA_FULL_ERROR", None)
     sys.argv = ["seqmodels-predict", *words]
-    leave(command_line())
+    main()
 
 
 @pytest.fixture
@@ -232,10 +229,10 @@ def test_a_signal_in_any_line(pumps: Path, invoke: Command, chunk: int) -> None:
         for moment in (dice.randrange(2500), None):
             Path("part.csv").write_text(HEADER + "".join(lines[len(found) :]))
             Path("out.csv").unlink(missing_ok=True)
-            given = {"input": "part.csv", "output": "out.csv", "state": "streams", "chunk": str(chunk)}
+            given = ["run=x", "input=part.csv", "output=out.csv", "state=streams", f"chunk={chunk}"]
             try:
                 with stoppable(), at_line(moment):
-                    predict_streams(run, settings(Arguments(given)))
+                    predict_streams(run, read(None, KEYS, given))
             except Stopped:
                 stops += 1
             found += Path("out.csv").read_text().splitlines(keepends=True)[1:] if Path("out.csv").exists() else []

@@ -15,6 +15,7 @@ import pytest
 import yaml
 from scipy import stats
 
+from seqmodels.cli.command import run_command
 from tests.support.report_runs import make_run, unfinished
 
 HERE = Path("outputs/toy")
@@ -33,8 +34,7 @@ def report(monkeypatch: pytest.MonkeyPatch) -> Report:
 
     def run(*words: str) -> int:
         monkeypatch.setattr(sys, "argv", ["seqmodels-report", *words])
-        monkeypatch.delenv("HYDRA_FULL_ERROR", raising=False)
-        return module.command_line()
+        return run_command(module.command)
 
     return run
 

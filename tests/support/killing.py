@@ -11,7 +11,6 @@ from pathlib import Path
 
 from seqmodels.parallel import process
 from seqmodels.parallel.slots import Share
-from seqmodels.system.process import leave
 
 
 def start(words: list[str]) -> BaseProcess:
@@ -21,10 +20,10 @@ def start(words: list[str]) -> BaseProcess:
 
 def work(words: list[str]) -> None:
     """In the process."""
-    from seqmodels.train import command_line
+    from seqmodels.train import main
 
     sys.argv = ["seqmodels-train", *words]
-    leave(command_line())
+    main()
 
 
 def rows(folder: str) -> int:

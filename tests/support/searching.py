@@ -13,7 +13,6 @@ from optuna.trial import FrozenTrial
 
 from seqmodels.parallel import process
 from seqmodels.parallel.slots import Share
-from seqmodels.system.process import leave
 
 STUDY = Path("outputs/sine_stream/study_quick")
 SPACE = """
@@ -57,10 +56,10 @@ def start(words: Sequence[str], log: str = "attempts.log") -> BaseProcess:
 
 def work(words: list[str]) -> None:
     """In the process."""
-    from seqmodels.tune import command_line
+    from seqmodels.tune import main
 
     sys.argv = ["seqmodels-tune", *words]
-    leave(command_line())
+    main()
 
 
 class Bug(pl.Callback):

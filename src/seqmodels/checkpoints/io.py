@@ -34,29 +34,16 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         target.parent.mkdir(parents=True, exist_ok=True)
         try:
             with whole(target) as unfinished:
-                with unfinished.open("wb") as file:
-                    torch.save({**checkpoint, "config": self.config}, file)
-                    flush(file)
+                write_tensors({**checkpoint, "config": self.config}, unfinished)
                 if target.name == "last.ckpt" and target.exists():
                     target.replace(target.with_name("previous.ckpt"))
-        except RuntimeError as error:
-            failure = _failure_to_write(error)
-            if failure is None:
-                raise
-            raise OSError(
-                failure.errno, f"{failure.strerror}; the checkpoint before it is whole", str(target)
-            ) from error
+        except OSError as error:
+            complaint = f"{error.strerror}; the checkpoint before it is whole"
+            raise OSError(error.errno, complaint, str(target)) from error
 
     def load_checkpoint(self, path: str | os.PathLike, *args: Any, **kwargs: Any) -> dict[str, Any]:
         """Tensors and plain values only, on the CPU."""
         return migrated_checkpoint(torch.load(path, map_location="cpu", weights_only=True))
-
-
-def _failure_to_write(error: BaseException | None) -> OSError | None:
-    """What torch.save hides behind its RuntimeError when, for instance, the disk is full."""
-    while error is not None and not isinstance(error, OSError):
-        error = error.__context__
-    return error
 
 
 @dataclass(frozen=True)
@@ -74,13 +61,44 @@ def read(path: Path) -> dict[str, Any]:
         ValueError: it is damaged, or it is no checkpoint; the message begins with its name.
     """
     try:
+        contents = read_tensors(path)
+    except ValueError as error:
+        raise ValueError(f"{path} cannot be read: {error}") from error
+    if not isinstance(contents, dict) or "state_dict" not in contents:
+        raise ValueError(f"{path} cannot be read: it holds no weights (state_dict), so it is no checkpoint of a run")
+    return migrated_checkpoint(contents)
+
+
+def write_tensors(contents: dict[str, Any], path: Path) -> None:
+    """Tensors and plain values to a file that a loss of power leaves whole.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    try:
+        with path.open("wb") as file:
+            torch.save(contents, file)
+            flush(file)
+    except RuntimeError as error:  # behind which torch hides that the disk is full, for instance
+        failure: BaseException | None = error
+        while failure is not None and not isinstance(failure, OSError):
+            failure = failure.__context__
+        if failure is None:
+            raise
+        raise failure from None
+
+
+def read_tensors(path: Path) -> Any:
+    """What such a file holds, on the CPU; nothing in it is executed.
+
+    Raises:
+        ValueError: it is missing, damaged, or holds something else; the message says what, not where.
+    """
+    try:
         with zipfile.ZipFile(path) as archive:
             damaged = archive.testzip()  # torch does not look at the checksums
         if damaged:
             raise ValueError(f"{damaged} in it is damaged")
-        contents = torch.load(path, map_location="cpu", weights_only=True)
+        return torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # whatever a damaged or hostile file makes the readers raise
-        raise ValueError(f"{path} cannot be read: {first_line(error)}") from error
-    if not isinstance(contents, dict) or "state_dict" not in contents:
-        raise ValueError(f"{path} cannot be read: it holds no weights (state_dict), so it is no checkpoint of a run")
-    return migrated_checkpoint(contents)
+        raise ValueError(first_line(error)) from error

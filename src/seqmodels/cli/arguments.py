@@ -1,125 +1,188 @@
-"""The `key=value` arguments of the commands that are not Hydra applications: evaluate, predict, export.
+"""The arguments of the commands that are no Hydra applications: declared once, read by that, shown by --help.
 
-Their values are text, since a path may hold anything. Keys that a command does not know as its own are overrides of the
-run's config, as train takes them.
+evaluate, predict and export take `key=value`. A value is text up to the end of its argument, since a path may hold
+anything. What is none of a command's own keys is an override of the run's config, as train takes it.
 """
 
+import argparse
 import difflib
+import math
+import sys
 import textwrap
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NoReturn
 
+from seqmodels.config.compose import is_group
 from seqmodels.config.overrides import split
+from seqmodels.config.ranges import above, at_least, one_of
+
+WIDTH = 118
+"""Of the help, in characters."""
+
+RUN_KEYS = ("seed", "threads")
+"""Root keys of a config that count for a run that is trained already."""
 
 
+@dataclass(frozen=True)
+class Key:
+    """One `key=value` of a command.
+
+    Attributes:
+        name: the key.
+        shown: what stands for a value in the help: FOLDER, or the values that there are, `stop|skip`.
+        about: what it is for.
+        default: the text that counts where none is given; None is no text, and no value.
+        read: makes a value of the key's name and the text; its ValueError says what the text should be.
+        example: of a value, for a key that must be given.
+    """
+
+    name: str
+    shown: str
+    about: str
+    default: str | None = None
+    read: Callable[[str, str], Any] = lambda name, text: text
+    example: str | None = None
+
+    def value(self, text: str | None) -> Any:
+        """
+        Raises:
+            ValueError: the text is no value of this key; the message says what is one.
+        """
+        if not text and self.example:
+            raise ValueError(f"{self.name}= is missing; give {self.name}={self.example}")
+        if text is None:
+            return None
+        if "|" in self.shown:
+            one_of(self.shown.split("|"), **{self.name: text})
+        return self.read(self.name, text)
+
+    def help(self, width: int) -> str:
+        """Its lines in the table of all keys, whose first column is as wide as this."""
+        about = self.about if not self.default else f"{self.about} (default {self.default})"
+        first = f"{self.name}={self.shown}".ljust(width)
+        return textwrap.fill(about, WIDTH, initial_indent=first, subsequent_indent=" " * width)
+
+
+def path(name: str, text: str) -> Path | None:
+    """A reader of a file that need not exist; an empty text is none."""
+    return Path(text).expanduser().resolve() if text else None
+
+
+def flag(name: str, text: str) -> bool:
+    """A reader of `true|false`."""
+    return text == "true"
+
+
+def count(name: str, text: str) -> int:
+    """A reader of integers of at least 1."""
+    if not text.isdecimal():
+        raise ValueError(f"{name}={text} is not a number; give an integer of at least 1")
+    at_least(1, **{name: int(text)})
+    return int(text)
+
+
+def positive(name: str, text: str) -> float:
+    """A reader of finite numbers above 0."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.inf
+    if value == math.inf:
+        raise ValueError(f"{name}={text} is not a number; give one above 0, such as 1e-5")
+    above(0, **{name: value})
+    return value
+
+
+def listed(name: str, text: str) -> list[str]:
+    """A reader of several values, separated by commas, in brackets or not."""
+    return [value.strip() for value in text.strip("[]").split(",") if value.strip()]
+
+
+OF_A_RUN = (
+    Key("run", "FOLDER", "of the run; it is not changed", example="outputs/NAME/DATE_TIME"),
+    Key("checkpoint", "NAME", "best (where there is one, else last), last, or the path of a checkpoint"),
+    Key("trust", "PACKAGE,...", "beside our own that the run's config may name", "", listed),
+)
+"""The keys of every command that reads a run; all of them take overrides too."""
+
+
+@dataclass(frozen=True)
 class Arguments:
     """What a command was given.
 
     Attributes:
+        said: the texts of the command's own keys, as far as they were given.
         overrides: of the run's config.
     """
 
-    def __init__(self, given: Mapping[str, str], overrides: Sequence[str] = ()) -> None:
-        """
-        Args:
-            given: the values of the command's own keys.
-            overrides: of the run's config.
-        """
-        self._given, self.overrides = given, list(overrides)
+    said: dict[str, str]
+    overrides: list[str]
+    _values: dict[str, Any]
 
-    def __contains__(self, key: str) -> bool:
-        return key in self._given
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._given)
-
-    def __getitem__(self, key: str) -> str:
-        return self._given[key]
-
-    def text(self, key: str) -> str | None:
-        """A value, or None; an empty one is one."""
-        return self._given.get(key)
-
-    def required(self, key: str, example: str) -> str:
-        """A value that must be there.
-
-        Raises:
-            ValueError: it is missing.
-        """
-        value = self._given.get(key)
-        if not value:
-            raise ValueError(f"{key}= is missing; give {key}={example}")
-        return value
-
-    def listed(self, key: str) -> list[str]:
-        """Several values, separated by commas, in brackets or not."""
-        values = self._given.get(key, "").strip("[]").split(",")
-        return [value.strip() for value in values if value.strip()]
-
-    def choice(self, key: str, choices: Sequence[str]) -> str:
-        """A value that is one of a few, the first if it is not given.
-
-        Raises:
-            ValueError: it is none of them.
-        """
-        value = self._given.get(key, choices[0])
-        if value not in choices:
-            raise ValueError(f"{key}={value} is not known; choose {' or '.join(choices)}")
-        return value
-
-    def flag(self, key: str) -> bool:
-        """true or false, which it is if not given.
-
-        Raises:
-            ValueError: it is neither.
-        """
-        return self.choice(key, ["false", "true"]) == "true"
-
-    def count(self, key: str) -> int:
-        """A number of at least 1, which it is if not given.
-
-        Raises:
-            ValueError: it is none.
-        """
-        value = self._given.get(key, "1")
-        if not value.isdecimal() or int(value) < 1:
-            raise ValueError(f"{key}={value} is not a number of at least 1")
-        return int(value)
+    def __getitem__(self, name: str) -> Any:
+        """The value of one of the command's own keys."""
+        return self._values[name]
 
 
-def read(arguments: Sequence[str], keys: Mapping[str, str], takes_overrides: bool) -> Arguments:
+def read(about: str | None, keys: Sequence[Key], arguments: Sequence[str] | None = None) -> Arguments:
     """
     Args:
-        arguments: of the command line.
-        keys: the command's own, with a line about each.
-        takes_overrides: whether there is a config to change.
+        about: the command's docstring, which --help shows above the keys.
+        keys: the command's own.
+        arguments: None takes those of the command line.
 
     Raises:
-        ValueError: an argument is not `key=value`, or its key is neither known nor one of a config.
+        ValueError: an argument is none, has a key that nobody knows or a wrong value, or one is missing.
+        SystemExit: help was asked for, and has been given.
     """
-    given: dict[str, str] = {}
+    arguments = sys.argv[1:] if arguments is None else arguments
+    if {"-h", "--help"} & set(arguments):
+        width = max(len(f"{key.name}={key.shown}") for key in keys) + 2
+        print("\n".join([(about or "").strip(), "", *(key.help(width) for key in keys)]))
+        raise SystemExit(0)
+    names = [key.name for key in keys]
+    said: dict[str, str] = {}
     overrides = []
     for argument in arguments:
-        _, key, value = split(argument)
-        if value is None:
-            raise ValueError(f"{argument} is not key=value; the keys are {', '.join(keys)}")
-        if key in keys:
-            given[key] = value
-        elif "." in key or key in ("seed", "threads"):
+        sign, name, value = split(argument)
+        if name in names and not sign and value is not None:
+            said[name] = value
+        elif sign or (name and value is not None and ("." in name or name in RUN_KEYS or is_group(name))):
             overrides.append(argument)
+        elif value is None or not name:
+            raise ValueError(f"{argument} is not key=value; the keys are {', '.join(names)}")
         else:
-            near = difflib.get_close_matches(key, list(keys), n=1)
-            meant = f"did you mean {near[0]}?" if near else f"the keys are {', '.join(keys)}"
-            raise ValueError(f"{key} is not a key of this command; {meant}")
-    if overrides and not takes_overrides:
-        raise ValueError(f"{overrides[0]} changes nothing here: this command takes the run as it is")
-    return Arguments(given, overrides)
+            raise ValueError(f"{name} is not a key of this command; {nearest(name, names)}")
+    return Arguments(said, overrides, {key.name: key.value(said.get(key.name, key.default)) for key in keys})
 
 
-def help_text(about: str, keys: Mapping[str, str]) -> str:
-    """What a command is for, and its keys."""
-    width = max(map(len, keys)) + 3
-    lines = [
-        textwrap.fill(line, 110, initial_indent=f"{key}=".ljust(width), subsequent_indent=" " * width)
-        for key, line in keys.items()
-    ]
-    return "\n".join([about.strip(), "", *lines])
+def nearest(name: str, known: Iterable[str]) -> str:
+    """The end of a message about a name that is not known."""
+    near = difflib.get_close_matches(name, known := list(known), n=1)
+    return f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}"
+
+
+class OptionParser(argparse.ArgumentParser):
+    """For a command with options, `--out FOLDER`: what is wrong is raised rather than printed."""
+
+    def __init__(self, name: str, about: str | None) -> None:
+        """
+        Args:
+            name: of the command.
+            about: its docstring, which --help shows.
+        """
+        super().__init__(f"python -m seqmodels.{name}", description=about, allow_abbrev=False)
+        self.formatter_class = argparse.RawDescriptionHelpFormatter
+
+    def error(self, message: str) -> NoReturn:
+        """
+        Raises:
+            ValueError: always.
+        """
+        _, unknown, rest = message.partition("unrecognized arguments: ")
+        if unknown:
+            options = [name for action in self._actions for name in action.option_strings if name.startswith("--")]
+            message = f"{rest} is not known; {nearest(rest.split()[0], options)}"
+        raise ValueError(f"{message} ({self.prog} --help shows all)")

@@ -5,18 +5,15 @@ import os
 import select
 import signal
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from seqmodels.cli.arguments import Arguments, help_text, read
 from seqmodels.exceptions import MISTAKES, Stopped, message_of
 from seqmodels.system.process import UNREAD
 from seqmodels.system.signals import stoppable
 
 FULL_ERROR = "HYDRA_FULL_ERROR"
-
-_traceback_wanted = False
 
 
 def run_command(command: Callable[[], Any]) -> int:
@@ -25,13 +22,10 @@ def run_command(command: Callable[[], Any]) -> int:
     0 done; 1 a mistake in the input; 128 + the signal's number when stopped by one: 130 Ctrl-C, 143 SIGTERM,
     138 SIGUSR1, 140 SIGUSR2 (on Linux), 141 by nobody reading what it prints.
     """
-    global _traceback_wanted
-    _traceback_wanted = os.environ.get(FULL_ERROR) == "1"
-    os.environ[FULL_ERROR] = "1"  # makes Hydra hand on what it would otherwise print itself
     try:
         with stoppable():
             command()
-    except SystemExit as leaving:  # --help, and what argparse refuses
+    except SystemExit as leaving:  # --help
         return leaving.code if isinstance(leaving.code, int) else int(leaving.code is not None)
     except KeyboardInterrupt as stop:
         stopped = stop if isinstance(stop, Stopped) else Stopped()
@@ -41,35 +35,24 @@ def run_command(command: Callable[[], Any]) -> int:
     except MISTAKES as error:
         if _unread(error):
             return UNREAD
-        if _traceback_wanted:
+        if os.environ.get(FULL_ERROR) == "1":
             raise
-        print(f"error: {message_of(error)}\n(HYDRA_FULL_ERROR=1 shows where)", file=sys.stderr)
+        print(f"error: {message_of(error)}\n({FULL_ERROR}=1 shows where)", file=sys.stderr)
         return 1
     return 0
 
 
-def run_on_arguments(
-    about: str | None, keys: Mapping[str, str], work: Callable[[Arguments], Any], takes_overrides: bool = True
-) -> int:
-    """Run a command whose arguments are `key=value`, and return its exit code.
+@contextmanager
+def raised_by_hydra() -> Iterator[None]:
+    """Around Hydra's main: an error goes on to `run_command`, where Hydra would print it and leave by itself."""
+    from hydra._internal import utils
 
-    Args:
-        about: its docstring, which --help shows.
-        keys: its own keys, with a line about each.
-        work: what it does.
-        takes_overrides: whether other keys change the run's config.
-    """
-
-    def command() -> None:
-        if {"-h", "--help"} & set(sys.argv[1:]):
-            print(help_text(about or "", keys))
-            return
-        if not sys.argv[1:]:
-            print(help_text(about or "", keys), file=sys.stderr)
-            raise SystemExit(2)
-        work(read(sys.argv[1:], keys, takes_overrides))
-
-    return run_command(command)
+    before = utils._is_env_set
+    utils._is_env_set = lambda name: True  # of HYDRA_FULL_ERROR, which processes that a run starts would inherit
+    try:
+        yield
+    finally:
+        utils._is_env_set = before
 
 
 def _unread(error: BaseException) -> bool:
@@ -79,14 +62,3 @@ def _unread(error: BaseException) -> bool:
     poll = select.poll()
     poll.register(1, select.POLLOUT)
     return any(event & (select.POLLERR | select.POLLHUP) for _, event in poll.poll(0))
-
-
-@contextmanager
-def job() -> Iterator[None]:
-    """Around the work of one job: its child processes see the environment as the user made it."""
-    if not _traceback_wanted:
-        os.environ.pop(FULL_ERROR, None)
-    try:
-        yield
-    finally:
-        os.environ[FULL_ERROR] = "1"

@@ -5,11 +5,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import hydra
+from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf.errors import OmegaConfBaseException
 
 from seqmodels.config.callbacks import settle
-from seqmodels.config.normalize import normalized, refuse_old_name
+from seqmodels.config.normalize import ADDED_GROUPS, normalized, refuse_old_name
 from seqmodels.config.overrides import parse, plain, quote
 from seqmodels.config.places import conf_dir
 from seqmodels.exceptions import first_line
@@ -32,22 +34,48 @@ def compose(overrides: Sequence[str] = (), root: str = "train", folders: Sequenc
     return cfg
 
 
+DEVICES = ("accelerator", "devices", "num_nodes", "strategy")
+"""What `trainer=...` changes in the config of a run that is there; its other keys say what the run is."""
+
+
 def merge(cfg: DictConfig, overrides: Sequence[str]) -> None:
-    """Change a config in place by overrides of values, `datamodule.noise_std=0.3`.
+    """Change the config of a run that is there, in place, one override after the other.
 
     Raises:
-        ValueError: an override is none, has several values or takes something away, or its key lies below a value.
+        ValueError: an override is none, has several values, makes another experiment, or there is nothing to choose or
+            to take away.
     """
     for text in overrides:
         refuse_old_name(text)
         try:
             (override,) = parse([text])
-            if override.is_sweep_override() or override.is_delete():
-                raise ValueError("it must give a key one value")
             with open_dict(cfg):
-                OmegaConf.update(cfg, override.key_or_group, plain(override), force_add=True)
-        except (HydraException, ValueError, AttributeError, TypeError) as error:
+                _merge(cfg, override, text)
+        except (HydraException, OmegaConfBaseException, ValueError, AttributeError, TypeError) as error:
             raise ValueError(f"{text} cannot be read: {first_line(error)}") from error
+
+
+def _merge(cfg: DictConfig, override: Override, text: str) -> None:
+    key = override.key_or_group
+    if override.is_sweep_override():
+        raise ValueError("it must give a key one value")
+    if override.is_hydra_override() or key in ADDED_GROUPS:
+        raise ValueError("it is for a command that begins a run")
+    if override.is_delete():
+        above, _, last = key.rpartition(".")
+        node = OmegaConf.select(cfg, above) if above else cfg
+        if not OmegaConf.is_dict(node) or last not in node:
+            raise ValueError(f"there is no {key}")
+        del node[last]
+    elif is_group(key):
+        choice = compose([text])[key]
+        if key == "trainer":
+            for name in DEVICES:
+                cfg.trainer[name] = choice[name]
+        else:
+            cfg[key] = choice
+    else:
+        OmegaConf.update(cfg, key, plain(override), force_add=True)
 
 
 def is_group(key: str, folders: Sequence[str] = ()) -> bool:

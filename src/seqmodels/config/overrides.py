@@ -5,16 +5,23 @@
     ~callbacks.stream                   one that is taken away
     'datamodule.files=[a.csv,"b c"]'    values follow Hydra's grammar, in every command
 
-A value that is not of that grammar is meant as text, as `datamodule.delimiter=;` is. A command's own arguments, `run=`
-or `resume=`, are no overrides: all behind their first `=` is text.
+A value, or an entry of a list, that is not of that grammar is text: `datamodule.delimiter=;`, `[a=1.csv,ä.csv]`.
+A command's own arguments, `run=` or `resume=`, are no overrides: all behind their first `=` is text.
 """
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, QuotedString
 from hydra.errors import HydraException
+
+LIST = re.compile(r"\[([^\[\]{}'\"]*)\]")
+"""Without lists, mappings and quotes in it."""
+
+FOLDER_FLAGS = ("--config-dir", "-cd", "--config-path", "-cp", "--config-name", "-cn")
+"""Of Hydra, whose values stand behind them and may hold a `=`."""
 
 
 class Split(NamedTuple):
@@ -39,7 +46,13 @@ def key_of(override: str) -> str:
 
 def overrides_in(arguments: Iterable[str]) -> list[str]:
     """The overrides among the arguments of a Hydra command, without flags such as --config-dir and their values."""
-    return [one for one in arguments if not one.startswith("-") and ("=" in one or one.startswith("~"))]
+    before = ""
+    found = []
+    for one in arguments:
+        if not one.startswith("-") and ("=" in one or one.startswith("~")) and before not in FOLDER_FLAGS:
+            found.append(one)
+        before = one
+    return found
 
 
 def take(arguments: Sequence[str], key: str) -> tuple[list[str], str | None]:
@@ -65,14 +78,26 @@ def _unquoted(argument: str, key: str) -> str | None:
 
 
 def readable(override: str) -> str:
-    """The override as Hydra reads it: with its value in quotes where that is not of Hydra's grammar."""
+    """The override as Hydra reads it: its value, or the entry of a list, in quotes where that is not of the grammar.
+
+    What begins like a list, a mapping or a text in quotes and does not end so is left as it is, to be refused.
+    """
+    sign, key, value = split(override)
+    if not key or not value or _is_of_grammar(override):
+        return override
+    if entries := LIST.fullmatch(value):
+        parts = [part.strip() for part in entries[1].split(",")]
+        value = ",".join(part if _is_of_grammar(f"a={part}") else quote(part) for part in parts)
+        return f"{sign}{key}=[{value}]"
+    return override if value[0] in "[{'\"" else f"{sign}{key}={quote(value)}"
+
+
+def _is_of_grammar(override: str) -> bool:
     try:
-        OverridesParser.create().parse_overrides([override])
+        OverridesParser.create().parse_override(override)
     except HydraException:
-        sign, key, value = split(override)
-        if value is not None and key:
-            return f"{sign}{key}={quote(value)}"
-    return override
+        return False
+    return True
 
 
 def parse(overrides: Iterable[str]) -> list[Override]:

@@ -8,6 +8,8 @@ from contextlib import contextmanager, redirect_stderr, redirect_stdout
 
 import torch
 
+from seqmodels.exceptions import first_line
+
 
 class CannotExport(Exception):
     """A format cannot take the graph; the message says what stood against it."""
@@ -30,14 +32,9 @@ def capturing(what: str) -> Iterator[None]:
         raise
     except Exception as error:  # exporters raise errors of dozens of classes
         torch._dynamo.reset()  # what it remembers of a failure makes the next export fail too
-        raise CannotExport(f"{what}: {_first_words(error)}") from error
+        cause: BaseException = error
+        while cause.__cause__ is not None:  # what matters is said by the first of the chain
+            cause = cause.__cause__
+        raise CannotExport(f"{what}: {first_line(cause)}") from error
     finally:
         logging.disable(disabled)
-
-
-def _first_words(error: BaseException) -> str:
-    """What matters is said by the first error of the chain, in its first line."""
-    while error.__cause__ is not None:
-        error = error.__cause__
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[0] if lines else type(error).__name__

@@ -3,13 +3,12 @@
 import json
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from seqmodels.exporting import onnx_format, torch_format
@@ -37,8 +36,8 @@ class Exported:
     """
 
     folder: Path
-    differences: dict[str, float]
-    refused: dict[str, str]
+    differences: dict[str, float] = field(default_factory=dict)
+    refused: dict[str, str] = field(default_factory=dict)
 
 
 def export(
@@ -49,13 +48,14 @@ def export(
     overwrite: bool = False,
     tolerance: float = 1e-5,
     trust: Sequence[str] = (),
+    overrides: Sequence[str] = (),
 ) -> Exported:
     """Write a run's model as graphs with the state as inputs and outputs, each tried against the run itself.
 
     Args:
         run: its folder, which is not changed but for the new folder in it.
         format: onnx or torch.
-        checkpoint, trust: as in `load_run`.
+        checkpoint, trust, overrides: as in `load_run`.
         output: a folder for the files; None makes RUN/export.
         overwrite: replace files of the same names.
         tolerance: how far an output may lie from the run's own, in standard deviations of the target; logits plainly.
@@ -67,17 +67,17 @@ def export(
     if format == "onnx":
         onnx_format.check_installed()
     kind = FORMATS[format]
-    loaded = load_run(run, checkpoint, trust=trust)
-    module, state, fill = plain(loaded.module), begin(loaded.module, 1), fill_of(loaded)
-    folder = (Path(output).expanduser() if output else loaded.folder / "export").absolute()
+    loaded = load_run(run, checkpoint, overrides, trust)
+    module, state = plain(loaded.module), begin(loaded.module, 1)
+    exported = Exported((Path(output).expanduser() if output else loaded.folder / "export").absolute())
     names = {form: form + kind.SUFFIX for form in FORMS}
-    check_free(folder, list(names.values()), state, overwrite)
+    check_free(exported.folder, list(names.values()), state, overwrite)
     log.info("%s, %s, as %s", loaded.cfg.name, loaded.checkpoint.name, format)
-    exported = Exported(folder, {}, {})
-    with workshop(folder) as place:
+    with workshop(exported.folder) as place:
         for form, name in names.items():
             try:
-                how, difference = write_checked(form, module, kind, place / name, fill, about(loaded), tolerance)
+                graph = fill_of(loaded), about(loaded)
+                how, difference = write_checked(form, module, kind, place / name, *graph, tolerance)
             except CannotExport as failure:
                 for half_done in place.glob(f"{name}*"):
                     half_done.unlink()
@@ -91,8 +91,30 @@ def export(
         np.savez(place / INITIAL_STATE, **arrays(state))  # type: ignore[arg-type]
     for name, reason in exported.refused.items():
         log.warning("  no %-9s %s", name, reason)
-    log.info("  %s", folder)
+    log.info("  %s", exported.folder)
     return exported
+
+
+def fill_of(loaded: LoadedRun) -> Tensor | None:
+    """(D,) or (), what a graph reads where an input is missing, in physical units: the mean, where the run does so.
+
+    None with `error`, which a graph cannot raise, and with `ffill`, which would need one more state.
+    """
+    reads_mean = "mask" in (loaded.cfg.datamodule.get("missing"), getattr(loaded.module, "nan_input", None))
+    return loaded.input_mean.clone() if reads_mean else None
+
+
+def about(loaded: LoadedRun) -> str:
+    """What a file says of itself: JSON, names and numbers of the run, no paths."""
+    facts: dict[str, Any] = {
+        "run": f"{loaded.cfg.name}/{loaded.folder.name}",
+        "checkpoint": loaded.checkpoint.name,
+        "task": loaded.module.task,
+        **{name: getattr(loaded.datamodule, name) for name in ("input_names", "target_names", "class_names")},
+        "horizon": loaded.cfg.datamodule.get("horizon"),
+        "seqmodels": version("seqmodels"),
+    }
+    return json.dumps({name: fact for name, fact in facts.items() if fact}, default=list)
 
 
 def write_checked(
@@ -111,7 +133,7 @@ def write_checked(
         module: from `plain`.
         kind: one of `FORMATS`.
         path: of the file.
-        fill: read where an input is missing.
+        fill: as in `fill_of`.
         facts: what it says about itself.
         tolerance: as in `export`.
 
@@ -122,13 +144,17 @@ def write_checked(
         CannotExport: there can be no such file.
         Disagrees: there is one, but it computes something else.
     """
-    _check_sense(form, module)
+    if form == "step" and getattr(module, "readout", None) == "mean":
+        raise CannotExport(
+            "readout=mean averages the outputs of one call, and a call of one step has only one; use the window, on "
+            "whole sequences"
+        )
     tried, unit = trials(form, module), unit_of(module)
-    ways: list[tuple[str, Callable[[], Form]]] = [("", lambda: form_of(form, module, fill))]
+    ways: dict[str, Callable[[], Form]] = {"": lambda: form_of(form, module, fill)}
     if form == "window":
-        ways.append((", as a loop over steps", lambda: form_of(form, step_by_step(module), fill)))
+        ways[", as a loop over steps"] = lambda: form_of(form, step_by_step(module), fill)
     failures: list[Exception] = []
-    for way, make in ways:
+    for way, make in ways.items():
         try:
             with capturing("it cannot be read step by step"):
                 graph = folded(make())
@@ -140,38 +166,3 @@ def write_checked(
             steps, streams = sum(LENGTHS[form]), " and ".join(map(str, BATCHES))
             return f"{steps:,} steps of {streams} streams, largest difference {difference:.0e}{way}", difference
     raise next((failure for failure in failures if isinstance(failure, Disagrees)), failures[0])
-
-
-def _check_sense(form: str, module: Any) -> None:
-    if form == "step" and getattr(module, "readout", None) == "mean":
-        raise CannotExport(
-            "readout=mean averages the outputs of one call, and a call of one step has only one; use the window, on "
-            "whole sequences"
-        )
-
-
-def about(loaded: LoadedRun) -> str:
-    """JSON; names and numbers of the run, no paths."""
-    data = loaded.datamodule
-    names = ("input_names", "target_names", "class_names")
-    facts: dict[str, Any] = {
-        "run": f"{loaded.cfg.name}/{loaded.folder.name}",
-        "checkpoint": loaded.checkpoint.name,
-        "task": loaded.module.task,
-        **{name: list(getattr(data, name)) or None for name in names},
-        "horizon": loaded.cfg.datamodule.get("horizon"),
-        "seqmodels": version("seqmodels"),
-    }
-    return json.dumps({name: fact for name, fact in facts.items() if fact is not None}, default=list)
-
-
-def fill_of(loaded: LoadedRun) -> Tensor | None:
-    """(D,) the mean of the training data, or one number for all, in physical units.
-
-    None where the run does not read the mean: with `error`, and with `ffill`, which would need one more state.
-    """
-    module = loaded.module
-    if "mask" not in (loaded.cfg.datamodule.get("missing"), getattr(module, "nan_input", None)):
-        return None
-    mean = loaded.datamodule.input_mean
-    return module.input_mean.clone() if mean is None else torch.tensor(mean, dtype=module.input_mean.dtype)

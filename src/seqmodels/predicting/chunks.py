@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 import numpy as np
 
 from seqmodels.predicting.predictor import FRESH, Predictor, Stream
-from seqmodels.predicting.rows.faults import Faults, Malformed
+from seqmodels.predicting.rows.errors import BadRow, RowErrors
 from seqmodels.predicting.rows.reader import Row
 
 MOST = 2**16
@@ -24,7 +24,7 @@ class Chunks:
         self,
         predictor: Predictor,
         size: int,
-        faults: Faults,
+        errors: RowErrors,
         emit: Callable[[list[Row], list[np.ndarray], dict[str | None, Stream]], None],
         one_by_one: Callable[[Iterable[Row]], None],
     ) -> None:
@@ -32,11 +32,11 @@ class Chunks:
         Args:
             predictor: has the streams.
             size: rows of a stream in a block.
-            faults: hears of malformed rows.
+            errors: hears of malformed rows.
             emit: writes a block, whose streams then stand where the third argument says.
             one_by_one: predicts rows for which a window would not do.
         """
-        self._predictor, self._size, self._faults = predictor, size, faults
+        self._predictor, self._size, self._errors = predictor, size, errors
         self._emit, self._one_by_one = emit, one_by_one
         self._begin()
 
@@ -59,8 +59,8 @@ class Chunks:
         before = self._streams.get(row.id, self._predictor.streams.get(row.id, FRESH))
         try:
             values, after = self._predictor.admit(row.values, before, row.time)
-        except Malformed as fault:
-            self._faults.met(row.number, fault)
+        except BadRow as error:
+            self._errors.report(row.number, error)
             return
         if row.id in self._values and self._begins_anew(row, before):
             self._flush()

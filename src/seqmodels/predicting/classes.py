@@ -14,7 +14,7 @@ from seqmodels.datamodules.images.datamodule import ImageSequences
 from seqmodels.datamodules.labelled.datamodule import LabelledSeries
 from seqmodels.predicting.images import ImageFiles, image_keys, is_colour
 from seqmodels.predicting.output import Encoder, Output
-from seqmodels.predicting.settings import OUTPUTS, by_suffix
+from seqmodels.predicting.places import output_format
 from seqmodels.predicting.stopping import Stopping
 from seqmodels.runs.load import LoadedRun
 from seqmodels.system.files import whole
@@ -36,27 +36,25 @@ def predict_classes(loaded: LoadedRun, given: Arguments) -> None:
     """
     Args:
         loaded: a run of a classifier.
-        given: the arguments of the command.
+        given: the arguments of `predict`.
 
     Raises:
         ValueError, OSError: the input does not allow it; the message says what to change.
         Stopped: a signal came. Then, as after any error, there is no output, and one that was there is as it was.
     """
     images = isinstance(loaded.datamodule, ImageSequences)
-    for key in given:
+    for key, text in given.said.items():
         if key not in (*TAKEN, *(image_keys(loaded.datamodule) if images else ())):
-            raise ValueError(f"{key}={given[key]} changes nothing here: this run tells classes of {_what(loaded)}")
+            raise ValueError(f"{key}={text} changes nothing here: this run tells classes of {_what(loaded)}")
     if given["input"] == "-":
         raise ValueError(f"input=- is for streams, row by row; this run tells classes of {_what(loaded)}: name a file")
-    if "threads" in given:
-        torch.set_num_threads(given.count("threads"))
-    format = given.choice("format", ["csv", "jsonl"])
-    if given["output"] != "-":
-        format = by_suffix("output", given["output"], OUTPUTS, format if "format" in given else None)
+    if given["threads"]:
+        torch.set_num_threads(given["threads"])
+    format = output_format(given)
     files = ImageFiles(loaded.datamodule, given) if images else None
     task = Task("file", files) if files else _sequences(loaded, given["input"])
     count = _write(loaded, task, given, format)
-    if not given.flag("quiet"):
+    if not given["quiet"]:
         print(files.summary(count) if files else f"{count:,} sequences", file=sys.stderr, flush=True)
 
 
@@ -112,7 +110,7 @@ def _output(given: Arguments, stopping: Stopping) -> Iterator[Output]:
     with whole(path) as unfinished:
         with closing(Output(str(unfinished), True, stopping)) as output:
             yield output
-        if path.exists() and not given.flag("overwrite"):
+        if path.exists() and not given["overwrite"]:
             raise FileExistsError(f"output={place} exists and will not be overwritten; overwrite=true allows it")
 
 

@@ -16,7 +16,7 @@ import torch
 
 from seqmodels.cores.base import State
 from seqmodels.predicting.rows.clock import Clock, Time
-from seqmodels.predicting.rows.faults import Malformed
+from seqmodels.predicting.rows.errors import BadRow
 from seqmodels.runs.load import LoadedRun
 
 LARGEST = torch.finfo(torch.float32).max
@@ -66,7 +66,7 @@ class Predictor:
         self.clock = Clock(data)
         self.missing = data.get("missing", getattr(module, "nan_input", "error"))
         self._module = module
-        self._mean = _means(run)
+        self._mean = run.input_mean.expand(len(self.input_names)).tolist()
         self._row = torch.zeros(1, 1, len(self.input_names), dtype=module.head.weight.dtype)
         self._cells = self._row.numpy()[0, 0]
 
@@ -86,7 +86,7 @@ class Predictor:
             ValueError: the row is not what the run reads; the stream is left as it was.
         """
         if len(values) != len(self.input_names):
-            raise Malformed(f"{len(values)} values; expected {len(self.input_names)}: {', '.join(self.input_names)}")
+            raise BadRow(f"{len(values)} values; expected {len(self.input_names)}: {', '.join(self.input_names)}")
         numbers = [math.nan if value is None else float(value) for value in values]
         prediction, self.streams[id] = self.look(numbers, id, None if time is None else self.clock.read(time))
         return prediction.tolist()
@@ -98,7 +98,7 @@ class Predictor:
             (Y,) the prediction, and where the stream stands after it.
 
         Raises:
-            Malformed: the row is not what the run reads.
+            BadRow: the row is not what the run reads.
         """
         values, stream = self.admit(values, self.streams.get(id, FRESH), time)
         self._cells[:] = values
@@ -106,7 +106,7 @@ class Predictor:
         y, state = self._module(self._row.clone(), stream.state)
         prediction = y.numpy()[0, 0]
         if not all(map(math.isfinite, prediction.tolist())):
-            raise Malformed(f"the prediction is {prediction.tolist()}; the inputs are far from what was trained on")
+            raise BadRow(f"the prediction is {prediction.tolist()}; the inputs are far from what was trained on")
         return prediction, Stream(held(state), stream.last, stream.time)
 
     def window(self, values: list[list[float]], stream: Stream) -> tuple[np.ndarray, Stream]:
@@ -134,7 +134,7 @@ class Predictor:
             (D,) finite values, and the stream with its state still before the row.
 
         Raises:
-            Malformed: time does not go forward, or a value is missing and must not.
+            BadRow: time does not go forward, or a value is missing and must not.
         """
         if time is not None and before.time is not None:
             self.clock.check(time, before.time)
@@ -153,7 +153,7 @@ class Predictor:
         known = [value if abs(value) <= LARGEST else math.nan for value in values]
         if self.missing == "error" and any(map(math.isnan, known)):
             name = self.input_names[list(map(math.isnan, known)).index(True)]
-            raise Malformed(
+            raise BadRow(
                 f"{name}: the cell is missing or infinite; datamodule.missing=mask reads the mean instead, "
                 f"datamodule.missing=ffill the last value"
             )
@@ -167,11 +167,3 @@ class Predictor:
 def held(state: State) -> State:
     """A copy of a state that holds on to nothing else in memory and lies there as one that is read from a file."""
     return tuple(tensor.clone(memory_format=torch.contiguous_format) for tensor in state)
-
-
-def _means(run: LoadedRun) -> list[float]:
-    """(D,) what training read where a value was missing."""
-    mean = run.datamodule.input_mean
-    if mean is not None:
-        return list(mean)
-    return run.module.input_mean.expand(len(run.datamodule.input_names)).tolist()

@@ -4,16 +4,16 @@ It holds tensors and plain values, and loads with `torch.load(path, weights_only
 """
 
 import hashlib
-import zipfile
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
+from seqmodels.checkpoints.io import read_tensors, write_tensors
 from seqmodels.cores.base import State
 from seqmodels.predicting.predictor import Predictor, Stream
-from seqmodels.system.files import flush, whole
+from seqmodels.system.files import whole
 
 KIND = "state of seqmodels streams, 1"
 
@@ -100,10 +100,9 @@ class StateFile:
             "dates": self.predictor.clock.dates,
         }
         try:
-            with whole(self.path) as unfinished, unfinished.open("wb") as file:
-                torch.save(contents, file)
-                flush(file)
-        except (OSError, RuntimeError) as error:  # torch's writer hides the system's error in a RuntimeError
+            with whole(self.path) as unfinished:
+                write_tensors(contents, unfinished)
+        except OSError as error:
             raise OSError(f"state={self.path} cannot be written and is as it was before: {error}") from error
 
 
@@ -118,17 +117,12 @@ def _split(state: list[torch.Tensor], streams: int) -> list[State]:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        with zipfile.ZipFile(path) as archive:
-            damaged = archive.testzip()  # torch does not look at the checksums
-        if damaged:
-            raise ValueError(f"{damaged} in it is damaged")
-        saved = torch.load(path, map_location="cpu", weights_only=True)
+        saved = read_tensors(path)
         if not isinstance(saved, dict) or saved.get("kind") != KIND:
             raise ValueError("no prediction left it")
-    except Exception as error:  # whatever a damaged or hostile file makes the readers raise
-        reason = str(error).strip().splitlines()
+    except ValueError as error:
         raise ValueError(
-            f"state={path} cannot be read ({reason[0] if reason else type(error).__name__}) and is left as it is; "
-            f"give another file, or one that does not exist yet to begin anew"
+            f"state={path} cannot be read ({error}) and is left as it is; give another file, or one that does not "
+            f"exist yet to begin anew"
         ) from error
     return saved

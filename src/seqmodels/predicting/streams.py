@@ -13,66 +13,67 @@ import numpy as np
 import torch
 from omegaconf import DictConfig
 
+from seqmodels.cli.arguments import Arguments
 from seqmodels.predicting.chunks import Chunks
 from seqmodels.predicting.latency import Latency
 from seqmodels.predicting.output import Encoder, Output
+from seqmodels.predicting.places import output_format
 from seqmodels.predicting.predictor import Predictor, Stream
 from seqmodels.predicting.rows import columns
 from seqmodels.predicting.rows.columns import Columns
-from seqmodels.predicting.rows.faults import Faults, Malformed
+from seqmodels.predicting.rows.errors import BadRow, RowErrors
 from seqmodels.predicting.rows.reader import Reader, Row, Source
 from seqmodels.predicting.rows.source import opened
-from seqmodels.predicting.settings import Settings
 from seqmodels.predicting.state_file import StateFile
 from seqmodels.predicting.stopping import Stopping
 from seqmodels.runs.load import LoadedRun
 
 
-def predict_streams(run: LoadedRun, settings: Settings) -> None:
+def predict_streams(run: LoadedRun, given: Arguments) -> None:
     """
     Args:
         run: of a regressor.
-        settings: where from, where to, and how.
+        given: the arguments of `predict`.
 
     Raises:
         ValueError, OSError: the input does not allow it; the message says what to change. What was predicted before
             stays, and so does its state.
         Stopped: a signal came.
     """
-    torch.set_num_threads(settings.threads)
+    torch.set_num_threads(given["threads"] or 1)
     cfg = run.cfg.datamodule
     predictor = Predictor(run)
-    wanted = columns.find(run.datamodule, cfg, settings.id, settings.keep)
-    faults = Faults("standard input" if settings.input == "-" else settings.input, settings.skip)
-    with Stopping() as stopping, torch.inference_mode(), opened(settings, cfg, faults, stopping) as source:
-        found = _found(wanted, source, settings, predictor.missing, faults.name)
-        if not settings.quiet:
+    wanted = columns.find(run.datamodule, cfg, given["id"], given["keep"])
+    errors = RowErrors("standard input" if given["input"] == "-" else given["input"], given["errors"] == "skip")
+    with Stopping() as stopping, torch.inference_mode(), opened(given, cfg, errors, stopping) as source:
+        found = _found(wanted, source, given, predictor.missing, errors.name)
+        if not given["quiet"]:
             _say_what_differs(wanted, found, cfg)
-        state = StateFile(settings.state, predictor, run.module, found.id) if settings.state else None
+        state = StateFile(given["state"], predictor, run.module, found.id) if given["state"] else None
         if state:
             state.load()
-        encoder = Encoder(settings.output_format, found.shown, found.predictions)
-        with closing(Output(settings.output, settings.overwrite, stopping)) as output:
+        encoder = Encoder(output_format(given), found.shown, found.predictions)
+        with closing(Output(given["output"], given["overwrite"], stopping)) as output:
             output.write(encoder.header)
-            prediction = _Prediction(predictor, encoder, output, faults, stopping)
-            rows = Reader(found, cfg.get("decimal", "."), predictor.clock).rows(source, faults)
+            prediction = _Prediction(predictor, encoder, output, errors, stopping)
+            rows = Reader(found, cfg.get("decimal", "."), predictor.clock).rows(source, errors)
             try:
-                prediction.run(rows, settings.chunk)
+                prediction.run(rows, given["chunk"])
             finally:
                 if state:
-                    state.save(prediction.latency.rows + faults.skipped)
-                if not settings.quiet:
-                    _say(_summary(prediction.latency, len(predictor.streams), faults.skipped, settings.chunk))
+                    state.save(prediction.latency.rows + errors.skipped)
+                if not given["quiet"]:
+                    _say(_summary(prediction.latency, len(predictor.streams), errors.skipped, given["chunk"]))
 
 
 class _Prediction:
     """From rows to written predictions."""
 
     def __init__(
-        self, predictor: Predictor, encoder: Encoder, output: Output, faults: Faults, stopping: Stopping
+        self, predictor: Predictor, encoder: Encoder, output: Output, errors: RowErrors, stopping: Stopping
     ) -> None:
         self.predictor, self.encoder, self.output = predictor, encoder, output
-        self.faults, self.stopping = faults, stopping
+        self.errors, self.stopping = errors, stopping
         self.latency = Latency()
 
     def run(self, rows: Iterable[Row], chunk: int) -> None:
@@ -81,7 +82,7 @@ class _Prediction:
             if chunk == 1:
                 self._one_by_one(rows)
             else:
-                Chunks(self.predictor, chunk, self.faults, self._emit, self._one_by_one).run(rows)
+                Chunks(self.predictor, chunk, self.errors, self._emit, self._one_by_one).run(rows)
         finally:
             gc.unfreeze()
 
@@ -90,8 +91,8 @@ class _Prediction:
             self.stopping.check()
             try:
                 prediction, stream = self.predictor.look(row.values, row.id, row.time)
-            except Malformed as fault:
-                self.faults.met(row.number, fault)
+            except BadRow as error:
+                self.errors.report(row.number, error)
                 continue
             self.output.write(self.encoder.row(row.shown, prediction))
             self.predictor.streams[row.id] = stream
@@ -104,13 +105,13 @@ class _Prediction:
         self.latency.add(rows[0].arrived, len(rows))
 
 
-def _found(wanted: Columns, source: Source, settings: Settings, missing: str, name: str) -> Columns:
+def _found(wanted: Columns, source: Source, given: Arguments, missing: str, name: str) -> Columns:
     """The columns of the input; JSON lines that may leave values out may do so in the first line already."""
     if source.sparse and not source.names:  # no line at all
         return wanted
     here = [name for name in wanted.inputs if name in source.names]
     inputs = here if here and source.sparse and missing != "error" else wanted.inputs
-    needed = [*inputs, *([settings.id] if settings.id else []), *settings.keep]
+    needed = [*inputs, *([given["id"]] if given["id"] else []), *given["keep"]]
     return columns.fit(wanted, source.names, name, needed)
 
 

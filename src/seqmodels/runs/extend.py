@@ -6,14 +6,12 @@ from typing import TYPE_CHECKING
 
 from omegaconf import DictConfig, OmegaConf
 
-from seqmodels.config.compose import compose
-from seqmodels.config.overrides import items, last_of_each_key, plain
+from seqmodels.config.compose import DEVICES, merge
+from seqmodels.config.overrides import items, key_of, last_of_each_key, plain
 from seqmodels.runs.record import overrides_of, resumed_overrides, saved_config
 
 if TYPE_CHECKING:
     from seqmodels.checkpoints.io import Saved
-
-DEVICES = ("accelerator", "devices", "num_nodes", "strategy")
 
 LIMITS = ("trainer.max_epochs", "trainer.max_steps", "trainer.max_time")
 
@@ -66,16 +64,8 @@ def changes_beside(folder: Path, overrides: Sequence[str]) -> list[str]:
 
 
 def apply_overrides(cfg: DictConfig, overrides: Sequence[str]) -> None:
-    """Change the config in place; of `trainer=...` only what concerns the devices."""
-    for key, value in items(overrides):
-        if key == "trainer":
-            choice = compose([f"trainer={value}"]).trainer
-            for name in DEVICES:
-                cfg.trainer[name] = choice[name]
-        elif key == "logger":
-            cfg.logger = compose([f"logger={value}"]).logger
-        elif key != "trust":
-            OmegaConf.update(cfg, key, value)
+    """Change the config in place; whom a command trusts is no part of a run."""
+    merge(cfg, [one for one in overrides if key_of(one) != "trust"])
 
 
 def check_extension(cfg: DictConfig, folder: Path, checkpoint: "Saved") -> None:

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
 from omegaconf import DictConfig, OmegaConf
+from torch import Tensor
 
 from seqmodels.checkpoints.io import Saved
 from seqmodels.checkpoints.read import chosen, fit_weights
@@ -38,6 +40,12 @@ class LoadedRun:
     module: Any
     datamodule: Any
     checkpoint: Path
+
+    @property
+    def input_mean(self) -> Tensor:
+        """(D,) or () mean of the training data in physical units, which is read where an input is missing."""
+        mean = self.datamodule.input_mean
+        return self.module.input_mean if mean is None else torch.tensor(mean, dtype=self.module.input_mean.dtype)
 
 
 def load_run(

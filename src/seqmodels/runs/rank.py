@@ -31,14 +31,12 @@ def main() -> NoReturn:
 def _work() -> None:
     task = json.load(sys.stdin)
     sys.path[:] = [*sys.path, *(place for place in task["path"] if place not in sys.path)]
-    from seqmodels.cli.command import job
     from seqmodels.cli.logging import log_to
     from seqmodels.runs.run import take_part
 
     folder = Path(task["folder"])
     log_to(folder)
-    with job():
-        take_part(OmegaConf.create(task["config"]), folder, task["checkpoint"])
+    take_part(OmegaConf.create(task["config"]), folder, task["checkpoint"])
 
 
 if __name__ == "__main__":

@@ -9,9 +9,10 @@ from filelock import FileLock
 from optuna.storages import BaseStorage
 from optuna.study import Study, StudyDirection
 
+from seqmodels.config.compose import DEVICES
 from seqmodels.config.flat import differences, without_watching
 from seqmodels.config.migrate import migrated_flat, migrated_key
-from seqmodels.runs.extend import DEVICES, PLACES
+from seqmodels.runs.extend import PLACES
 from seqmodels.runs.record import is_run
 from seqmodels.searching.sampler import pruner_of, sampler_of
 from seqmodels.searching.setting import Search

@@ -13,10 +13,11 @@ from optuna.study import Study
 from optuna.trial import Trial, TrialState
 
 from seqmodels.callbacks.pruning import judged_by
+from seqmodels.config.compose import DEVICES
 from seqmodels.config.overrides import items
 from seqmodels.config.places import conf_dir
 from seqmodels.exceptions import Pruned, reason
-from seqmodels.runs.extend import DEVICES, PLACES
+from seqmodels.runs.extend import PLACES
 from seqmodels.runs.record import is_run, results_of
 from seqmodels.runs.results import Results
 from seqmodels.runs.run import resume, train

@@ -5,7 +5,6 @@ Hydra would compose the config anew and write it over the run's own.
 
 from pathlib import Path
 
-from seqmodels.cli.command import job
 from seqmodels.cli.logging import log_to
 from seqmodels.config.overrides import items, key_of, overrides_in
 from seqmodels.runs.extend import changes_beside
@@ -57,9 +56,8 @@ def go_on(folder: Path, words: list[str]) -> None:
         from seqmodels.runs.run import resume  # here, so that a mistake does not wait for torch
 
         trust = [value for key, value in items(overrides) if key == "trust"]
-        with job():
-            trusted = [name for names in trust for name in ([names] if isinstance(names, str) else names)]
-            done = resume(folder, overrides, trusted) is None
+        trusted = [name for names in trust for name in ([names] if isinstance(names, str) else names)]
+        done = resume(folder, overrides, trusted) is None
     if done:
         print(
             f"{folder} is finished, there is nothing to resume; trainer.max_epochs=... or trainer.max_steps=... would "

@@ -4,7 +4,7 @@ import json
 import math
 from typing import Any
 
-from seqmodels.predicting.rows.faults import Malformed
+from seqmodels.predicting.rows.errors import BadRow
 from seqmodels.tables.cells import MISSING
 
 _TRUTH = {"true": 1.0, "false": 0.0}
@@ -18,7 +18,7 @@ def as_number(cell: Any, decimal: str = ".") -> float:
     """A cell as a number, true as 1 and false as 0; NaN where it is missing.
 
     Raises:
-        Malformed: it is neither.
+        BadRow: it is neither.
     """
     if cell is None:
         return math.nan
@@ -35,7 +35,7 @@ def as_number(cell: Any, decimal: str = ".") -> float:
     except OverflowError:  # an integer with hundreds of digits
         return math.inf
     except (TypeError, ValueError):
-        raise Malformed(f"{written!r} is not a number") from None
+        raise BadRow(f"{written!r} is not a number") from None
 
 
 def as_text(cell: Any) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from seqmodels.predicting.rows.faults import Malformed
+from seqmodels.predicting.rows.errors import BadRow
 from seqmodels.tables.cells import MISSING
 
 Time = int | float
@@ -39,22 +39,22 @@ class Clock:
     def read(self, cell: Any) -> Time:
         """
         Raises:
-            Malformed: the cell is no time, or one of the other kind.
+            BadRow: the cell is no time, or one of the other kind.
         """
         moment, date = _parsed(cell)
         if self.dates is None:
             self.dates = date
         if date != self.dates:
-            raise Malformed(f"{str(cell)!r} is not {'a date' if self.dates else 'a number'} like the times before it")
+            raise BadRow(f"{str(cell)!r} is not {'a date' if self.dates else 'a number'} like the times before it")
         return moment
 
     def check(self, now: Time, before: Time) -> None:
         """
         Raises:
-            Malformed: time does not go forward.
+            BadRow: time does not go forward.
         """
         if not now > before:
-            raise Malformed(f"the time {self._written(now)} after {self._written(before)} does not go forward")
+            raise BadRow(f"the time {self._written(now)} after {self._written(before)} does not go forward")
 
     def jumps(self, now: Time, before: Time) -> bool:
         """Whether there is a gap behind which a stream begins anew."""
@@ -73,7 +73,7 @@ def _parsed(cell: Any) -> tuple[Time, bool]:
         return cell, False
     text = "" if cell is None else str(cell).strip()
     if text in MISSING:
-        raise Malformed("the time is missing")
+        raise BadRow("the time is missing")
     for kind in (int, float):
         try:
             return kind(text), False
@@ -82,7 +82,7 @@ def _parsed(cell: Any) -> tuple[Time, bool]:
     try:
         return _nanoseconds(text), True
     except ValueError:
-        raise Malformed(
+        raise BadRow(
             f"{text!r} is not a time; give numbers, or dates in ISO 8601 such as 2024-05-01 13:30:00"
         ) from None
 

@@ -4,7 +4,7 @@ import csv
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from seqmodels.predicting.rows.faults import Faults, Malformed
+from seqmodels.predicting.rows.errors import BadRow, RowErrors
 from seqmodels.predicting.rows.lines import Lines, decoded
 
 
@@ -18,17 +18,17 @@ class CsvRows:
 
     sparse = False
 
-    def __init__(self, lines: Lines, delimiter: str, faults: Faults) -> None:
+    def __init__(self, lines: Lines, delimiter: str, errors: RowErrors) -> None:
         """
         Raises:
             ValueError: there is no header.
         """
-        self._lines, self._faults = lines, faults
+        self._lines, self._errors = lines, errors
         self._delimiter = delimiter
         self._reader = csv.reader(map(decoded, lines), delimiter=delimiter, strict=True)
         try:
             self.names = next((cells for cells in self._reader if cells), [])
-        except (csv.Error, Malformed) as error:
+        except (csv.Error, BadRow) as error:
             raise ValueError(f"{lines.name}: the header cannot be read: {error}") from error
         if not self.names:
             raise ValueError(f"{lines.name} is empty; expected a header, and rows below it")
@@ -42,27 +42,27 @@ class CsvRows:
         """Numbers of rows, counted from 1, and their cells of the wanted columns."""
         places = [self.names.index(name) for name in wanted]
         for number, cells in enumerate(self._records(), 1):
-            if isinstance(cells, Malformed):
-                self._faults.met(number, cells)
+            if isinstance(cells, BadRow):
+                self._errors.report(number, cells)
             else:
                 yield number, tuple([cells[place] for place in places])
 
-    def _records(self) -> Iterator[list[str] | Malformed]:
+    def _records(self) -> Iterator[list[str] | BadRow]:
         while True:
             try:
                 cells = next(self._reader)
             except StopIteration:
                 return
-            except Malformed as fault:
-                yield fault
+            except BadRow as error:
+                yield error
             except csv.Error as error:
-                yield Malformed(f"{error}; a cell that holds {self._delimiter!r} or quotes must stand in quotes")
+                yield BadRow(f"{error}; a cell that holds {self._delimiter!r} or quotes must stand in quotes")
             else:
                 if cells:
                     yield cells if len(cells) == len(self.names) else self._uneven(cells)
 
-    def _uneven(self, cells: list[str]) -> Malformed:
+    def _uneven(self, cells: list[str]) -> BadRow:
         text = self._delimiter.join(cells)
-        return Malformed(
+        return BadRow(
             f"{len(cells)} cells where the header has {len(self.names)}: {text[:80]}{'…' if len(text) > 80 else ''}"
         )

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from seqmodels.predicting.rows.cells import Literal
-from seqmodels.predicting.rows.faults import Faults, Malformed
+from seqmodels.predicting.rows.errors import BadRow, RowErrors
 from seqmodels.predicting.rows.lines import Lines, decoded
 
 
@@ -19,8 +19,8 @@ class JsonRows:
 
     sparse = True
 
-    def __init__(self, lines: Lines, faults: Faults) -> None:
-        self._lines, self._faults = lines, faults
+    def __init__(self, lines: Lines, errors: RowErrors) -> None:
+        self._lines, self._errors = lines, errors
         self._records = self._read()
         self._first = next(self._records, None)
         self.names = list(self._first[1]) if self._first else []
@@ -43,8 +43,8 @@ class JsonRows:
         for number, line in enumerate(filled, 1):
             try:
                 record = _parsed(decoded(line))
-            except Malformed as fault:
-                self._faults.met(number, fault)
+            except BadRow as error:
+                self._errors.report(number, error)
             else:
                 yield number, record
 
@@ -53,7 +53,7 @@ def _parsed(text: str) -> dict[str, Any]:
     try:
         record = json.loads(text, parse_float=Literal)
     except (ValueError, RecursionError) as error:
-        raise Malformed(f"{text.strip()[:80]} is not JSON: {error}") from error
+        raise BadRow(f"{text.strip()[:80]} is not JSON: {error}") from error
     if not isinstance(record, dict):
-        raise Malformed(f'{text.strip()[:80]} is not an object; expected a line such as {{"x": 0.5}}')
+        raise BadRow(f'{text.strip()[:80]} is not an object; expected a line such as {{"x": 0.5}}')
     return record

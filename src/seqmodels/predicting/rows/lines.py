@@ -5,7 +5,7 @@ import time
 from collections import deque
 from collections.abc import Iterator
 
-from seqmodels.predicting.rows.faults import Malformed
+from seqmodels.predicting.rows.errors import BadRow
 from seqmodels.predicting.stopping import Stopping
 
 CHUNK = 2**16
@@ -84,9 +84,9 @@ def decoded(line: bytes) -> str:
     """A line as text, without the mark that some programs put before the first.
 
     Raises:
-        Malformed: it is not UTF-8.
+        BadRow: it is not UTF-8.
     """
     try:
         return line.removeprefix(BOM).decode()
     except UnicodeDecodeError as error:
-        raise Malformed(f"byte {error.start + 1} is not UTF-8; save the data as UTF-8") from error
+        raise BadRow(f"byte {error.start + 1} is not UTF-8; save the data as UTF-8") from error

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple, Protocol
 from seqmodels.predicting.rows.cells import as_number, as_text
 from seqmodels.predicting.rows.clock import Clock, Time
 from seqmodels.predicting.rows.columns import Columns
-from seqmodels.predicting.rows.faults import Faults, Malformed
+from seqmodels.predicting.rows.errors import BadRow, RowErrors
 
 
 class Source(Protocol):
@@ -64,13 +64,13 @@ class Reader:
         self._id = None if columns.id is None else self._inputs + shown.index(columns.id)
         self._time = None if columns.time is None else self._inputs + shown.index(columns.time)
 
-    def rows(self, source: Source, faults: Faults) -> Iterator[Row]:
+    def rows(self, source: Source, errors: RowErrors) -> Iterator[Row]:
         """The rows of a source that can be read."""
         for number, cells in source.rows([*self.columns.inputs, *self.columns.shown]):
             try:
                 row = self._row(number, cells, source.arrived)
-            except Malformed as fault:
-                faults.met(number, fault)
+            except BadRow as error:
+                errors.report(number, error)
             else:
                 yield row
 
@@ -78,7 +78,7 @@ class Reader:
         values = self._values(cells[: self._inputs])
         id = None if self._id is None else as_text(cells[self._id])
         if id == "":
-            raise Malformed(f"{self.columns.id}: the id is missing, so it is not known which stream goes on")
+            raise BadRow(f"{self.columns.id}: the id is missing, so it is not known which stream goes on")
         moment = None if self._time is None else self._moment(cells[self._time])
         return Row(number, values, id, moment, cells[self._inputs :], arrived)
 
@@ -92,12 +92,12 @@ class Reader:
         for name, cell in zip(self.columns.inputs, cells, strict=True):
             try:
                 values.append(as_number(cell, self.decimal))
-            except Malformed as fault:
-                raise Malformed(f"{name}: {fault}") from None
+            except BadRow as error:
+                raise BadRow(f"{name}: {error}") from None
         return values
 
     def _moment(self, cell: Any) -> Time:
         try:
             return self.clock.read(cell)
-        except Malformed as fault:
-            raise Malformed(f"{self.columns.time}: {fault}") from None
+        except BadRow as error:
+            raise BadRow(f"{self.columns.time}: {error}") from None

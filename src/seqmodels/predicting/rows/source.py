@@ -8,44 +8,45 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
+from seqmodels.cli.arguments import Arguments
+from seqmodels.predicting.places import input_format
 from seqmodels.predicting.rows.csv import CsvRows
-from seqmodels.predicting.rows.faults import Faults
+from seqmodels.predicting.rows.errors import RowErrors
 from seqmodels.predicting.rows.json import JsonRows
 from seqmodels.predicting.rows.lines import Lines
 from seqmodels.predicting.rows.parquet import ParquetRows
 from seqmodels.predicting.rows.reader import Source
-from seqmodels.predicting.settings import Settings
 from seqmodels.predicting.stopping import Stopping
 
 
 @contextmanager
-def opened(settings: Settings, cfg: DictConfig, faults: Faults, stopping: Stopping) -> Iterator[Source]:
+def opened(given: Arguments, cfg: DictConfig, errors: RowErrors, stopping: Stopping) -> Iterator[Source]:
     """The input, open.
 
     Args:
-        settings: say which.
+        given: the arguments of `predict`.
         cfg: of the run's datamodule; the `delimiter` of its CSV files is that of the input.
-        faults: hears of malformed rows.
+        errors: hears of malformed rows.
         stopping: ends the waiting for rows.
 
     Raises:
         ValueError, OSError: it cannot be read, or has no header.
     """
-    delimiter = cfg.get("delimiter", ",")
-    if settings.input == "-":
-        yield _text(Lines(0, faults.name, True, stopping), settings.input_format, delimiter, faults)
-    elif settings.input_format == "parquet":
-        yield ParquetRows(Path(settings.input).expanduser())
+    path, format, delimiter = Path(given["input"]).expanduser(), input_format(given), cfg.get("delimiter", ",")
+    if given["input"] == "-":
+        yield _text(Lines(0, errors.name, True, stopping), format, delimiter, errors)
+    elif format == "parquet":
+        yield ParquetRows(path)
     else:
-        fd = os.open(Path(settings.input).expanduser(), os.O_RDONLY | os.O_NONBLOCK)  # a named pipe has no writer yet
+        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # a named pipe has no writer yet
         try:
             live = not stat.S_ISREG(os.fstat(fd).st_mode)
-            yield _text(Lines(fd, faults.name, live, stopping), settings.input_format, delimiter, faults)
+            yield _text(Lines(fd, errors.name, live, stopping), format, delimiter, errors)
         finally:
             os.close(fd)
 
 
-def _text(lines: Lines, format: str | None, delimiter: str, faults: Faults) -> Source:
+def _text(lines: Lines, format: str | None, delimiter: str, errors: RowErrors) -> Source:
     if format is None:
         format = "jsonl" if lines.first_byte() == b"{" else "csv"
-    return JsonRows(lines, faults) if format == "jsonl" else CsvRows(lines, delimiter, faults)
+    return JsonRows(lines, errors) if format == "jsonl" else CsvRows(lines, delimiter, errors)

@@ -3,11 +3,11 @@
 import sys
 
 
-class Malformed(ValueError):
+class BadRow(ValueError):
     """A row that is not what the run reads; the message says what came and what was expected."""
 
 
-class Faults:
+class RowErrors:
     """What happens to malformed rows.
 
     Attributes:
@@ -22,16 +22,16 @@ class Faults:
         """
         self.name, self.skip, self.skipped = name, skip, 0
 
-    def met(self, row: int, fault: Malformed) -> None:
+    def report(self, row: int, error: BadRow) -> None:
         """
         Args:
             row: its number, counted from 1.
-            fault: what is wrong with it.
+            error: what is wrong with it.
 
         Raises:
             ValueError: such rows are not to be skipped.
         """
-        message = f"{self.name}, row {row}: {fault}"
+        message = f"{self.name}, row {row}: {error}"
         if not self.skip:
             raise ValueError(f"{message} (errors=skip leaves such rows out)")
         self.skipped += 1
