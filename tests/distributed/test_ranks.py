@@ -14,7 +14,8 @@ import psutil
 import pytest
 import torch
 
-from seqmodels.distributed.launcher import Launcher, adopt
+from seqmodels.distributed.launcher import Launcher
+from seqmodels.distributed.supervised import use_supervised_launcher
 
 ENDLESS = [
     *(sys.executable, "-m", "seqmodels.train", "+experiment=sine_stream", "trainer=ddp_cpu"),
@@ -103,7 +104,7 @@ def status() -> str:
 def test_every_strategy_that_starts_processes_has_our_launcher() -> None:
     for name in ("auto", "ddp", "ddp_find_unused_parameters_true"):
         trainer = pl.Trainer(accelerator="cpu", devices=2, strategy=name, logger=False, enable_checkpointing=False)
-        adopt(trainer)
+        use_supervised_launcher(trainer)
         assert type(trainer.strategy.launcher) is Launcher, name
 
 

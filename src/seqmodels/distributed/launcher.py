@@ -6,15 +6,13 @@ would wait for it, so neither side relies on that.
 """
 
 import atexit
-import json
 import os
 import signal
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,12 +21,7 @@ import lightning.pytorch as pl
 import torch.distributed as dist
 from lightning.fabric.utilities.distributed import _destroy_dist_connection, _set_num_threads_if_needed
 from lightning.pytorch.strategies.launchers.subprocess_script import _SubprocessScriptLauncher
-from omegaconf import DictConfig, OmegaConf
 from torch.distributed.distributed_c10d import _abort_process_group
-
-from seqmodels.callbacks.guards import Interrupted
-from seqmodels.checkpoints.io import Saved
-from seqmodels.exceptions import Pruned
 
 PARENT = "SEQMODELS_PARENT"
 
@@ -127,7 +120,7 @@ class Launcher(_SubprocessScriptLauncher):
         self._lost = min(dead, key=lambda child: child.code > 0, default=None)
         return self._lost
 
-    def blame(self, error: BaseException) -> Lost | None:
+    def find_dead_rank(self, error: BaseException) -> Lost | None:
         """The dead child behind an error in rank 0. Both gloo and nccl raise RuntimeError, not always after the end."""
         if not isinstance(error, RuntimeError):
             return None
@@ -138,7 +131,7 @@ class Launcher(_SubprocessScriptLauncher):
             time.sleep(POLL)
         return self.lost()
 
-    def end(self, patience: float, failed: bool = False) -> None:
+    def close(self, patience: float, failed: bool = False) -> None:
         """Leave the group, wait for the children, kill those that stay, and clean the environment. Twice is once."""
         self._leaving.set()
         if failed and self.is_child:
@@ -184,46 +177,6 @@ class Launcher(_SubprocessScriptLauncher):
         os._exit(1)
 
 
-def adopt(trainer: pl.Trainer) -> None:
-    """Give our launcher to a trainer that would repeat the command in every rank."""
-    launcher = trainer.strategy.launcher
-    if type(launcher) is _SubprocessScriptLauncher:
-        trainer.strategy._launcher = Launcher(launcher.cluster_environment, launcher.num_processes, launcher.num_nodes)
-
-
-@contextmanager
-def together(trainer: pl.Trainer, cfg: DictConfig, folder: Path, checkpoint: Saved | None) -> Iterator[None]:
-    """Around the work of a run: the further ranks do the same, and a failure in one ends them all.
-
-    Raises:
-        RankLost: the work failed because another process died.
-    """
-    launcher = trainer.strategy.launcher
-    if not isinstance(launcher, Launcher):
-        yield
-        return
-    launcher.folder = folder
-    launcher.task = hand_over(cfg, folder, checkpoint.path if checkpoint else None)
-    try:
-        yield
-    except (Interrupted, Pruned):  # in all processes at the same step; they still add up their metrics
-        raise
-    except BaseException as error:
-        lost = launcher.blame(error)
-        launcher.end(patience=0 if isinstance(error, RuntimeError) else 2, failed=True)
-        if lost is None:
-            raise
-        if lost.code in STOPPED:
-            raise KeyboardInterrupt from None
-        raise RankLost(lost.message(folder)) from error
-
-
-def part(trainer: pl.Trainer) -> None:
-    """After a run: wait for the other processes, and leave nothing of them to the next run."""
-    if isinstance(trainer.strategy.launcher, Launcher):
-        trainer.strategy.launcher.end(PATIENCE)
-
-
 def _leave_group(failed: bool) -> None:
     """Bounded, because nccl may wait for a process that is gone; after a failure it is asked not to."""
     atexit.unregister(_destroy_dist_connection)  # it would wait again when the process leaves
@@ -232,15 +185,3 @@ def _leave_group(failed: bool) -> None:
         ending = threading.Thread(target=_abort_process_group if abort else dist.destroy_process_group, daemon=True)
         ending.start()
         ending.join(GRACE)
-
-
-def hand_over(cfg: DictConfig, folder: Path, checkpoint: Path | None) -> str:
-    """All that a further rank needs to know, as text for its standard input."""
-    return json.dumps(
-        {
-            "config": OmegaConf.to_yaml(cfg, resolve=True),
-            "folder": str(folder),
-            "checkpoint": str(checkpoint) if checkpoint else None,
-            "path": [place or str(Path.cwd()) for place in sys.path],  # where rank 0 found the user's own modules
-        }
-    )

@@ -17,7 +17,7 @@ from lightning.pytorch.loggers import MLFlowLogger
 from lightning.pytorch.utilities.rank_zero import rank_zero_only
 
 from seqmodels.exceptions import first_line
-from seqmodels.loggers.remembered import remembered
+from seqmodels.loggers.external_run_id import external_run_id
 from seqmodels.system.process import is_first_process
 
 SQLITE = "sqlite:///"
@@ -68,7 +68,7 @@ class MLflow(MLFlowLogger):
 
         try:
             with _alone(self._tracking_uri):
-                self._run_id = remembered(self._folder, "mlflow", self._begin)
+                self._run_id = external_run_id(self._folder, "mlflow", self._begin)
             client = super().experiment
             client.update_run(self._run_id, status="RUNNING")
         except MlflowException as error:

@@ -14,7 +14,7 @@ from lightning.fabric.loggers.logger import rank_zero_experiment
 from lightning.pytorch.loggers import WandbLogger
 from lightning.pytorch.utilities.rank_zero import rank_zero_only
 
-from seqmodels.loggers.remembered import remembered
+from seqmodels.loggers.external_run_id import external_run_id
 
 REMEDY = "or keep everything on this machine with logger.wandb.offline=true"
 
@@ -74,7 +74,7 @@ class WandB(WandbLogger):
             return self._experiment
         import wandb
 
-        self._id = self._wandb_init["id"] = remembered(self._folder, "wandb", lambda: secrets.token_hex(4))
+        self._id = self._wandb_init["id"] = external_run_id(self._folder, "wandb", lambda: secrets.token_hex(4))
         try:
             return super().experiment
         except wandb.Error as error:

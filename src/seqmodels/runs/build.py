@@ -17,8 +17,8 @@ from seqmodels.checkpoints.io import AtomicCheckpointIO
 from seqmodels.config.keys import explained
 from seqmodels.config.schema import check_config, parameters
 from seqmodels.datamodules.checks import check_class, check_source
-from seqmodels.distributed.launcher import adopt
 from seqmodels.distributed.slurm import cluster_environment
+from seqmodels.distributed.supervised import use_supervised_launcher
 from seqmodels.runs.trainer import intervals, quieten_lightning, set_threads
 
 
@@ -132,6 +132,6 @@ def build_trainer(cfg: DictConfig, folder: Path, **settings: Any) -> pl.Trainer:
             plugins=[plugin for plugin in (checkpoint_io, cluster_environment()) if plugin],
             **settings,
         )
-    adopt(trainer)
+    use_supervised_launcher(trainer)
     set_threads(cfg.threads, trainer)
     return trainer

@@ -18,7 +18,7 @@ from seqmodels.config.callbacks import settle
 from seqmodels.config.compose import compose
 from seqmodels.config.normalize import normalized
 from seqmodels.config.schema import check_config
-from seqmodels.distributed.launcher import part, together
+from seqmodels.distributed.supervised import shut_down_ranks, supervised
 from seqmodels.exceptions import Pruned, Stopped, reason
 from seqmodels.loggers.local import Rewindable
 from seqmodels.runs.announce import hyperparameters, log_results, log_start, results
@@ -123,7 +123,7 @@ def _attempt(
         parts = build(cfg, folder)
         if is_first_process():
             mark_running(folder, beside)
-        with together(parts.trainer, cfg, folder, checkpoint):
+        with supervised(parts.trainer, cfg, folder, checkpoint):
             _fit_and_test(cfg, folder, parts, metrics, checkpoint)
         status = "completed"
     except Pruned:
@@ -149,7 +149,7 @@ def _attempt(
     finally:
         if parts is not None:
             metrics |= _measured(parts.trainer)
-            part(parts.trainer)
+            shut_down_ranks(parts.trainer)
         if is_first_process() and (parts is not None or checkpoint is None):
             seconds = time.monotonic() - started
             ended = results(cfg, parts, status, error, metrics, [*overrides, *beside], seconds)

@@ -6,7 +6,7 @@ from pathlib import Path
 from seqmodels.system.files import replace
 
 
-def remembered(folder: Path, name: str, begin: Callable[[], str]) -> str:
+def external_run_id(folder: Path, name: str, begin: Callable[[], str]) -> str:
     """What `.hydra/NAME` holds, the id of the run somewhere else; where there is none yet, what `begin` returns."""
     path = folder / ".hydra" / name
     if not path.exists():
