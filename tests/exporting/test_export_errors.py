@@ -36,7 +36,7 @@ def run(tmp_path: Path, finished: Path) -> Path:
     ("words", "code", "expected"),
     [
         (["--help"], 0, "python -m seqmodels.export run=outputs/sine_stream/DATE_TIME"),
-        ([], 2, "run=FOLDER"),
+        ([], 2, "run=         FOLDER"),
         (["format=torch"], 1, "run= is missing"),
         (["run=x", "format=tflite"], 1, "format=tflite is not known; choose onnx or torch"),
         (["run=x", "overwrite=yes"], 1, "choose false or true"),

@@ -8,7 +8,7 @@ from torch.nn import functional as F
 from torchmetrics import MeanMetric
 from torchmetrics.classification import MulticlassAccuracy
 
-from seqmodels.config.ranges import between, one_of
+from seqmodels.config.ranges import between, one_of, probability
 from seqmodels.cores.base import State
 from seqmodels.modules.base import STAGES, SequenceModule
 
@@ -47,8 +47,7 @@ class SequenceClassifier(SequenceModule):
         """
         super().__init__(*parts, **shared)
         one_of(Readout, readout=readout)
-        if not 0 <= dropout < 1:
-            raise ValueError(f"dropout={dropout} is outside [0, 1); it is the probability of dropping an output")
+        probability(dropout=dropout)
         between(0, 1, label_smoothing=label_smoothing)
         self.readout = readout
         self.dropout = nn.Dropout(dropout)

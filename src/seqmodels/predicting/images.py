@@ -44,7 +44,7 @@ class ImageFiles:
             given: the arguments of the command: `input`, an image or a folder, `output`, and those of `image_keys`.
 
         Raises:
-            ValueError, OSError: a word is not among its choices, or there is no image.
+            ValueError, OSError: an override is not among its choices, or there is no image.
         """
         self._data = data
         self._invert = given.choice("invert", ["auto", "true", "false"])
