@@ -76,12 +76,6 @@ class SequenceClassifier(SequenceModule):
             self.log_step(loss=loss.detach(), acc=(logits.argmax(-1) == target).float().mean())
         return loss
 
-    def validation_step(self, batch: Batch) -> dict[str, Tensor]:
-        return self._evaluate("val", batch)
-
-    def test_step(self, batch: Batch) -> dict[str, Tensor]:
-        return self._evaluate("test", batch)
-
     def predict_step(self, batch: Batch) -> Tensor:
         """(B, classes) probabilities."""
         return self._classify(batch)[0].softmax(-1)
@@ -91,7 +85,7 @@ class SequenceClassifier(SequenceModule):
         logits, _ = self(x, lengths=lengths[0] if lengths else None)
         return logits, target
 
-    def _evaluate(self, stage: str, batch: Batch) -> dict[str, Tensor]:
+    def evaluate(self, stage: str, batch: Batch, number: int) -> dict[str, Tensor]:
         logits, target = self._classify(batch)
         loss: Any = self.losses[stage]
         accuracy: Any = self.accuracies[stage]
