@@ -87,6 +87,8 @@ def test_a_study_goes_on(invoke: Command) -> None:
     assert invoke("tune", "--config-dir", "mine", *SEARCH, "n_trials=3") == 0
     trials = list(csv.DictReader((STUDY / "trials.csv").read_text().splitlines()))
     assert [trial["state"] for trial in trials] == ["complete"] * 3
+    assert all(float(trial["optimizer.lr"]) > 0 for trial in trials)
+    assert "module.optimizer.lr" not in trials[0]
 
 
 def test_evaluated(invoke: Command) -> None:

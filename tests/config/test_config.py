@@ -118,10 +118,13 @@ def test_fits(value: object, hint: object, expected: bool) -> None:
 
 def test_messages_get_the_full_key() -> None:
     cfg = compose()
-    assert with_full_keys(cfg, "core", "hidden_size=-1 is bad") == "core.hidden_size=-1 is bad"
-    assert with_full_keys(cfg, "module", "dropout=2 is bad") == "module.dropout=2 is bad"
-    assert with_full_keys(cfg, "datamodule", "view='row' is bad") == "datamodule.view='row' is bad"
-    assert with_full_keys(cfg, "datamodule", "no argument here") == "no argument here"
+    assert with_full_keys(cfg, "hidden_size=-1 is bad", "core") == "core.hidden_size=-1 is bad"
+    assert with_full_keys(cfg, "dropout=2 is bad", "module", "core") == "module.dropout=2 is bad"
+    assert with_full_keys(cfg, "view='row' is bad", "datamodule") == "datamodule.view='row' is bad"
+    assert with_full_keys(cfg, "no argument here", "datamodule") == "no argument here"
+    said = "lr=-1 is bad; give lr=0.1, not core.dropout=0.0, x=3 or num_layers=1"
+    full = "optimizer.lr=-1 is bad; give optimizer.lr=0.1, not core.dropout=0.0, x=3 or core.num_layers=1"
+    assert with_full_keys(cfg, said, "optimizer", "core", "scheduler") == full
 
 
 def test_job_folders_are_readable_and_safe() -> None:

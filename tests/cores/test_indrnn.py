@@ -128,7 +128,7 @@ def test_bfloat16_leaves_the_state_in_float32() -> None:
     [
         ({"expand": 0.1}, "^expand=0.1 leaves no unit of 3; give a larger number"),
         ({"expand": -1}, "^expand=-1 leaves no unit"),
-        ({"max_steps": 0}, "^max_steps=0 is not a number of steps; give an integer of at least 1, or null"),
+        ({"max_steps": 0}, "^max_steps=0 is too small; give an integer of at least 1"),
     ],
 )
 def test_wrong_arguments_are_named(wrong: dict, message: str) -> None:

@@ -93,7 +93,7 @@ def test_under_autocast_the_recurrence_stays_in_float32() -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ({"state_size": 0}, "state_size=0 is not a size"),
+        ({"state_size": 0}, "state_size=0 is too small"),
         ({"min_radius": 0.9, "max_radius": 0.5}, "min_radius=0.9 and max_radius=0.5 bound no ring"),
         ({"max_radius": 1.0}, "max_radius=1.0 bound no ring"),
         ({"max_phase": 3 * math.pi}, "max_phase=9.42.* is not an angle"),

@@ -149,7 +149,7 @@ def test_in_bfloat16_the_state_stays_float32(steps: int) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        *(({name: 0}, f"{name}=0 is not a size") for name in ("state_size", "expand", "conv_size")),
+        *(({name: 0}, f"{name}=0 is too small") for name in ("state_size", "expand", "conv_size")),
         ({"dt_min": 0.0}, "dt_min=0.0 and dt_max=0.1 are no range"),
         ({"dt_min": 0.2}, "dt_min=0.2 and dt_max=0.1 are no range"),
     ],

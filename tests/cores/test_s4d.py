@@ -150,12 +150,12 @@ def test_mixed_precision_keeps_the_recurrence_in_float32(steps: int) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"input_size": 0}, "input_size=0 is not a size"),
+        ({"input_size": 0}, "input_size=0 is too small"),
         ({"state_size": 7}, "state_size=7 .* give an even number of at least 2"),
         ({"state_size": 0}, "state_size=0 .* give an even number of at least 2"),
         ({"dt_min": 0.0}, "dt_min=0.0 and dt_max=0.1 .* give 0 < dt_min <= dt_max"),
         ({"dt_min": 0.2}, "dt_min=0.2 and dt_max=0.1 "),
-        ({"init": "legs"}, "init='legs' is not known; choose lin, inv"),
+        ({"init": "legs"}, "init=legs is not known; choose lin or inv"),
     ],
 )
 def test_arguments(arguments: dict, message: str) -> None:

@@ -92,11 +92,11 @@ def test_dropout_is_for_training_alone() -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ({"hidden_size": 0}, "hidden_size=0 is not a size"),
-        ({"num_layers": 0}, "num_layers=0 is not a size"),
+        ({"hidden_size": 0}, "hidden_size=0 is too small"),
+        ({"num_layers": 0}, "num_layers=0 is too small"),
         ({"dropout": 1.0}, "dropout=1.0 is outside"),
-        ({"norm": "batch"}, "norm='batch' is not known; choose layer, rms, none"),
-        ({"mixer": "conv"}, "mixer='conv' is not known; choose glu, mlp, none"),
+        ({"norm": "batch"}, "norm=batch is not known; choose layer, rms or none"),
+        ({"mixer": "conv"}, "mixer=conv is not known; choose glu, mlp or none"),
         (
             {"mixer": "mlp", "layer": partial(GRU, hidden_size=5)},
             "mixer='mlp' adds what the layer puts out, 5 wide, to 8",

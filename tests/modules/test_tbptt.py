@@ -209,9 +209,9 @@ def test_metrics_leave_burn_in_out() -> None:
         ({"backprop_windows": 2, "carry": False}, "^backprop_windows=2 needs carry=true"),
         ({"burn_in": -1}, "^burn_in=-1 is too small; give an integer of at least 0"),
         ({"burn_in": 2, "initial_state": "learned"}, "^burn_in=2 lets no gradient reach an initial state"),
-        ({"initial_state": "x"}, "^initial_state='x' is not known; choose zeros or learned"),
-        ({"nan_input": "x"}, "^nan_input='x' is not known; choose error or mask"),
-        ({"state_dtype": "float16"}, "^state_dtype='float16' is not known; choose float32, float64, bfloat16 or null"),
+        ({"initial_state": "x"}, "^initial_state=x is not known; choose zeros or learned"),
+        ({"nan_input": "x"}, "^nan_input=x is not known; choose error or mask"),
+        ({"state_dtype": "float16"}, "^state_dtype=float16 is not known; choose float32, float64, bfloat16 or null"),
     ],
 )
 def test_wrong_arguments_are_named(wrong: dict, message: str) -> None:

@@ -265,7 +265,7 @@ def test_values_of_the_wrong_kind_are_passed_over() -> None:
     make_run(HERE / "a", results=wrong)
     (run,) = runs_below([HERE])[0]
     assert run.metrics == {"val/acc": 0.7}
-    assert (run.parameters, run.seconds, run.device, run.words, run.seed) == (None, None, None, [], None)
+    assert (run.parameters, run.seconds, run.device, run.overrides, run.seed) == (None, None, None, [], None)
 
 
 CONFIGS = {

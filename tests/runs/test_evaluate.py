@@ -163,7 +163,7 @@ def test_what_the_user_trusts_is_used(run: Path, invoke: Command, monkeypatch: p
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ([], "run= is missing; give run=outputs/NAME/DATE_TIME"),
+        (["output=x"], "run= is missing; give run=outputs/NAME/DATE_TIME"),
         (["run=nowhere"], "nowhere is not the folder of a run: there is no"),
         (["run=RUN", "chekpoint=best"], "chekpoint is not a key of this command; did you mean checkpoint?"),
         (["run=RUN", "best"], "best is not key=value; the keys are run, checkpoint, trust, output"),

@@ -119,7 +119,7 @@ def test_a_resumed_run_refuses_other_data(command: Command, capsys: pytest.Captu
             ["datamodule.val_fraction=0.9"],
             "datamodule.val_fraction=0.9 and datamodule.test_fraction=0.1 take 12 of 12",
         ),
-        (["datamodule.missing=drop"], "datamodule.missing='drop' is not known; choose error, mask or ffill"),
+        (["datamodule.missing=drop"], "datamodule.missing=drop is not known; choose error, mask or ffill"),
         (["module=regressor"], "StreamRegressor does regression, but the data 'labelled:a' is for classification"),
     ],
 )

@@ -124,7 +124,7 @@ def test_a_trained_run_is_tested_on_new_files_without_the_old_ones() -> None:
     same = evaluate(folder)
     signals("new.csv", rows=50, seed=1)
     Path("pump.csv").unlink()
-    other = evaluate(folder, words=["datamodule.test_files=[new.csv]"])
+    other = evaluate(folder, overrides=["datamodule.test_files=[new.csv]"])
     results = json.loads((other.folder / "results.json").read_text())
     assert results["datamodule"] == "series:new"
     assert results["parts"] == {"test": 3 * 48}

@@ -13,7 +13,7 @@ from optuna.samplers import RandomSampler, TPESampler
 
 from seqmodels.config.overrides import items
 from seqmodels.searching.sampler import Seeded, sampler_of
-from seqmodels.searching.space import read_space, suggest, text_of, without_fixed, words_for
+from seqmodels.searching.space import overrides_for, read_space, suggest, text_of, without_fixed
 from seqmodels.searching.storage import open_storage
 
 SPACE = """
@@ -44,10 +44,10 @@ def test_a_condition_decides_what_belongs_to_a_trial() -> None:
 def test_the_words_of_a_trial() -> None:
     space = read_space(yaml.safe_load(SPACE))
     values = {"size": "big", "optimizer": "sgd", "optimizer.momentum": 0.6}
-    assert words_for(space, values) == [
+    assert overrides_for(space, values) == [
         "core=lstm", "core.num_layers=2", "optimizer=sgd", "optimizer.momentum=0.6",
     ]  # fmt: skip
-    assert words_for(space, {"size": "tiny"}) == []
+    assert overrides_for(space, {"size": "tiny"}) == []
 
 
 @pytest.mark.parametrize(
@@ -90,7 +90,7 @@ def test_what_the_command_fixes_is_not_searched() -> None:
         ("a: {type: categorical, choices: []}", "offers nothing"),
         ("a: {type: categorical, choices: [[1, 2]]}", "[1, 2] is not a single value; give it a name"),
         ("a: {type: categorical, choices: [x, x]}", "names a choice twice"),
-        ("a: {type: categorical, choices: {x: core=gru}}", "is not a list of words KEY=VALUE"),
+        ("a: {type: categorical, choices: {x: core=gru}}", "is not a list of overrides KEY=VALUE"),
         ("a: {type: categorical, choices: [1], when: {b: 1}}", "space.a.when.b is not a categorical dimension"),
         (
             "{a: {type: int, low: 1, high: 2, when: {b: z}}, b: {type: categorical, choices: [x, y]}}",

@@ -197,8 +197,8 @@ def test_ctrl_c_leaves_a_sweep_that_goes_on(command: Command, capfd: pytest.Capt
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["-m", *SINE, *NO_TEST, "core=rnn,gru"], "was started with other words"),
-        (["-m", *SINE, *NO_TEST], "was started with other words"),
+        (["-m", *SINE, *NO_TEST, "core=rnn,gru"], "was started with other overrides"),
+        (["-m", *SINE, *NO_TEST], "was started with other overrides"),
         (["--cfg", "job"], "--cfg shows nothing of a run"),
     ],
 )

@@ -24,6 +24,7 @@ from seqmodels.checkpoints.position import (
     steer,
     validation_is_due,
 )
+from seqmodels.config.ranges import one_of
 
 
 class LastCheckpoint(Checkpoint):
@@ -175,8 +176,7 @@ class BestCheckpoint(Checkpoint):
             monitor: a logged metric.
             mode: min or max, whichever is better.
         """
-        if mode not in ("min", "max"):
-            raise ValueError(f"mode={mode!r} is not known; choose min or max, whichever is better for {monitor}")
+        one_of(("min", "max"), mode=mode)
         self.monitor = monitor
         self.sign = 1 if mode == "max" else -1
         self.best: float | None = None

@@ -38,6 +38,16 @@ def between(lowest: float, highest: float, **values: float) -> None:
             raise ValueError(f"{name}={value} is out of range; give a number from {lowest} to {highest}")
 
 
+def probability(**values: float) -> None:
+    """
+    Raises:
+        ValueError: names the first value that is not in [0, 1): with probability 1 nothing would be left.
+    """
+    for name, value in values.items():
+        if not 0 <= value < 1:
+            raise ValueError(f"{name}={value} is outside [0, 1); it is the probability of dropping an output")
+
+
 def one_of(choices: Any, **values: Any) -> None:
     """
     Args:
@@ -50,7 +60,7 @@ def one_of(choices: Any, **values: Any) -> None:
     for name, value in values.items():
         if value not in known:
             shown = [_written(choice) for choice in known]
-            raise ValueError(f"{name}={value!r} is not known; choose {', '.join(shown[:-1])} or {shown[-1]}")
+            raise ValueError(f"{name}={_written(value)} is not known; choose {', '.join(shown[:-1])} or {shown[-1]}")
 
 
 def _known(choices: Any) -> Sequence[Any]:

@@ -57,7 +57,7 @@ def check_config(cfg: DictConfig) -> None:
         if key not in ROOT_KEYS:
             raise ValueError(f"{key} is not a key of a run; its keys are {', '.join(sorted(ROOT_KEYS))}")
         if not fits(value, ROOT_KEYS[key]):
-            raise ValueError(f"{key}={value!r} {_complaint(value, ROOT_KEYS[key])}")
+            raise ValueError(f"{key}={_complaint(value, ROOT_KEYS[key])}")
     check_node(root, "")
 
 
@@ -93,7 +93,7 @@ def _check_arguments(node: dict[str, Any], path: str) -> None:
             )
         nested = isinstance(value, dict) and "_target_" in value
         if not nested and not fits(value, hints[key]):
-            raise ValueError(f"{path}.{key}={value!r} {_complaint(value, hints[key])}")
+            raise ValueError(f"{path}.{key}={_complaint(value, hints[key])}")
 
 
 def _complaint(value: Any, hint: Any) -> str:
@@ -105,9 +105,9 @@ def _complaint(value: Any, hint: Any) -> str:
     literal = any(get_origin(part) is Literal for part in parts)
     if literal and isinstance(value, str) and all(kind in KINDS for kind in kinds):
         told = [*(KINDS[kind] for kind in kinds), *choices]
-        return f"is not known; {'give' if kinds else 'choose'} {', '.join(told[:-1])} or {told[-1]}"
+        return f"{value} is not known; {'give' if kinds else 'choose'} {', '.join(told[:-1])} or {told[-1]}"
     expected = str(hint).replace("typing.", "") if get_args(hint) else getattr(hint, "__name__", str(hint))
-    return f"has the wrong type {type(value).__name__}; expected {expected}"
+    return f"{value!r} has the wrong type {type(value).__name__}; expected {expected}"
 
 
 KINDS = {int: "an integer", float: "a number", bool: "true or false"}

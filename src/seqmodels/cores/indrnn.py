@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
+from seqmodels.config.ranges import at_least
 from seqmodels.cores.base import Core, State
 from seqmodels.cores.scan import linear_scan
 
@@ -46,8 +47,8 @@ class IndRNN(Core):
         self.output_size = int(expand * input_size)
         if self.output_size < 1:
             raise ValueError(f"expand={expand} leaves no unit of {input_size}; give a larger number")
-        if max_steps is not None and max_steps < 1:
-            raise ValueError(f"max_steps={max_steps} is not a number of steps; give an integer of at least 1, or null")
+        if max_steps is not None:
+            at_least(1, max_steps=max_steps)
         self.bound = 2 ** (1 / max_steps) if max_steps else 1.0
         self.input = nn.Linear(input_size, self.output_size)
         nn.init.zeros_(self.input.bias)

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
+from seqmodels.config.ranges import at_least
 from seqmodels.cores.base import Core, State
 
 CHUNK = {"cpu": 2**19}
@@ -54,10 +55,7 @@ class Mamba(Core):
         dt_max: float = 0.1,
     ) -> None:
         super().__init__()
-        sizes = {"input_size": input_size, "state_size": state_size, "expand": expand, "conv_size": conv_size}
-        for name, size in sizes.items():
-            if size < 1:
-                raise ValueError(f"{name}={size} is not a size; give an integer of at least 1")
+        at_least(1, input_size=input_size, state_size=state_size, expand=expand, conv_size=conv_size)
         if not 0 < dt_min <= dt_max:
             raise ValueError(f"dt_min={dt_min} and dt_max={dt_max} are no range; give 0 < dt_min <= dt_max")
         self.input_size = self.output_size = input_size

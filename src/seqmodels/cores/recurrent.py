@@ -16,6 +16,7 @@ from typing import Literal, get_args
 import torch
 from torch import Tensor, nn
 
+from seqmodels.config.ranges import at_least, one_of, probability
 from seqmodels.cores.base import Core, State
 
 Init = Literal["torch", "glorot", "orthogonal"]
@@ -56,17 +57,9 @@ class _Recurrent(Core):
         single_bias: bool,
     ) -> None:
         super().__init__()
-        for name, size in (
-            ("input_size", input_size),
-            ("hidden_size", hidden_size),
-            ("num_layers", num_layers),
-        ):
-            if size < 1:
-                raise ValueError(f"{name}={size} is not a size; give an integer of at least 1")
-        if not 0 <= dropout < 1:
-            raise ValueError(f"dropout={dropout} is outside [0, 1); it is the probability of dropping an output")
-        if init not in self.inits:
-            raise ValueError(f"init={init!r} is not known to {type(self).__name__}; choose {', '.join(self.inits)}")
+        at_least(1, input_size=input_size, hidden_size=hidden_size, num_layers=num_layers)
+        probability(dropout=dropout)
+        one_of(self.inits, init=init)
         self.input_size = input_size
         self.output_size = hidden_size
         self.num_layers = num_layers

@@ -13,12 +13,13 @@ way, take O(T) memory, and took a CPU about half the time.
 """
 
 import math
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from seqmodels.config.ranges import at_least, one_of
 from seqmodels.cores.base import Core, State
 from seqmodels.cores.scan import check_dtype, linear_scan
 
@@ -55,14 +56,12 @@ class S4D(Core):
         init: Init = "lin",
     ) -> None:
         super().__init__()
-        if input_size < 1:
-            raise ValueError(f"input_size={input_size} is not a size; give an integer of at least 1")
+        at_least(1, input_size=input_size)
         if state_size < 2 or state_size % 2:
             raise ValueError(f"state_size={state_size} cannot hold conjugate pairs; give an even number of at least 2")
         if not 0 < dt_min <= dt_max:
             raise ValueError(f"dt_min={dt_min} and dt_max={dt_max} are no range; give 0 < dt_min <= dt_max")
-        if init not in get_args(Init):
-            raise ValueError(f"init={init!r} is not known; choose {', '.join(get_args(Init))}")
+        one_of(Init, init=init)
         self.input_size = self.output_size = input_size
         size = (input_size, state_size // 2)
         n = torch.arange(state_size // 2)

@@ -5,12 +5,13 @@ x ─ Linear ─ h ─┬─ norm ─ layer ─ mixer ─ dropout ─ + ─ ... 
 """
 
 from collections.abc import Callable
-from typing import Literal, get_args
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from seqmodels.config.ranges import at_least, one_of, probability
 from seqmodels.cores.base import Core, State
 
 Norm = Literal["layer", "rms", "none"]
@@ -49,14 +50,10 @@ class Stack(Core):
             ValueError: a size is not positive, dropout is outside [0, 1), or the layer's width does not fit the mixer.
         """
         super().__init__()
-        for name, size in (("input_size", input_size), ("hidden_size", hidden_size), ("num_layers", num_layers)):
-            if size < 1:
-                raise ValueError(f"{name}={size} is not a size; give an integer of at least 1")
-        if not 0 <= dropout < 1:
-            raise ValueError(f"dropout={dropout} is outside [0, 1); it is the probability of dropping an output")
-        for name, value, kind in (("norm", norm, Norm), ("mixer", mixer, Mixer)):
-            if value not in get_args(kind):
-                raise ValueError(f"{name}={value!r} is not known; choose {', '.join(get_args(kind))}")
+        at_least(1, input_size=input_size, hidden_size=hidden_size, num_layers=num_layers)
+        probability(dropout=dropout)
+        one_of(Norm, norm=norm)
+        one_of(Mixer, mixer=mixer)
         self.input_size, self.output_size = input_size, hidden_size
         self.encoder = nn.Linear(input_size, hidden_size)
         self.blocks = nn.ModuleList(

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from seqmodels.config.ranges import at_least, probability
 from seqmodels.cores.base import Core, State
 
 
@@ -40,13 +41,10 @@ class TCN(Core):
             ValueError: a size is not positive, the kernel looks at one step alone, or dropout is outside [0, 1).
         """
         super().__init__()
-        for name, size in (("input_size", input_size), ("hidden_size", hidden_size), ("num_layers", num_layers)):
-            if size < 1:
-                raise ValueError(f"{name}={size} is not a size; give an integer of at least 1")
+        at_least(1, input_size=input_size, hidden_size=hidden_size, num_layers=num_layers)
         if kernel_size < 2:
             raise ValueError(f"kernel_size={kernel_size} sees one step at a time; give an integer of at least 2")
-        if not 0 <= dropout < 1:
-            raise ValueError(f"dropout={dropout} is outside [0, 1); it is the probability of dropping a channel")
+        probability(dropout=dropout)
         self.input_size, self.output_size = input_size, hidden_size
         self.kernel_size = kernel_size
         self.blocks = nn.ModuleList(

@@ -107,6 +107,16 @@ class SequenceModule(pl.LightningModule):
         """The input as the core reads it."""
         return (x - self.input_mean) / self.input_std if self._normalizes else x
 
+    def evaluate(self, stage: str, batch: Any, number: int) -> dict[str, Tensor]:
+        """Measure a batch of val or test, the `number`-th; what figures draw is returned."""
+        raise NotImplementedError
+
+    def validation_step(self, batch: Any, batch_idx: int) -> dict[str, Tensor]:
+        return self.evaluate("val", batch, batch_idx)
+
+    def test_step(self, batch: Any, batch_idx: int) -> dict[str, Tensor]:
+        return self.evaluate("test", batch, batch_idx)
+
     def configure_optimizers(self) -> Any:
         optimizer = grouped_optimizer(self._make_optimizer, self, self.timescale_lr)
         if self._clips_scaled_gradients() and optimizer.defaults.get("fused"):

@@ -8,7 +8,7 @@ from torch.nn import functional as F
 from torchmetrics import MeanMetric
 from torchmetrics.classification import MulticlassAccuracy
 
-from seqmodels.config.ranges import between, one_of
+from seqmodels.config.ranges import between, one_of, probability
 from seqmodels.cores.base import State
 from seqmodels.modules.base import STAGES, SequenceModule
 
@@ -47,8 +47,7 @@ class SequenceClassifier(SequenceModule):
         """
         super().__init__(*parts, **shared)
         one_of(Readout, readout=readout)
-        if not 0 <= dropout < 1:
-            raise ValueError(f"dropout={dropout} is outside [0, 1); it is the probability of dropping an output")
+        probability(dropout=dropout)
         between(0, 1, label_smoothing=label_smoothing)
         self.readout = readout
         self.dropout = nn.Dropout(dropout)
@@ -77,12 +76,6 @@ class SequenceClassifier(SequenceModule):
             self.log_step(loss=loss.detach(), acc=(logits.argmax(-1) == target).float().mean())
         return loss
 
-    def validation_step(self, batch: Batch) -> dict[str, Tensor]:
-        return self._evaluate("val", batch)
-
-    def test_step(self, batch: Batch) -> dict[str, Tensor]:
-        return self._evaluate("test", batch)
-
     def predict_step(self, batch: Batch) -> Tensor:
         """(B, classes) probabilities."""
         return self._classify(batch)[0].softmax(-1)
@@ -92,7 +85,7 @@ class SequenceClassifier(SequenceModule):
         logits, _ = self(x, lengths=lengths[0] if lengths else None)
         return logits, target
 
-    def _evaluate(self, stage: str, batch: Batch) -> dict[str, Tensor]:
+    def evaluate(self, stage: str, batch: Batch, number: int) -> dict[str, Tensor]:
         logits, target = self._classify(batch)
         loss: Any = self.losses[stage]
         accuracy: Any = self.accuracies[stage]

@@ -55,17 +55,11 @@ class SequenceLabeller(SequenceModule):
             self.log_step(loss=loss.detach(), acc=(logits.argmax(-1) == labels).float().mean())
         return loss
 
-    def validation_step(self, batch: Batch) -> dict[str, Tensor]:
-        return self._evaluate("val", batch)
-
-    def test_step(self, batch: Batch) -> dict[str, Tensor]:
-        return self._evaluate("test", batch)
-
     def predict_step(self, batch: Batch) -> Tensor:
         """(B, T, classes) probabilities."""
         return self(batch[0])[0].softmax(-1)
 
-    def _evaluate(self, stage: str, batch: Batch) -> dict[str, Tensor]:
+    def evaluate(self, stage: str, batch: Batch, number: int) -> dict[str, Tensor]:
         x, labels, scored = batch
         logits, _ = self(x)
         predicted = logits.argmax(-1)

@@ -170,14 +170,8 @@ class StreamRegressor(SequenceModule):
     def on_validation_start(self) -> None:
         self.tbptt.begin("val")
 
-    def validation_step(self, window: Window, batch_idx: int) -> dict[str, Tensor]:
-        return self._evaluate("val", window, batch_idx)
-
     def on_test_start(self) -> None:
         self.tbptt.begin("test")
-
-    def test_step(self, window: Window, batch_idx: int) -> dict[str, Tensor]:
-        return self._evaluate("test", window, batch_idx)
 
     def on_predict_start(self) -> None:
         self.tbptt.begin("predict")
@@ -213,8 +207,8 @@ class StreamRegressor(SequenceModule):
         self._inputs.note(window.x, number, look, self.global_rank)
         return window
 
-    def _evaluate(self, stage: str, window: Window, batch_idx: int) -> dict[str, Tensor]:
-        y, window = self.tbptt.read(stage, self._finite(window, batch_idx, look=True))
+    def evaluate(self, stage: str, window: Window, number: int) -> dict[str, Tensor]:
+        y, window = self.tbptt.read(stage, self._finite(window, number, look=True))
         prediction, mask = self._in_units(self.head(y), window.x), window.mask
         metrics: Any = self.metrics[stage]
         metrics.update(prediction[mask], window.y[mask])

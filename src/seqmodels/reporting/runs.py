@@ -25,7 +25,7 @@ class Run:
         status: one of STATUSES, "unfinished" without results.json, "unreadable".
         data: the name of the data really used; None when the run did not get so far.
         settings: what makes the experiment, flat.
-        words: of its command.
+        overrides: of its command.
         metrics: all numbers in results.json, "test/acc" and so on, with nan and inf.
         extras: the rest of results.json, flat.
         error: what went wrong, if the run or this reader knows.
@@ -40,7 +40,7 @@ class Run:
     mode: str
     seed: int | None
     settings: dict[str, str]
-    words: list[str]
+    overrides: list[str]
     metrics: dict[str, float] = field(default_factory=dict)
     parameters: float | None = None
     steps: float | None = None
@@ -92,7 +92,7 @@ def read_run(folder: Path) -> Run:
         mode=mode if mode in ("max", "min") else "max",
         seed=seed if isinstance(seed, int) and not isinstance(seed, bool) else None,
         settings=settings,
-        words=overrides,
+        overrides=overrides,
         metrics=results.metrics if results else {},
         parameters=results.parameters if results else None,
         steps=results.steps if results else None,
@@ -112,8 +112,8 @@ def _said(results: Results | None, config: dict[str, Any], key: str) -> str | No
 
 def choice(run: Run, group: str) -> str | None:
     """Which YAML was chosen in a config group, "gru" for "core", as far as the command or Hydra's record tells."""
-    for word in reversed(run.words):
-        _, key, value = split(word)
+    for override in reversed(run.overrides):
+        _, key, value = split(override)
         if key == group and value is not None:
             return value
     recorded = _recorded(run.folder / CONFIG.with_name("hydra.yaml")).get(group)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from omegaconf import open_dict
 
+from seqmodels.config.keys import SECTIONS, explained
 from seqmodels.runs.announce import device_of, log_results
 from seqmodels.runs.build import build_trainer
 from seqmodels.runs.load import LoadedRun, load_run
@@ -54,7 +55,8 @@ def evaluate(
     with open_dict(loaded.cfg):
         loaded.cfg.logger = {}  # the curves of the run are not this test's
     trainer = build_trainer(loaded.cfg, folder, devices=1, num_nodes=1, strategy="auto")
-    trainer.test(loaded.module, datamodule=loaded.datamodule, verbose=False)
+    with explained(loaded.cfg, *SECTIONS):
+        trainer.test(loaded.module, datamodule=loaded.datamodule, verbose=False)
     metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
     if not metrics:
         raise ValueError(f"the data of {loaded.datamodule.name!r} has no test part, so there is nothing to evaluate")

@@ -16,6 +16,7 @@ from seqmodels.checkpoints.io import Saved, read
 from seqmodels.checkpoints.read import load_weights, newest
 from seqmodels.config.callbacks import settle
 from seqmodels.config.compose import compose
+from seqmodels.config.keys import SECTIONS, explained
 from seqmodels.config.normalize import normalized
 from seqmodels.config.schema import check_config
 from seqmodels.distributed.supervised import shut_down_ranks, supervised
@@ -123,7 +124,7 @@ def _attempt(
         parts = build(cfg, folder)
         if is_first_process():
             mark_running(folder, beside)
-        with supervised(parts.trainer, cfg, folder, checkpoint):
+        with supervised(parts.trainer, cfg, folder, checkpoint), explained(cfg, *SECTIONS):
             _fit_and_test(cfg, folder, parts, metrics, checkpoint)
         status = "completed"
     except Pruned:

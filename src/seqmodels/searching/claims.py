@@ -14,7 +14,7 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 
 from seqmodels.config.outputs import job_folder
 from seqmodels.searching.setting import Search
-from seqmodels.searching.space import Choice, suggest, words_for
+from seqmodels.searching.space import Choice, overrides_for, suggest
 from seqmodels.searching.storage import is_file
 from seqmodels.searching.study import lock_of, locked
 
@@ -26,12 +26,12 @@ class Claim:
     Attributes:
         trial: of the study.
         folder: of its run.
-        words: that are its own.
+        overrides: that are its own.
     """
 
     trial: Trial
     folder: Path
-    words: list[str]
+    overrides: list[str]
     lock: FileLock = field(repr=False)
 
 
@@ -87,12 +87,12 @@ def _prepare(search: Search, trial: Trial, lock: FileLock) -> Claim:
     """Give the trial its values and its folder, or find those it has."""
     trial.set_user_attr("host", socket.gethostname())
     chosen = suggest(search.space, trial)
-    words = words_for(search.space, chosen)
+    overrides = overrides_for(search.space, chosen)
     folder = search.folder / job_folder(trial.number, [f"{key}={_short(value)}" for key, value in chosen.items()])
     trial.set_user_attr("folder", folder.name)
-    trial.set_user_attr("words", words)
+    trial.set_user_attr("overrides", overrides)
     folder.mkdir(exist_ok=True)
-    return Claim(trial, folder, words, lock)
+    return Claim(trial, folder, overrides, lock)
 
 
 def _short(value: Choice) -> str:

@@ -8,6 +8,7 @@ from matplotlib.ticker import MaxNLocator
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
+from seqmodels.config.migrate import migrated_key
 from seqmodels.searching.outcome import best_of
 from seqmodels.searching.parallel_plot import counted, draw_parallel, short_names
 from seqmodels.searching.setting import Search
@@ -75,7 +76,8 @@ def importances(study: Study, seed: int) -> dict[str, float]:
         return {}
     from optuna.importance import FanovaImportanceEvaluator, get_param_importances  # takes a second to import
 
-    return get_param_importances(study, evaluator=FanovaImportanceEvaluator(seed=seed), params=sorted(varied))
+    shares = get_param_importances(study, evaluator=FanovaImportanceEvaluator(seed=seed), params=sorted(varied))
+    return {migrated_key(name): share for name, share in shares.items()}
 
 
 def draw_importances(shares: dict[str, float], search: Search) -> Figure:

@@ -16,6 +16,7 @@ from optuna.trial import FrozenTrial, TrialState
 from seqmodels.config.compose import is_group, search_path
 from seqmodels.config.overrides import parse, plain
 from seqmodels.searching.setting import Search
+from seqmodels.searching.space import overrides_for, values_of
 from seqmodels.system.files import replace, short
 
 
@@ -39,28 +40,29 @@ def leave_best(study: Study, search: Search) -> None:
         f"# The best of {completed} completed trials, {best.user_attrs['folder']}: {search.monitor} {best.value:.6g}\n"
         f"#   {command_for_best(search)}\n"
     )
-    replace(path, text + OmegaConf.to_yaml(experiment([*search.words, *best.user_attrs["words"]], search.places)))
+    own = overrides_for(search.space, values_of(best))
+    replace(path, text + OmegaConf.to_yaml(experiment([*search.overrides, *own], search.places)))
 
 
 def command_for_best(search: Search) -> str:
     """What trains with the best trial's values, and tests."""
-    words = ["--config-dir", str(short(search.folder)), "+experiment=best", *search_path(search.places)]
-    return " ".join(["python -m seqmodels.train", *map(shlex.quote, words)])
+    overrides = ["--config-dir", str(short(search.folder)), "+experiment=best", *search_path(search.places)]
+    return " ".join(["python -m seqmodels.train", *map(shlex.quote, overrides)])
 
 
-def experiment(words: Sequence[str], places: Sequence[str] = ()) -> dict[str, Any]:
-    """An experiment's YAML that says the same as these words.
+def experiment(overrides: Sequence[str], places: Sequence[str] = ()) -> dict[str, Any]:
+    """An experiment's YAML that says the same as these overrides.
 
-    The YAMLs that the words choose become its defaults, the last word of a group counts; the values stand below them,
-    so they win as they do on the command line.
+    The YAMLs that the overrides choose become its defaults, the last override of a group counts; the values stand below
+    them, so they win as they do on the command line.
 
     Args:
-        words: of a run.
+        overrides: of a run.
         places: further folders of YAMLs.
     """
     defaults: list[Any] = []
     values = OmegaConf.create()
-    for override in parse(words):
+    for override in parse(overrides):
         key, value = override.key_or_group, plain(override)
         if not is_group(key, places):
             OmegaConf.update(values, key, value, force_add=True)
@@ -90,7 +92,7 @@ def _row(trial: FrozenTrial, keys: Sequence[str]) -> list[object]:
         trial.value,
         len(trial.intermediate_values),
         round(trial.duration.total_seconds(), 3) if trial.duration else None,
-        *(trial.params.get(key) for key in keys),
+        *(values_of(trial).get(key) for key in keys),
         trial.user_attrs.get("folder"),
         trial.user_attrs.get("error"),
     ]

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from optuna.trial import FrozenTrial
 
 from seqmodels.searching.setting import Search
-from seqmodels.searching.space import Choice, Dimension, text_of
+from seqmodels.searching.space import Choice, Dimension, text_of, values_of
 
 ABSENT = -0.12
 """Where a line passes the axis of a key that does not count in its trial; the axes go from 0 to 1."""
@@ -62,9 +62,9 @@ def draw_parallel(trials: Sequence[FrozenTrial], best: FrozenTrial | None, searc
 
 def height(dimension: Dimension, trial: FrozenTrial) -> float:
     """Where the trial's line meets the axis of a key: from 0 to 1, or below when the key does not count in it."""
-    if dimension.key not in trial.params:
+    if dimension.key not in values_of(trial):
         return ABSENT
-    value = trial.params[dimension.key]
+    value = values_of(trial)[dimension.key]
     if dimension.type == "categorical":
         return _among(dimension.choices, value)
     if dimension.low == dimension.high:

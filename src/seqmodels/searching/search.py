@@ -13,7 +13,7 @@ from seqmodels.searching.claims import abandon, unfinished
 from seqmodels.searching.figures import leave_figures
 from seqmodels.searching.outcome import best_of, command_for_best, leave_best, leave_table
 from seqmodels.searching.setting import Search, probe, read_search
-from seqmodels.searching.space import words_for
+from seqmodels.searching.space import overrides_for, values_of
 from seqmodels.searching.study import open_study
 from seqmodels.searching.workers import log_to, work, work_together
 from seqmodels.system.files import short
@@ -22,12 +22,14 @@ from seqmodels.system.signals import stoppable
 log = logging.getLogger(__name__)
 
 
-def search(cfg: DictConfig, words: Sequence[str], name: str | None = None, places: Sequence[str] = ()) -> FrozenTrial:
+def search(
+    cfg: DictConfig, overrides: Sequence[str], name: str | None = None, places: Sequence[str] = ()
+) -> FrozenTrial:
     """Run trials until the study has `n_trials` of them, and leave what they taught in the study's folder.
 
     Args:
-        cfg: of conf/tune.yaml, composed of `words`.
-        words: for the record, and for the trials.
+        cfg: of conf/tune.yaml, composed of `overrides`.
+        overrides: for the record, and for the trials.
         name: of the search, as in +search=NAME; the study's name unless `cfg.study` is one.
         places: further folders of YAMLs.
 
@@ -38,7 +40,7 @@ def search(cfg: DictConfig, words: Sequence[str], name: str | None = None, place
         ValueError, OSError: the input does not allow the search, or no trial completed.
         Stopped: a signal; the same command goes on.
     """
-    this = read_search(cfg, words, name, places)
+    this = read_search(cfg, overrides, name, places)
     probe(this)
     study = open_study(this)
     log_to(this.folder)
@@ -92,7 +94,7 @@ def farewell(study: Study, this: Search) -> FrozenTrial:
         *(len(trials), len(counts[TrialState.COMPLETE]), len(counts[TrialState.PRUNED]), len(failed)),
     )
     log.info("best    trial %d, %s %.6g", best.number, this.monitor, best.value)
-    log.info("        %s", " ".join(words_for(this.space, best.params)))
+    log.info("        %s", " ".join(overrides_for(this.space, values_of(best))))
     log.info("        %s", command_for_best(this))
     log.info("folder  %s", short(this.folder))
     return best

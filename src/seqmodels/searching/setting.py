@@ -16,7 +16,7 @@ from seqmodels.config.flat import differences, flat
 from seqmodels.config.overrides import items, key_of, parse, quoted
 from seqmodels.config.schema import check_config, check_node, fits
 from seqmodels.exceptions import message_of
-from seqmodels.searching.space import Choice, Dimension, read_space, without_fixed, words_for
+from seqmodels.searching.space import Choice, Dimension, overrides_for, read_space, without_fixed
 
 OWN: dict[str, Any] = {
     "study": str | None,
@@ -41,9 +41,9 @@ class Search:
     Attributes:
         study: its name.
         folder: where the study and its trials lie.
-        words: for all trials, those of the command that are not about the search.
+        overrides: for all trials, those of the command that are not about the search.
         places: further folders of YAMLs.
-        run: the config that the words lead to, as one flat table.
+        run: the config that the overrides lead to, as one flat table.
         space: what differs between trials.
         monitor, mode, seed: as in a run.
         n_trials, timeout, workers, storage, abandon, sampler, pruner: as in conf/tune.yaml.
@@ -51,7 +51,7 @@ class Search:
 
     study: str
     folder: Path
-    words: tuple[str, ...]
+    overrides: tuple[str, ...]
     places: tuple[str, ...]
     run: Mapping[str, Any]
     space: tuple[Dimension, ...]
@@ -66,20 +66,20 @@ class Search:
     sampler: Mapping[str, Any]
     pruner: Mapping[str, Any]
 
-    def all_words(self, words: Sequence[str] = ()) -> list[str]:
-        """All that a trial is told that has these words of its own. It is not tested: a search must not know how."""
+    def trial_overrides(self, overrides: Sequence[str] = ()) -> list[str]:
+        """All that a trial with these overrides is told. It is not tested: a search must not know how."""
         return [
             "trainer.enable_progress_bar=false",
             "+callbacks.pruning._target_=seqmodels.callbacks.pruning.Pruning",
             f"+callbacks.pruning.monitor={self.monitor}",
-            *self.words,
+            *self.overrides,
             "test=false",
-            *words,
+            *overrides,
         ]
 
-    def config(self, words: Sequence[str] = ()) -> DictConfig:
-        """The config of a trial with these words of its own, checked."""
-        cfg = compose(self.all_words(words), folders=self.places)
+    def config(self, overrides: Sequence[str] = ()) -> DictConfig:
+        """The config of a trial with these overrides of its own, checked."""
+        cfg = compose(self.trial_overrides(overrides), folders=self.places)
         check_config(cfg)
         return cfg
 
@@ -93,11 +93,11 @@ class Search:
         return max(values.values()) if self.mode == "max" else min(values.values())
 
 
-def read_search(cfg: DictConfig, words: Sequence[str], name: str | None, places: Sequence[str] = ()) -> Search:
+def read_search(cfg: DictConfig, overrides: Sequence[str], name: str | None, places: Sequence[str] = ()) -> Search:
     """
     Args:
         cfg: composed of conf/tune.yaml.
-        words: that it was composed of.
+        overrides: that it was composed of.
         name: of the search, as in +search=NAME.
         places: further folders of YAMLs.
 
@@ -112,15 +112,15 @@ def read_search(cfg: DictConfig, words: Sequence[str], name: str | None, places:
         raise ValueError("there is nothing to search; choose a search with +search=NAME (conf/search/ holds them)")
     if not NAME.fullmatch(study):
         raise ValueError(f"study={study} cannot name a folder; use letters, digits, '.', '_' and '-'")
-    kept = train_words(words)
+    kept = run_overrides(overrides)
     run = _checked_run(cfg, kept, places)
     space = without_fixed(read_space(own["space"]), _fixed(kept))
     if not space:
-        raise ValueError("the command itself fixes everything that the search would try; take one of its words away")
+        raise ValueError("the command itself fixes everything that the search would try; take an override away")
     return Search(
         study=study,
         folder=Path("outputs", cfg.name, f"study_{study}").absolute(),
-        words=tuple(kept),
+        overrides=tuple(kept),
         places=tuple(places),
         run=_table(run),
         space=space,
@@ -130,14 +130,14 @@ def read_search(cfg: DictConfig, words: Sequence[str], name: str | None, places:
     )
 
 
-def train_words(words: Sequence[str]) -> list[str]:
-    """Of the words of a search those that a run understands.
+def run_overrides(overrides: Sequence[str]) -> list[str]:
+    """Of the overrides of a search those that a run understands.
 
     Raises:
-        ValueError: a word takes something away, which no experiment's YAML can say again.
+        ValueError: an override takes something away, which no experiment's YAML can say again.
     """
     kept = []
-    for override in parse(words):
+    for override in parse(overrides):
         root = override.key_or_group.split(".")[0]
         if override.is_delete():
             raise ValueError(f"{override.input_line} takes a key away, and best.yaml could not say so; set it to null")
@@ -158,9 +158,9 @@ def _check_own(own: Mapping[str, Any]) -> None:
     check_node(own["pruner"], "pruner")
 
 
-def _checked_run(cfg: DictConfig, words: Sequence[str], places: Sequence[str]) -> DictConfig:
-    """The config of a run with these words; what a search set in it would be missing in the experiment it leads to."""
-    run = compose(words, folders=places)
+def _checked_run(cfg: DictConfig, overrides: Sequence[str], places: Sequence[str]) -> DictConfig:
+    """The config of a run with these overrides; what a search set in it would be missing in its best.yaml."""
+    run = compose(overrides, folders=places)
     check_config(run)
     searched = OmegaConf.create({key: cfg[key] for key in cfg if key not in OWN})
     different = differences(_table(searched), _table(run))
@@ -181,8 +181,8 @@ def _table(cfg: DictConfig) -> dict[str, Any]:
     return flat(OmegaConf.to_container(cfg))  # type: ignore[arg-type]
 
 
-def _fixed(words: Sequence[str]) -> dict[str, Choice]:
-    return {key: value for key, value in items(words)}
+def _fixed(overrides: Sequence[str]) -> dict[str, Choice]:
+    return {key: value for key, value in items(overrides)}
 
 
 FORBIDDEN = ("name", "monitor", "mode", "resume", "trust", "test", "callbacks.pruning", *OWN)
@@ -198,20 +198,20 @@ def probe(search: Search) -> None:
     for dimension in search.space:
         values: tuple[Choice, ...] = dimension.choices or (dimension.low,)
         for value in values:
-            words = dimension.words_for(value)
-            for word in words:
-                _refuse(dimension, word)
+            overrides = dimension.overrides_for(value)
+            for override in overrides:
+                _refuse(dimension, override)
             chosen = {**_conditions(dimension, search), dimension.key: value}
             try:
-                search.config(words_for(search.space, chosen))
+                search.config(overrides_for(search.space, chosen))
             except (ValueError, HydraException, OmegaConfBaseException) as error:
-                raise ValueError(f"space.{dimension.key}, {' '.join(words)}: {message_of(error)}") from error
+                raise ValueError(f"space.{dimension.key}, {' '.join(overrides)}: {message_of(error)}") from error
 
 
-def _refuse(dimension: Dimension, word: str) -> None:
-    key = key_of(word)
-    if key in FORBIDDEN or word.startswith("~") or key.split(".")[0] in ("hydra", "space"):
-        raise ValueError(f"space.{dimension.key}: {word} is not for a search to change")
+def _refuse(dimension: Dimension, override: str) -> None:
+    key = key_of(override)
+    if key in FORBIDDEN or override.startswith("~") or key.split(".")[0] in ("hydra", "space"):
+        raise ValueError(f"space.{dimension.key}: {override} is not for a search to change")
 
 
 def _conditions(dimension: Dimension, search: Search) -> dict[str, Choice]:

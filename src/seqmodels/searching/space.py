@@ -1,4 +1,4 @@
-"""What is searched: the `space:` of a search, checked, and turned into the words of one trial."""
+"""What is searched: the `space:` of a search, checked, and turned into the overrides of one trial."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -7,7 +7,9 @@ from decimal import Decimal
 from typing import Any
 
 from optuna import Trial
+from optuna.trial import FrozenTrial
 
+from seqmodels.config.migrate import migrated_key
 from seqmodels.config.overrides import quote
 
 Choice = str | int | float | bool | None
@@ -23,11 +25,11 @@ class Dimension:
     """One thing that differs between trials.
 
     Attributes:
-        key: what stands before the `=` of its word.
+        key: what stands before the `=` of its override.
         type: float, int or categorical.
         low, high, step, log: of a number; both ends belong to it.
         choices: of a categorical one.
-        words: those of a named choice; empty when the choices are plain values.
+        overrides: those of a named choice; empty when the choices are plain values.
         when: other keys and the values under which this one counts.
     """
 
@@ -38,20 +40,20 @@ class Dimension:
     step: float | None = None
     log: bool = False
     choices: tuple[Choice, ...] = ()
-    words: Mapping[Choice, tuple[str, ...]] | None = None
+    overrides: Mapping[Choice, tuple[str, ...]] | None = None
     when: Mapping[str, tuple[Choice, ...]] | None = None
 
-    def suggest(self, trial: Trial) -> Choice:
-        """The value that the trial has, or is given now."""
+    def suggest(self, trial: Trial, name: str) -> Choice:
+        """The value that the trial has, or is given now, under a name in the study."""
         if self.type == "categorical":
-            return trial.suggest_categorical(self.key, self.choices)
+            return trial.suggest_categorical(name, self.choices)
         if self.type == "int":
-            return trial.suggest_int(self.key, int(self.low), int(self.high), step=int(self.step or 1), log=self.log)
-        return trial.suggest_float(self.key, self.low, self.high, step=self.step, log=self.log)
+            return trial.suggest_int(name, int(self.low), int(self.high), step=int(self.step or 1), log=self.log)
+        return trial.suggest_float(name, self.low, self.high, step=self.step, log=self.log)
 
-    def words_for(self, value: Choice) -> tuple[str, ...]:
-        """The words that give a run this value."""
-        return (f"{self.key}={text_of(value)}",) if self.words is None else self.words[value]
+    def overrides_for(self, value: Choice) -> tuple[str, ...]:
+        """The overrides that give a run this value."""
+        return (f"{self.key}={text_of(value)}",) if self.overrides is None else self.overrides[value]
 
     def summary(self) -> str:
         """On one line: `optimizer.lr  0.0001 to 0.1, log`."""
@@ -73,17 +75,27 @@ class Dimension:
 
 def suggest(space: tuple[Dimension, ...], trial: Trial) -> dict[str, Choice]:
     """The value of every dimension that counts in this trial."""
+    begun_as = trial.study.user_attrs.get("search", {}).get("space", {})
+    names = {migrated_key(name): name for name in begun_as}  # a study goes on under the names it began with
     chosen: dict[str, Choice] = {}
     for dimension in space:
         if dimension.counts(chosen):
-            chosen[dimension.key] = dimension.suggest(trial)
+            chosen[dimension.key] = dimension.suggest(trial, names.get(dimension.key, dimension.key))
     return chosen
 
 
-def words_for(space: tuple[Dimension, ...], chosen: Mapping[str, Choice]) -> list[str]:
-    """The words of a trial for which these values were chosen."""
+def values_of(trial: FrozenTrial) -> dict[str, Any]:
+    """What was chosen for a trial, by the keys of today."""
+    return {migrated_key(name): value for name, value in trial.params.items()}
+
+
+def overrides_for(space: tuple[Dimension, ...], chosen: Mapping[str, Choice]) -> list[str]:
+    """The overrides of a trial for which these values were chosen."""
     return [
-        word for dimension in space if dimension.key in chosen for word in dimension.words_for(chosen[dimension.key])
+        override
+        for dimension in space
+        if dimension.key in chosen
+        for override in dimension.overrides_for(chosen[dimension.key])
     ]
 
 
@@ -135,8 +147,8 @@ def _dimension(key: str, fields: Any) -> Dimension:
             )
     when = {name: _list(values) for name, values in (fields.get("when") or {}).items()}
     if kind == "categorical":
-        choices, words = _choices(place, fields.get("choices"))
-        return Dimension(key, kind, choices=choices, words=words, when=when)
+        choices, overrides = _choices(place, fields.get("choices"))
+        return Dimension(key, kind, choices=choices, overrides=overrides, when=when)
     return _number(place, Dimension(key, kind, when=when), fields)
 
 
@@ -167,21 +179,23 @@ def _number(place: str, dimension: Dimension, fields: Mapping[str, Any]) -> Dime
 
 def _choices(place: str, choices: Any) -> tuple[tuple[Choice, ...], dict[Choice, tuple[str, ...]] | None]:
     if not isinstance(choices, list | Mapping) or not choices:
-        raise ValueError(f"{place}.choices={_shown(choices)} offers nothing; give a list, or named lists of words")
+        raise ValueError(f"{place}.choices={_shown(choices)} offers nothing; give a list, or named lists of overrides")
     for choice in choices:
         if not isinstance(choice, Choice):
             raise ValueError(
-                f"{place}.choices: {_shown(choice)} is not a single value; give it a name and the words that set it: "
-                f"choices: {{NAME: [KEY=VALUE, ...]}}"
+                f"{place}.choices: {_shown(choice)} is not a single value; give it a name and the overrides that set "
+                f"it: choices: {{NAME: [KEY=VALUE, ...]}}"
             )
     if len(set(map(text_of, choices))) < len(choices):
         raise ValueError(f"{place}.choices={_shown(choices)} names a choice twice")
     if isinstance(choices, list):
         return tuple(choices), None
-    for name, words in choices.items():
-        if not isinstance(words, list) or not all(isinstance(word, str) and "=" in word for word in words):
-            raise ValueError(f"{place}.choices.{name}={_shown(words)} is not a list of words KEY=VALUE")
-    return tuple(choices), {name: tuple(words) for name, words in choices.items()}
+    for name, overrides in choices.items():
+        if not isinstance(overrides, list) or not all(
+            isinstance(override, str) and "=" in override for override in overrides
+        ):
+            raise ValueError(f"{place}.choices.{name}={_shown(overrides)} is not a list of overrides KEY=VALUE")
+    return tuple(choices), {name: tuple(overrides) for name, overrides in choices.items()}
 
 
 def _check_conditions(dimension: Dimension, found: Mapping[str, Dimension]) -> None:

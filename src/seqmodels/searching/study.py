@@ -99,6 +99,7 @@ def _identity(search: Search) -> dict[str, Any]:
 def _migrated(known: Mapping[str, Any]) -> dict[str, Any]:
     """An identity as today's build would have noted it."""
     space = {key: text.replace(f"'{key}'", f"'{migrated_key(key)}'") for key, text in known["space"].items()}
+    space = {key: text.replace(", words=", ", overrides=") for key, text in space.items()}
     return {"config": without_watching(migrated_flat(known["config"])), "space": migrated_flat(space)}
 
 
@@ -112,8 +113,8 @@ def _refuse_another(search: Search, known: Mapping[str, Any]) -> None:
             ]
             more = f" and {len(told) - 3} more" if len(told) > 3 else ""
             raise ValueError(
-                f"study {search.study} searches something else: {'; '.join(told[:3])}{more}. Give the words that it "
-                f"began with to go on with it, or study=ANOTHER to begin another one"
+                f"study {search.study} searches something else: {'; '.join(told[:3])}{more}. Give the overrides that "
+                f"it began with to go on with it, or study=ANOTHER to begin another one"
             )
 
 

@@ -85,9 +85,9 @@ def _train(search: Search, claim: Claim) -> TrialState:
         return _state_of(ended)
     try:
         if is_run(claim.folder):
-            resume(claim.folder, _beside(search.words), _trusted(search.words))
+            resume(claim.folder, _beside(search.overrides), _trusted(search.overrides))
         else:
-            train(search.config(claim.words), claim.folder, search.all_words(claim.words))
+            train(search.config(claim.overrides), claim.folder, search.trial_overrides(claim.overrides))
     except Pruned:
         return TrialState.PRUNED
     except Exception:
@@ -102,17 +102,17 @@ def _state_of(ended: Results) -> TrialState:
     return TrialState.PRUNED if ended.status == "pruned" else TrialState.COMPLETE
 
 
-def _beside(words: Sequence[str]) -> list[str]:
-    """Of the command's words those that say where a trial goes on, not what it is."""
+def _beside(overrides: Sequence[str]) -> list[str]:
+    """Of the command's overrides those that say where a trial goes on, not what it is."""
     keys = ("trainer", "logger", "threads", "datamodule.num_workers", *PLACES)
     devices = tuple(f"trainer.{name}" for name in DEVICES)
     starts = ("checkpoint.", "logger.")
-    pairs = zip(words, items(words), strict=True)
-    return [word for word, (key, _) in pairs if key in (*keys, *devices) or key.startswith(starts)]
+    pairs = zip(overrides, items(overrides), strict=True)
+    return [override for override, (key, _) in pairs if key in (*keys, *devices) or key.startswith(starts)]
 
 
-def _trusted(words: Sequence[str]) -> list[str]:
-    named = [value for key, value in items(words) if key == "trust"]
+def _trusted(overrides: Sequence[str]) -> list[str]:
+    named = [value for key, value in items(overrides) if key == "trust"]
     return [name for names in named for name in ([names] if isinstance(names, str) else names)]
 
 

@@ -20,6 +20,7 @@ from seqmodels.parallel.slots import Need, Slots
 from seqmodels.searching.claims import next_trial
 from seqmodels.searching.outcome import best_of, leave_best, leave_table
 from seqmodels.searching.setting import Search
+from seqmodels.searching.space import values_of
 from seqmodels.searching.storage import open_storage
 from seqmodels.searching.study import open_study
 from seqmodels.searching.trial import run_trial
@@ -58,7 +59,7 @@ def line(trial: FrozenTrial, study: Study, search: Search) -> str:
     parts = [f"trial {trial.number}".ljust(9), _outcome(trial, search.monitor)]
     if best:
         parts.append(f"best {best.value:.4f} (trial {best.number})")
-    return "  ".join([*parts, told(trial.params)])
+    return "  ".join([*parts, told(values_of(trial))])
 
 
 def _outcome(trial: FrozenTrial, monitor: str) -> str:

@@ -1,4 +1,4 @@
-"""A sweep as its folder remembers it: the words of its command in multirun.yaml, and a folder for each job.
+"""A sweep as its folder remembers it: the overrides of its command in multirun.yaml, and a folder for each job.
 
 outputs/mnist_lstm/sweep_2026-11-22_10-00-00_000000/
     multirun.yaml  0_core-rnn_seed-1/  1_core-rnn_seed-2/  ...
@@ -53,69 +53,71 @@ def is_sweep(folder: Path) -> bool:
     return (folder / MULTIRUN).is_file()
 
 
-def begins_sweep(words: Sequence[str]) -> bool:
+def begins_sweep(overrides: Sequence[str]) -> bool:
     """Whether the command is a multirun; the YAMLs in conf/sweep/ make it one without `-m`."""
-    return any(word in FLAGS or word.startswith("+sweep=") for word in words)
+    return any(override in FLAGS or override.startswith("+sweep=") for override in overrides)
 
 
-def last_sweep_of(words: Sequence[str]) -> Path | None:
+def last_sweep_of(overrides: Sequence[str]) -> Path | None:
     """The newest sweep that this command has made; None if there is none.
 
     Args:
-        words: the command's, flags apart; `hydra.sweep.dir` among them names the only folder in question.
+        overrides: the command's, flags apart; `hydra.sweep.dir` among them names the only folder in question.
     """
-    chosen = [text_of(word) for word in words if word.startswith("hydra.sweep.dir=")]
+    chosen = [text_of(override) for override in overrides if override.startswith("hydra.sweep.dir=")]
     places = [Path(chosen[-1])] if chosen else Path("outputs").glob("*/sweep_*")
     sweeps = sorted(filter(is_sweep, places), key=lambda place: (place / MULTIRUN).stat().st_mtime, reverse=True)
-    return next((sweep for sweep in sweeps if sorted(words_of_sweep(sweep)[0]) == _own(words)), None)
+    return next((sweep for sweep in sweeps if sorted(command_of(sweep)[0]) == _own(overrides)), None)
 
 
-def words_of_sweep(folder: Path) -> tuple[list[str], list[str]]:
-    """The words of the sweep's command: those about the jobs, and those about Hydra (the launcher).
+def command_of(folder: Path) -> tuple[list[str], list[str]]:
+    """The overrides of the sweep's command: those about the jobs, and those about Hydra (the launcher).
 
     Raises:
         ValueError: they cannot be read.
     """
     try:
         said: Any = OmegaConf.to_container(OmegaConf.load(folder / MULTIRUN), resolve=False)
-        words = said["hydra"]["overrides"]
-        hydra = [word for word in words["hydra"] if not word.startswith(("hydra.sweep", "hydra.mode"))]
-        return [migrated_override(word) for word in words["task"]], hydra
+        overrides = said["hydra"]["overrides"]
+        hydra = [override for override in overrides["hydra"] if not override.startswith(("hydra.sweep", "hydra.mode"))]
+        return [migrated_override(override) for override in overrides["task"]], hydra
     except (YAMLError, ValueError, KeyError, TypeError, OSError) as error:
         raise ValueError(f"{folder / MULTIRUN} cannot be read: {first_line(error)}") from error
 
 
-def command_to_resume(folder: Path, words: Sequence[str]) -> list[str]:
+def command_to_resume(folder: Path, overrides: Sequence[str]) -> list[str]:
     """The command that goes on with a sweep in its folder.
 
     Args:
         folder: of the sweep.
-        words: what else the command said: the sweep's own words again, or none; the launcher may be another one.
+        overrides: what else the command said: the sweep's own again, or none; the launcher may be another one.
 
     Raises:
-        ValueError: the words are those of another sweep.
+        ValueError: the overrides are those of another sweep.
     """
-    jobs, hydra = words_of_sweep(folder)
-    said = _own(words)
+    jobs, hydra = command_of(folder)
+    said = _own(overrides)
     if said and said != sorted(jobs):
         raise ValueError(
-            f"the sweep in {folder} was started with other words: {' '.join(jobs)}. Say these again beside resume=, or "
-            f"none; for other words begin a sweep of its own"
+            f"the sweep in {folder} was started with other overrides: {' '.join(jobs)}. Say these again beside "
+            f"resume=, or none; for other overrides begin a sweep of its own"
         )
-    rest = list(words) if said else [*words, *jobs, *hydra]
-    rest = [word for word in rest if not word.startswith("hydra.sweep.dir=") and word not in FLAGS]
-    first = next(number for number, word in enumerate(rest) if _is_override(word))
+    rest = list(overrides) if said else [*overrides, *jobs, *hydra]
+    rest = [override for override in rest if not override.startswith("hydra.sweep.dir=") and override not in FLAGS]
+    first = next(number for number, override in enumerate(rest) if _is_override(override))
     rest.insert(first, f"hydra.sweep.dir={quote(str(folder))}")  # argparse wants the overrides side by side
     return ["-m", *rest]
 
 
-def _own(words: Sequence[str]) -> list[str]:
-    """The words about the jobs, sorted."""
-    return sorted(word for word in words if _is_override(word) and not word.startswith(("hydra.", "hydra/")))
+def _own(overrides: Sequence[str]) -> list[str]:
+    """The overrides about the jobs, sorted."""
+    return sorted(
+        override for override in overrides if _is_override(override) and not override.startswith(("hydra.", "hydra/"))
+    )
 
 
-def _is_override(word: str) -> bool:
-    return not word.startswith("-") and ("=" in word or word.startswith("~"))
+def _is_override(override: str) -> bool:
+    return not override.startswith("-") and ("=" in override or override.startswith("~"))
 
 
 def check_number(folder: Path) -> None:

@@ -9,7 +9,7 @@ from seqmodels.runs.record import failed_before_first_checkpoint, is_run, overri
 from seqmodels.system.files import short
 
 
-def run_job(cfg: DictConfig, folder: Path, words: list[str]) -> float | None:
+def run_job(cfg: DictConfig, folder: Path, overrides: list[str]) -> float | None:
     """One job of a sweep, as far as its folder does not hold it already; returns its value of `monitor`.
 
     A finished job is left alone. One that was interrupted, killed or failed goes on exactly from its last checkpoint;
@@ -21,9 +21,9 @@ def run_job(cfg: DictConfig, folder: Path, words: list[str]) -> float | None:
     from seqmodels.runs.run import resume, train  # here, so that --help and a typo do not wait for torch
 
     if not is_run(folder) or failed_before_first_checkpoint(folder):
-        return train(cfg, folder, words).monitor
-    if (own := overrides_of(folder)) != words:
-        raise ValueError(f"{folder} holds the run of {' '.join(own)}, and this job is {' '.join(words)}")
+        return train(cfg, folder, overrides).monitor
+    if (own := overrides_of(folder)) != overrides:
+        raise ValueError(f"{folder} holds the run of {' '.join(own)}, and this job is {' '.join(overrides)}")
     result = resume(folder, trust=cfg.trust)
     if result is None:
         print(f"{short(folder)} is finished already")
@@ -32,7 +32,7 @@ def run_job(cfg: DictConfig, folder: Path, words: list[str]) -> float | None:
     return result.monitor
 
 
-def run_job_apart(cfg: DictConfig, folder: Path, words: list[str]) -> float | None:
+def run_job_apart(cfg: DictConfig, folder: Path, overrides: list[str]) -> float | None:
     """The same in a process of its own, its output in output.log: for runs on several devices.
 
     When a rank dies while rank 0 hangs in a collective, nothing can call rank 0 back; its process ends, and the sweep
@@ -45,15 +45,15 @@ def run_job_apart(cfg: DictConfig, folder: Path, words: list[str]) -> float | No
     from seqmodels.parallel.pool import Task, run
     from seqmodels.parallel.slots import Whole
 
-    task = Task(folder.name, f"{__name__}:_apart", (cfg, folder, words), folder / "output.log", need_of(cfg))
+    task = Task(folder.name, f"{__name__}:_apart", (cfg, folder, overrides), folder / "output.log", need_of(cfg))
     (outcome,) = run([task], Whole())
     if outcome.error is not None:
         raise JobFailed(outcome.error)
     return outcome.value
 
 
-def _apart(cfg: DictConfig, folder: Path, words: list[str]) -> float | None:
+def _apart(cfg: DictConfig, folder: Path, overrides: list[str]) -> float | None:
     from seqmodels.cli.logging import log_to
 
     log_to(folder)
-    return run_job(cfg, folder, words)
+    return run_job(cfg, folder, overrides)

@@ -21,7 +21,7 @@ def launch(
     context: HydraContext,
     function: TaskFunction,
     config: DictConfig,
-    overrides: Sequence[Sequence[str]],
+    jobs: Sequence[Sequence[str]],
     first: int,
     options: dict[str, Any],
 ) -> list[JobReturn]:
@@ -29,13 +29,13 @@ def launch(
 
     Args:
         context, function, config: what Hydra hands to a launcher.
-        overrides: of each job.
+        jobs: the overrides of each.
         first: the number of the first job.
         options: of `slots_of`.
     """
     setup_globals()
     configure_log(config.hydra.hydra_logging, config.hydra.verbose)
-    configs = [_config_of(context, config, words, first + number) for number, words in enumerate(overrides)]
+    configs = [_config_of(context, config, overrides, first + number) for number, overrides in enumerate(jobs)]
     needs = [need_of(cfg) for cfg in configs]
     slots = slots_of(**options, needs=needs)
     name = _name_of(function)
@@ -72,8 +72,8 @@ def work(name: str, context: HydraContext, cfg: DictConfig) -> Any:
     return done.return_value
 
 
-def _config_of(context: HydraContext, config: DictConfig, words: Sequence[str], number: int) -> DictConfig:
-    cfg = context.config_loader.load_sweep_config(config, list(words))
+def _config_of(context: HydraContext, config: DictConfig, overrides: Sequence[str], number: int) -> DictConfig:
+    cfg = context.config_loader.load_sweep_config(config, list(overrides))
     with open_dict(cfg):
         cfg.hydra.job.id = cfg.hydra.job.num = number
     return cfg

@@ -15,18 +15,18 @@ SHOWS = ("-h", "--help", "--hydra-help", "--version", "-c", "--cfg", "-i", "--in
 """Hydra's flags that show something and run nothing."""
 
 
-def folder_to_resume(words: list[str], resume: str) -> Path | None:
+def folder_to_resume(overrides: list[str], resume: str) -> Path | None:
     """The folder, of a run or of a sweep, that `resume=` means; None when `auto` finds none of this command.
 
     Raises:
         ValueError: with a flag that only shows something, or with `-m` and the folder of a run.
         FileNotFoundError: the folder holds neither.
     """
-    shows = [word for word in words if key_of(word) in SHOWS]
+    shows = [override for override in overrides if key_of(override) in SHOWS]
     if resume == "auto":
         if shows:
             return None
-        return last_sweep_of(words) if begins_sweep(words) else last_run_of(overrides_in(words))
+        return last_sweep_of(overrides) if begins_sweep(overrides) else last_run_of(overrides_in(overrides))
     if shows:
         raise ValueError(f"{shows[0]} shows nothing of a run; its config is {resume}/.hydra/config.yaml")
     folder = Path(resume).expanduser()
@@ -37,19 +37,19 @@ def folder_to_resume(words: list[str], resume: str) -> Path | None:
             f"resume={resume} is neither the folder of a run (it holds no .hydra/config.yaml) nor of a sweep (no "
             f"multirun.yaml)"
         )
-    if begins_sweep(words):
+    if begins_sweep(overrides):
         raise ValueError(f"resume={resume} goes on with one run; give it without -m, or name the folder of a sweep")
     return folder
 
 
-def go_on(folder: Path, words: list[str]) -> None:
+def go_on(folder: Path, overrides: list[str]) -> None:
     """Resume the run, with its log as before; says so when there is nothing left to do.
 
     Args:
         folder: of the run.
-        words: what else the command said; for `resume=auto` the run's own words.
+        overrides: what else the command said; for `resume=auto` the run's own overrides.
     """
-    overrides = [word for word in overrides_in(words) if not word.startswith("hydra.")]
+    overrides = [override for override in overrides_in(overrides) if not override.startswith("hydra.")]
     done = is_finished(folder) and not changes_beside(folder, overrides)
     if not done:
         log_to(folder)

@@ -99,9 +99,9 @@ def _groups(table: Table, folder: Path) -> str:
     return f'<div class="groups">{grid}</div>'
 
 
-def _cell(words: str) -> str:
+def _cell(text: str) -> str:
     """The interval behind a mean goes below it, or the table would be too wide."""
-    mean, bracket, ends = escape(words).partition(" [")
+    mean, bracket, ends = escape(text).partition(" [")
     return f'{mean}<br><span class="soft">[{ends}</span>' if bracket else mean
 
 
@@ -159,7 +159,7 @@ def _grid(heading: Sequence[str], lines: Sequence[str], left: bool = False) -> s
     return f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>\n{body}\n</tbody></table></div>'
 
 
-def _link(run: Run, folder: Path, words: str) -> str:
+def _link(run: Run, folder: Path, text: str) -> str:
     """Relative, so that the page and the runs can move together; `./` keeps a colon in a name from being a scheme."""
     address = quote(fsencode(f"./{relpath(run.folder, folder)}/"))
-    return f'<a href="{address}">{escape(words)}</a>'
+    return f'<a href="{address}">{escape(text)}</a>'
