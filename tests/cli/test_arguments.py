@@ -30,7 +30,7 @@ def test_what_is_not_given() -> None:
     ("key", "text", "value"),
     [
         (Key("a", "true|false", "", read=flag), "true", True),
-        (Key("a", "true|false", "", read=flag), "yes", "a='yes' is not known; choose true or false"),
+        (Key("a", "true|false", "", read=flag), "yes", "a=yes is not known; choose true or false"),
         (Key("a", "NUMBER", "", read=count), "12", 12),
         (Key("a", "NUMBER", "", read=count), "0", "a=0 is too small; give an integer of at least 1"),
         (Key("a", "NUMBER", "", read=count), "1.5", "a=1.5 is not a number; give an integer of at least 1"),
