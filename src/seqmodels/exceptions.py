@@ -27,19 +27,24 @@ MISTAKES = (ValueError, OSError, HydraException, OmegaConfBaseException)
 """What a wrong input raises; anything else is a bug of ours and keeps its traceback."""
 
 
+def first_line(error: BaseException) -> str:
+    """What went wrong, without the rest of the story; an error without a word says its type."""
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)
+
+
 def message_of(error: BaseException) -> str:
     """Hydra puts what matters into the cause."""
     message = str(error).strip()
     cause = error.__cause__
     if isinstance(error, HydraException) and cause is not None and str(cause) not in message:
-        message += f"\n{str(cause).splitlines()[0]}"
+        message += f"\n{first_line(cause)}"
     return message
 
 
 def reason(error: BaseException) -> str:
-    """The first line of what went wrong; a bug also says its type."""
-    line = next(iter(str(error).strip().splitlines()), "")
-    return line if line and isinstance(error, ValueError | OSError) else f"{type(error).__name__}: {line}".rstrip(": ")
+    """The first line; a bug also says its type."""
+    line, kind = first_line(error), type(error).__name__
+    return line if isinstance(error, ValueError | OSError) or line == kind else f"{kind}: {line}"
 
 
 class JobFailed(OSError):

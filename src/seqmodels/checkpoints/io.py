@@ -10,6 +10,7 @@ import torch
 from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
 
 from seqmodels.config.migrate import migrated_checkpoint
+from seqmodels.exceptions import first_line
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
@@ -82,8 +83,7 @@ def read(path: Path) -> dict[str, Any]:
             raise ValueError(f"{damaged} in it is damaged")
         contents = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # whatever a damaged or hostile file makes the readers raise
-        reason = str(error).strip().splitlines()
-        raise ValueError(f"{path} cannot be read: {reason[0] if reason else type(error).__name__}") from error
+        raise ValueError(f"{path} cannot be read: {first_line(error)}") from error
     if not isinstance(contents, dict) or "state_dict" not in contents:
         raise ValueError(f"{path} cannot be read: it holds no weights (state_dict), so it is no checkpoint of a run")
     return migrated_checkpoint(contents)

@@ -12,6 +12,7 @@ from seqmodels.config.callbacks import settle
 from seqmodels.config.normalize import normalized, refuse_old_name
 from seqmodels.config.overrides import parse, plain, quote
 from seqmodels.config.places import conf_dir
+from seqmodels.exceptions import first_line
 
 
 def compose(overrides: Sequence[str] = (), root: str = "train", folders: Sequence[str] = ()) -> DictConfig:
@@ -46,7 +47,7 @@ def merge(cfg: DictConfig, overrides: Sequence[str]) -> None:
             with open_dict(cfg):
                 OmegaConf.update(cfg, override.key_or_group, plain(override), force_add=True)
         except (HydraException, ValueError, AttributeError, TypeError) as error:
-            raise ValueError(f"{text} cannot be read: {str(error).splitlines()[0]}") from error
+            raise ValueError(f"{text} cannot be read: {first_line(error)}") from error
 
 
 def is_group(key: str, folders: Sequence[str] = ()) -> bool:

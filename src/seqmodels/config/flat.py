@@ -6,29 +6,29 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 
-def plain(cfg: DictConfig) -> dict[str, Any]:
-    """The config as one flat table: `core.hidden_size: 64`, interpolations as they are."""
-    flat: dict[str, Any] = {}
+def flat(node: Any, path: str = "") -> dict[str, Any]:
+    """The config as one flat table: `core.hidden_size: 64`, interpolations as they are.
 
-    def flatten(node: Any, path: str) -> None:
-        if isinstance(node, dict) and node:
-            for key, value in node.items():
-                flatten(value, f"{path}.{key}" if path else str(key))
-        else:
-            flat[path] = node
+    Args:
+        node: a config, or plain values; lists, and dicts without a key, count as values.
+        path: of the node, in front of each key.
+    """
+    if isinstance(node, DictConfig):
+        node = OmegaConf.to_container(node)
+    if not isinstance(node, dict) or (path and not node):
+        return {path: node}
+    branches = (flat(child, f"{path}.{key}" if path else str(key)) for key, child in node.items())
+    return {key: value for branch in branches for key, value in branch.items()}
 
-    flatten(OmegaConf.to_container(cfg), "")
-    return flat
 
-
-def without_watching(flat: Mapping[str, Any]) -> dict[str, Any]:
+def without_watching(config: Mapping[str, Any]) -> dict[str, Any]:
     """Without our own callbacks: they only watch, so a run is the same with and without them."""
     watching = tuple(
         key.removesuffix("_target_")
-        for key, value in flat.items()
+        for key, value in config.items()
         if key.startswith("callbacks.") and key.endswith("._target_") and str(value).startswith("seqmodels.")
     )
-    return {key: value for key, value in flat.items() if not watching or not key.startswith(watching)}
+    return {key: value for key, value in config.items() if not watching or not key.startswith(watching)}
 
 
 def differences(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> list[str]:

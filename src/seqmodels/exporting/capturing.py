@@ -8,6 +8,8 @@ from contextlib import contextmanager, redirect_stderr, redirect_stdout
 
 import torch
 
+from seqmodels.exceptions import first_line
+
 
 class CannotExport(Exception):
     """A format cannot take the graph; the message says what stood against it."""
@@ -39,5 +41,4 @@ def _first_words(error: BaseException) -> str:
     """What matters is said by the first error of the chain, in its first line."""
     while error.__cause__ is not None:
         error = error.__cause__
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[0] if lines else type(error).__name__
+    return first_line(error)

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from seqmodels.cores.base import State
+from seqmodels.exceptions import first_line
 from seqmodels.exporting.capturing import CannotExport
 from seqmodels.exporting.graphs import Call, begin, dtype_of
 
@@ -102,8 +103,8 @@ def _run(call: Call, x: Tensor, state: Sequence[Tensor]) -> tuple[Tensor, ...]:
     try:
         return call(x, *state)
     except Exception as error:
-        reason = str(error).strip().splitlines()[0]
-        raise CannotExport(f"the file does not run with x of {'x'.join(map(str, x.shape))}: {reason}") from error
+        shape = "x".join(map(str, x.shape))
+        raise CannotExport(f"the file does not run with x of {shape}: {first_line(error)}") from error
 
 
 def _complaint(call: Call, trial: Trial, unit: Tensor, worst: float, read: int, tolerance: float) -> str:

@@ -16,6 +16,7 @@ from lightning.fabric.loggers.logger import rank_zero_experiment
 from lightning.pytorch.loggers import MLFlowLogger
 from lightning.pytorch.utilities.rank_zero import rank_zero_only
 
+from seqmodels.exceptions import first_line
 from seqmodels.loggers.remembered import remembered
 from seqmodels.system.process import is_first_process
 
@@ -72,7 +73,7 @@ class MLflow(MLFlowLogger):
             client.update_run(self._run_id, status="RUNNING")
         except MlflowException as error:
             raise ValueError(
-                f"logger=mlflow: {str(error).splitlines()[0]} ({self._tracking_uri}); choose another store with "
+                f"logger=mlflow: {first_line(error)} ({self._tracking_uri}); choose another store with "
                 f"logger.mlflow.tracking_uri=..., or remove {self._folder}/.hydra/mlflow to log into a new MLflow run"
             ) from error
         return client

@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 from seqmodels.cores.base import State
+from seqmodels.exceptions import first_line
 from seqmodels.predicting.predictor import Predictor, Stream
 
 KIND = "state of seqmodels streams, 1"
@@ -131,9 +132,8 @@ def _read(path: Path) -> dict[str, Any]:
         if not isinstance(saved, dict) or saved.get("kind") != KIND:
             raise ValueError("no prediction left it")
     except Exception as error:  # whatever a damaged or hostile file makes the readers raise
-        reason = str(error).strip().splitlines()
         raise ValueError(
-            f"state={path} cannot be read ({reason[0] if reason else type(error).__name__}) and is left as it is; "
+            f"state={path} cannot be read ({first_line(error)}) and is left as it is; "
             f"give another file, or one that does not exist yet to begin anew"
         ) from error
     return saved

@@ -1,14 +1,18 @@
 """What a run says of itself: the block at its start, the table at its end, and the same for files."""
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
 from omegaconf import DictConfig, OmegaConf
+from torch import nn
 
+from seqmodels.config.flat import flat
 from seqmodels.modules.parameter_groups import timescale_parameters
 from seqmodels.runs.provenance import git_revision, versions
+from seqmodels.runs.results import Results
 from seqmodels.system.files import short
 
 log = logging.getLogger(__name__)
@@ -20,11 +24,10 @@ MEASURES = ("mase", "loss")
 def log_start(cfg: DictConfig, parts: Any, folder: Path, begin: str | None) -> None:
     """One block: what is trained on what, and where it begins when that is not at random weights."""
     module, core = parts.module, parts.module.core
-    parameters = sum(p.numel() for p in module.parameters() if p.requires_grad)
-    model = f"{type(core).__name__} of {core.output_size}, {type(module).__name__}, {parameters:,} parameters"
+    model = f"{type(core).__name__} of {core.output_size}, {type(module).__name__}"
     log.info("%s", cfg.name)
     log.info("  data    %s", parts.datamodule.summary())
-    log.info("  model   %s", model)
+    log.info("  model   %s, %s parameters", model, f"{trained_numbers(module):,}")
     if special := timescale_parameters(module):
         kinds = ", ".join(dict.fromkeys(name for part in core.modules() for name in _timescales(part)))
         count = sum(parameter.numel() for parameter in special.values())
@@ -41,31 +44,31 @@ def _timescales(part: Any) -> tuple[str, ...]:
     return getattr(part, "timescale_parameters", ())
 
 
-def log_results(datamodule: Any, results: dict[str, Any], folder: Path) -> None:
+def log_results(datamodule: Any, results: Results, folder: Path) -> None:
     """One table: what was reached, what a baseline without a model reaches, and where it lies.
 
     Args:
         datamodule: what was read.
-        results: the contents of results.json.
-        folder: where that lies.
+        results: of the run, or of a test of it.
+        folder: where results.json lies.
     """
-    table = results["metrics"] | {
+    table = results.metrics | {
         f"{name.replace('_', ' ')}: {measure}": value
-        for name, measures in results.get("baselines", {}).items()
+        for name, measures in results.facts.get("baselines", {}).items()
         for measure, value in measures.items()
     }
     width = max((len(name) for name in table), default=0)
-    for name in [*sorted(results["metrics"]), *(name for name in table if name not in results["metrics"])]:
+    for name in [*sorted(results.metrics), *(name for name in table if name not in results.metrics)]:
         log.info("  %s  %.6g", name.ljust(width), table[name])
     log.info("  %s  %s", "folder".ljust(width), short(folder))
     _verdict(results)
     _notice(datamodule)
 
 
-def _verdict(results: dict[str, Any]) -> None:
+def _verdict(results: Results) -> None:
     for measure in MEASURES:
-        reached = results["metrics"].get(f"test/{measure}")
-        baselines = {name: measures.get(measure) for name, measures in results.get("baselines", {}).items()}
+        reached = results.metrics.get(f"test/{measure}")
+        baselines = {name: measures.get(measure) for name, measures in results.facts.get("baselines", {}).items()}
         known = {name: value for name, value in baselines.items() if value is not None}
         if reached is None or not known:
             continue
@@ -97,24 +100,23 @@ def device_of(trainer: Any) -> str:
     return name if trainer.world_size == 1 else f"{trainer.world_size} processes on {name}"
 
 
+def trained_numbers(module: nn.Module) -> int:
+    """How many numbers are trained."""
+    return sum(parameter.numel() for parameter in module.parameters() if parameter.requires_grad)
+
+
 def hyperparameters(cfg: DictConfig, datamodule: Any) -> dict[str, Any]:
     """The config's choices as a flat table for TensorBoard: `core: LSTM`, `core.hidden_size: 64`, ..."""
-    flat: dict[str, Any] = {"data": datamodule.name, "seed": cfg.seed}
-
-    def flatten(node: Any, path: str) -> None:
-        if isinstance(node, dict):
-            for key, value in node.items():
-                if key == "_target_":
-                    flat[path] = value.rpartition(".")[2]
-                elif not key.startswith("_"):
-                    flatten(value, f"{path}.{key}")
-        else:
-            flat[path] = node if isinstance(node, bool | int | float | str) else str(node)
-
     root: Any = OmegaConf.to_container(cfg, resolve=True)
-    for section in ("datamodule", "module", "core", "optimizer", "scheduler"):
-        flatten(root[section], section)
-    return flat
+    sections = {name: root[name] for name in ("datamodule", "module", "core", "optimizer", "scheduler")}
+    table: dict[str, Any] = {"data": datamodule.name, "seed": cfg.seed}
+    for key, value in flat(sections).items():
+        section, _, name = key.rpartition(".")
+        if name == "_target_":
+            table[section] = value.rpartition(".")[2]
+        elif "._" not in key and value != {}:
+            table[key] = value if isinstance(value, bool | int | float | str) else str(value)
+    return table
 
 
 def results_of(
@@ -125,31 +127,29 @@ def results_of(
     metrics: dict[str, float],
     overrides: list[str],
     seconds: float,
-) -> dict[str, Any]:
-    """The contents of results.json; `parts` is None when the run failed before it was built."""
-    results: dict[str, Any] = {
-        "status": status,
-        "error": error,
-        "name": cfg.name,
-        "datamodule": None,
-        "metrics": metrics,
-        "monitor": cfg.monitor,
-        "mode": cfg.mode,
-        "overrides": overrides,
-        "seed": cfg.seed,
-        "parameters": None,
-        "steps": 0,
-        "seconds": round(seconds, 3),
-        "device": None,
-        "versions": versions(),
-        "git": git_revision(),
-    }
-    if parts is not None:
-        results |= {
-            "datamodule": parts.datamodule.name,
-            "parameters": sum(p.numel() for p in parts.module.parameters() if p.requires_grad),
-            "steps": parts.trainer.global_step,
-            "device": device_of(parts.trainer),
-            **parts.datamodule.facts(),
-        }
-    return results
+) -> Results:
+    """What results.json is to hold; `parts` is None when the run failed before it was built."""
+    results = Results(
+        status=status,
+        error=error,
+        name=cfg.name,
+        metrics=metrics,
+        monitor=cfg.monitor,
+        mode=cfg.mode,
+        overrides=overrides,
+        seed=cfg.seed,
+        steps=0,
+        seconds=round(seconds, 3),
+        versions=versions(),
+        git=git_revision(),
+    )
+    if parts is None:
+        return results
+    return replace(
+        results,
+        datamodule=parts.datamodule.name,
+        parameters=trained_numbers(parts.module),
+        steps=parts.trainer.global_step,
+        device=device_of(parts.trainer),
+        facts=parts.datamodule.facts(),
+    )

@@ -9,11 +9,11 @@ from pathlib import Path
 
 from omegaconf import open_dict
 
-from seqmodels.runs.announce import device_of, log_results
+from seqmodels.runs.announce import device_of, log_results, trained_numbers
 from seqmodels.runs.build import build_trainer
 from seqmodels.runs.load import LoadedRun, load_run
 from seqmodels.runs.provenance import git_revision, versions
-from seqmodels.runs.results import write_results
+from seqmodels.runs.results import Results
 from seqmodels.system.files import short
 
 log = logging.getLogger(__name__)
@@ -60,7 +60,7 @@ def evaluate(
         raise ValueError(f"the data of {loaded.datamodule.name!r} has no test part, so there is nothing to evaluate")
     folder.mkdir(parents=True, exist_ok=True)
     results = _results(loaded, overrides, metrics, device_of(trainer), time.monotonic() - started)
-    write_results(folder, results)
+    results.write(folder)
     log.info("%s, tested with %s", loaded.cfg.name, short(loaded.checkpoint))
     log.info("  data    %s", loaded.datamodule.summary())
     log_results(loaded.datamodule, results, folder)
@@ -76,18 +76,20 @@ def _new_folder(run: Path, output: str | Path | None) -> Path:
 
 def _results(
     loaded: LoadedRun, overrides: Sequence[str], metrics: dict[str, float], device: str, seconds: float
-) -> dict:
-    return {
-        "run": str(loaded.folder),
-        "checkpoint": str(loaded.checkpoint),
-        "name": loaded.cfg.name,
-        "datamodule": loaded.datamodule.name,
-        "metrics": metrics,
-        "overrides": list(overrides),
-        "seed": loaded.cfg.seed,
-        "seconds": round(seconds, 3),
-        "device": device,
-        "versions": versions(),
-        "git": git_revision(),
-        **loaded.datamodule.facts(),
-    }
+) -> Results:
+    return Results(
+        status="evaluated",
+        name=loaded.cfg.name,
+        datamodule=loaded.datamodule.name,
+        metrics=metrics,
+        monitor=loaded.cfg.monitor,
+        mode=loaded.cfg.mode,
+        overrides=list(overrides),
+        seed=loaded.cfg.seed,
+        parameters=trained_numbers(loaded.module),
+        seconds=round(seconds, 3),
+        device=device,
+        versions=versions(),
+        git=git_revision(),
+        facts={"run": str(loaded.folder), "checkpoint": str(loaded.checkpoint), **loaded.datamodule.facts()},
+    )

@@ -6,7 +6,6 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import lightning.pytorch as pl
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
@@ -27,7 +26,7 @@ from seqmodels.runs.build import Parts, build
 from seqmodels.runs.extend import LIMITS, apply_overrides, changes_beside, check_extension
 from seqmodels.runs.folder import locked, new_folder
 from seqmodels.runs.record import is_finished, mark_running, overrides_of, resumed_overrides, saved_config
-from seqmodels.runs.results import write_results
+from seqmodels.runs.results import Results
 from seqmodels.runs.trust import check_targets
 from seqmodels.system.process import is_first_process
 
@@ -119,7 +118,7 @@ def _attempt(
     parts: Parts | None = None
     metrics: dict[str, float] = dict(checkpoint.contents["metrics"]) if checkpoint else {}
     status, error = "failed", None
-    results: dict[str, Any] = {}
+    results: Results | None = None
     try:
         parts = build(cfg, folder)
         if is_first_process():
@@ -154,8 +153,8 @@ def _attempt(
         if is_first_process() and (parts is not None or checkpoint is None):
             seconds = time.monotonic() - started
             results = results_of(cfg, parts, status, error, metrics, [*overrides, *beside], seconds)
-            write_results(folder, results)
-    if parts.trainer.is_global_zero:
+            results.write(folder)
+    if results:
         log_results(parts.datamodule, results, folder)
     return Result(folder, metrics, metrics.get(cfg.monitor))
 

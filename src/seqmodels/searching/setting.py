@@ -12,7 +12,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from seqmodels.config.callbacks import settle
 from seqmodels.config.compose import compose
-from seqmodels.config.flat import differences, plain
+from seqmodels.config.flat import differences, flat
 from seqmodels.config.overrides import items, key_of, parse, quoted
 from seqmodels.config.schema import check_config, check_node, fits
 from seqmodels.exceptions import message_of
@@ -122,7 +122,7 @@ def read_search(cfg: DictConfig, words: Sequence[str], name: str | None, places:
         folder=Path("outputs", cfg.name, f"study_{study}").absolute(),
         words=tuple(kept),
         places=tuple(places),
-        run=plain(run),
+        run=flat(run),
         space=space,
         **{key: cfg[key] for key in ("monitor", "mode", "seed")},
         **{key: own[key] for key in ("n_trials", "timeout", "workers", "storage", "sampler", "pruner")},
@@ -163,7 +163,7 @@ def _checked_run(cfg: DictConfig, words: Sequence[str], places: Sequence[str]) -
     run = compose(words, folders=places)
     check_config(run)
     searched = OmegaConf.create({key: cfg[key] for key in cfg if key not in OWN})
-    different = differences(plain(searched), plain(run))
+    different = differences(flat(searched), flat(run))
     if different:
         raise ValueError(
             f"the search sets {', '.join(different)}; it may hold only {', '.join(OWN)}, "

@@ -15,6 +15,8 @@ from optuna.storages import BaseStorage, JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
+from seqmodels.exceptions import first_line
+
 JOURNAL = "journal.log"
 
 SQLITE = "study.db"
@@ -82,9 +84,7 @@ def open_storage(storage: str, folder: Path) -> BaseStorage:
             f"storage={_without_password(storage)} needs a package that is not installed: {error}"
         ) from error
     except SQLAlchemyError as error:
-        raise OSError(
-            f"storage={_without_password(storage)} cannot be reached: {str(error).splitlines()[0]}"
-        ) from error
+        raise OSError(f"storage={_without_password(storage)} cannot be reached: {first_line(error)}") from error
 
 
 def _without_password(url: str) -> str:

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import torch
 from omegaconf import OmegaConf
@@ -19,6 +18,7 @@ from seqmodels.config.places import conf_dir
 from seqmodels.exceptions import Pruned, reason
 from seqmodels.runs.extend import DEVICES, PLACES
 from seqmodels.runs.record import is_run, results
+from seqmodels.runs.results import Results
 from seqmodels.runs.run import resume, train
 from seqmodels.searching.claims import Claim
 from seqmodels.searching.setting import Search
@@ -80,7 +80,7 @@ def run_trial(study: Study, search: Search, claim: Claim) -> None:
 
 def _train(search: Search, claim: Claim) -> TrialState:
     ended = results(claim.folder)
-    if ended.get("status") in ("completed", "pruned", "failed"):  # but the process was gone before it told the study
+    if ended and ended.status in ("completed", "pruned", "failed"):  # but the process was gone before it told the study
         return _state_of(ended)
     try:
         if is_run(claim.folder):
@@ -95,10 +95,10 @@ def _train(search: Search, claim: Claim) -> TrialState:
     return TrialState.COMPLETE
 
 
-def _state_of(ended: dict[str, Any]) -> TrialState:
-    if ended["status"] == "failed":
-        raise ValueError(ended.get("error") or "failed, see train.log")
-    return TrialState.PRUNED if ended["status"] == "pruned" else TrialState.COMPLETE
+def _state_of(ended: Results) -> TrialState:
+    if ended.status == "failed":
+        raise ValueError(ended.error or "failed, see train.log")
+    return TrialState.PRUNED if ended.status == "pruned" else TrialState.COMPLETE
 
 
 def _beside(words: Sequence[str]) -> list[str]:

@@ -148,17 +148,18 @@ def job_folders(folder: Path) -> list[Path]:
 def failures(folder: Path) -> str | None:
     """One line for each job of the sweep that did not finish; None when all did."""
     jobs = job_folders(folder) if folder.is_dir() else []
-    open_jobs = [(job, results(job)) for job in jobs if not is_finished(job)]
-    if not open_jobs:
+    unfinished = [job for job in jobs if not is_finished(job)]
+    if not unfinished:
         return None
-    lines = [f"  {job.name}: {_why(job, said)}" for job, said in open_jobs]
+    lines = [f"  {job.name}: {_why(job)}" for job in unfinished]
     return (
-        f"{len(open_jobs)} of {len(jobs)} jobs did not finish:\n" + "\n".join(lines) + f"\nresume={short(folder)} "
+        f"{len(unfinished)} of {len(jobs)} jobs did not finish:\n" + "\n".join(lines) + f"\nresume={short(folder)} "
         f"goes on with them; the others are kept"
     )
 
 
-def _why(job: Path, said: dict[str, Any]) -> str:
-    if said.get("status") == "interrupted":
+def _why(job: Path) -> str:
+    ended = results(job)
+    if ended and ended.status == "interrupted":
         return "was interrupted"
-    return said.get("error") or f"ended without a word, as a killed process does; see {short(job)}"
+    return (ended and ended.error) or f"ended without a word, as a killed process does; see {short(job)}"

@@ -27,7 +27,8 @@ def run_job(cfg: DictConfig, folder: Path, words: list[str]) -> float | None:
     result = resume(folder, trust=cfg.trust)
     if result is None:
         print(f"{short(folder)} is finished already")
-        return results(folder)["metrics"].get(cfg.monitor)
+        done = results(folder)
+        return done.metrics.get(cfg.monitor) if done else None
     return result.monitor
 
 
