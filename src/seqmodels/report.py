@@ -28,7 +28,7 @@ def main() -> None:
 
 
 def command_line() -> int:
-    """What the words in sys.argv ask for; returns the exit code."""
+    """What sys.argv asks for; returns the exit code."""
     return run_command(_main)
 
 
@@ -49,11 +49,11 @@ def _main() -> None:
         help="the difference A - B with its interval, paired by seed where seeds match; each is (a part of) a group's "
         "name, or a folder whose runs are one group",
     )
-    words = parser.parse_args()
-    folders = words.folders or [name for name in words.compare or () if Path(name).is_dir()]
+    given = parser.parse_args()
+    folders = given.folders or [name for name in given.compare or () if Path(name).is_dir()]
     if not folders:
         parser.error("give folders of runs, such as outputs/mnist_lstm")
-    place = report(folders, words.out, words.compare)
+    place = report(folders, given.out, given.compare)
     print(f"\n{place / 'report.html'}\n(report.md and report.csv beside it)", file=sys.stdout)
 
 
@@ -72,8 +72,8 @@ def report(folders: Sequence[str | Path], out: str | None = None, compare: Seque
         ValueError, OSError: the input does not allow it; the message says what to change. Nothing is written then.
     """
     from seqmodels.reporting import comparing
+    from seqmodels.reporting.folders import runs_below
     from seqmodels.reporting.groups import tables_of
-    from seqmodels.reporting.runs import runs_below
     from seqmodels.reporting.writers import files, markdown, page, runs_csv, terminal
 
     places = [Path(folder) for folder in folders]

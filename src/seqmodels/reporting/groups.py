@@ -75,7 +75,7 @@ def tables_of(runs: Iterable[Run]) -> list[Table]:
     """All runs, in tables; every run is in exactly one group."""
     kinds: dict[tuple[str, str, str], dict[str | None, list[Run]]] = {}
     for run in runs:
-        kinds.setdefault((run.name, run.monitor, run.mode), {}).setdefault(run.data, []).append(run)
+        kinds.setdefault((run.name, run.monitor, run.mode), {}).setdefault(run.datamodule, []).append(run)
     tables = []
     for (name, monitor, mode), of_data in kinds.items():
         for run in of_data.pop(None, []):  # failed or was cut off before it had data
@@ -142,8 +142,8 @@ def _reason(run: Run) -> str | None:
 def _named(name: str, groups: Sequence[tuple[list[Run], list[tuple[Run, str]]]]) -> list[Group]:
     first = [used[0] if used else left_out[0][0] for used, left_out in groups]
     members = [[*used, *(run for run, _ in left_out)] for used, left_out in groups]
-    words = [[word for run in runs for word in run.words] for runs in members]
-    named = name_parts([run.settings for run in first], words, lambda i, kind: choice(first[i], kind))
+    overrides = [[override for run in runs for override in run.overrides] for runs in members]
+    named = name_parts([run.settings for run in first], overrides, lambda i, kind: choice(first[i], kind))
     result = []
     for (used, left_out), parts in zip(groups, named, strict=True):
         parts = {clean(key): clean(value) for key, value in parts.items()}

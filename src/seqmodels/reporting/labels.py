@@ -16,7 +16,7 @@ def varied(settings: Sequence[Settings]) -> list[str]:
 
 
 def name_parts(
-    settings: Sequence[Settings], words: Sequence[Sequence[str]], choice: Callable[[int, str], str | None]
+    settings: Sequence[Settings], overrides: Sequence[Sequence[str]], choice: Callable[[int, str], str | None]
 ) -> list[dict[str, str]]:
     """For each group the parts of its name, `{"core": "gru", "lr": "0.01"}`.
 
@@ -25,11 +25,11 @@ def name_parts(
 
     Args:
         settings: of each group.
-        words: of the commands behind each group.
+        overrides: of the commands behind each group.
         choice: of the i-th group in a config group, `choice(0, "core")`, if known; asked only where it is needed.
     """
     keys = varied(settings)
-    explicit = {key_of(word) for group in words for word in group}
+    explicit = {key_of(override) for group in overrides for override in group}
     parts: list[Settings] = [{} for _ in settings]
     for block, members in _blocks(settings, keys).items():
         names = [""] * len(settings)

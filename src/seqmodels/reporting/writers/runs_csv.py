@@ -50,7 +50,7 @@ def _row(table: Table, group: Group, run: Run, reason: str, folder: Path) -> dic
         "steps": run.steps,
         "seconds": run.seconds,
         "device": clean(run.device) if run.device else None,
-        "overrides": clean(" ".join(run.words)),
+        "overrides": clean(" ".join(run.overrides)),
     }
 
 
