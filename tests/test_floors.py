@@ -100,7 +100,7 @@ def test_no_circles() -> None:
         pytest.fail(" imports ".join(reversed(circle.args[1])))
 
 
-@pytest.mark.parametrize("name", ["seqmodels", *FLOORS[-2]])
+@pytest.mark.parametrize("name", ["seqmodels", *sorted(FLOORS[-2])])
 def test_a_door_opens_without_heavy_imports(name: str) -> None:
     """`--help`, a typo and a finished run do not wait for torch; what a door imports, it imports wholly."""
     seen, waiting = set(), [name]

@@ -60,8 +60,8 @@ def report(folders: Sequence[str | Path], out: str | None = None, compare: Seque
         ValueError, OSError: the input does not allow it; the message says what to change. Nothing is written then.
     """
     from seqmodels.reporting import comparing
+    from seqmodels.reporting.folders import runs_below
     from seqmodels.reporting.groups import tables_of
-    from seqmodels.reporting.runs import runs_below
     from seqmodels.reporting.writers import files, markdown, page, runs_csv, terminal
 
     places = [Path(folder) for folder in folders]

@@ -19,7 +19,7 @@ from seqmodels.config.outputs import register_resolvers
 from seqmodels.config.overrides import key_of, quoted, take, text_of
 from seqmodels.config.places import conf_dir
 from seqmodels.exceptions import MISTAKES, JobFailed, JobsFailed, Stopped, message_of, reason
-from seqmodels.parallel.machine import need_of
+from seqmodels.parallel.machine import request_of
 from seqmodels.sweeps.folder import Sweep, check_number, command_to_resume, failures, is_sweep
 from seqmodels.sweeps.jobs import run_job, run_job_apart
 from seqmodels.sweeps.resuming import folder_to_resume, go_on
@@ -51,7 +51,7 @@ def _job_of_sweep(cfg: DictConfig, folder: Path, overrides: list[str]) -> float 
     try:
         check_number(folder)
         save_hydra(folder, HydraConfig.get())
-        is_to_be_apart = Sweep.folder is not None and need_of(cfg).devices != 1  # elsewhere each job has its process
+        is_to_be_apart = Sweep.folder is not None and request_of(cfg).devices != 1  # elsewhere each job has its process
         return (run_job_apart if is_to_be_apart else run_job)(cfg, folder, overrides)
     except Exception as error:
         if not isinstance(error, MISTAKES):

@@ -16,17 +16,17 @@ from omegaconf import OmegaConf
 from seqmodels.exceptions import Stopped
 from seqmodels.parallel import pool
 from seqmodels.parallel.board import Board
-from seqmodels.parallel.machine import need_of, slots_of
+from seqmodels.parallel.machine import request_of, slots_of
 from seqmodels.parallel.pool import Outcome, Task, run
 from seqmodels.parallel.process import start
-from seqmodels.parallel.slots import Need, Share, Slots
+from seqmodels.parallel.slots import Allocation, Request, Slots
 from tests.support import jobs
 
-CPU, GPU, ANY = Need(), Need(gpu=True), Need(gpu=None)
+CPU, GPU, ANY = Request(), Request(gpu=True), Request(gpu=None)
 
 
-def task(function: Callable, *arguments: object, need: Need = CPU) -> Task:
-    return Task(function.__name__, f"tests.support.jobs:{function.__name__}", arguments, Path("log"), need)
+def task(function: Callable, *arguments: object, request: Request = CPU) -> Task:
+    return Task(function.__name__, f"tests.support.jobs:{function.__name__}", arguments, Path("log"), request)
 
 
 def until(condition: Callable[[], bool]) -> None:
@@ -38,28 +38,32 @@ def until(condition: Callable[[], bool]) -> None:
 
 @pytest.mark.parametrize("seed", range(20))
 def test_no_two_jobs_ever_have_the_same_slot(seed: int) -> None:
-    """Random jobs come and go; every share is as large as was asked for, and every job has its turn."""
+    """Random jobs come and go; every allocation is as large as was asked for, and every job has its turn."""
     dice = random.Random(seed)
     gpus, each, groups, cores = dice.randint(0, 4), dice.randint(1, 3), dice.randint(1, 8), dice.randint(1, 16)
     slots = Slots([str(gpu) for gpu in range(gpus)], each, groups, cores)
-    needs = [Need(dice.choice([1, 1, 2, 3, -1]), dice.choice([False, None, True])) for _ in range(60)]
-    needs = [need for need in needs if not need.gpu or max(1, need.devices) <= gpus]
-    held: list[Share] = []
-    while needs:
-        share = slots.take(needs[0])
-        if share is None:
+    requests = [Request(dice.choice([1, 1, 2, 3, -1]), dice.choice([False, None, True])) for _ in range(60)]
+    requests = [request for request in requests if not request.gpu or max(1, request.devices) <= gpus]
+    held: list[Allocation] = []
+    while requests:
+        allocation = slots.take(requests[0])
+        if allocation is None:
             assert held, "an empty machine refuses a job"
             slots.give_back(held.pop(dice.randrange(len(held))))
             continue
-        need = needs.pop(0)
-        held.append(share)
-        assert share.threads >= 1
-        if need.gpu or (need.gpu is None and gpus):
-            assert len(set(share.gpus)) == len(share.gpus) == (gpus if need.devices == -1 else min(need.devices, gpus))
-            assert not share.groups
+        request = requests.pop(0)
+        held.append(allocation)
+        assert allocation.threads >= 1
+        if request.gpu or (request.gpu is None and gpus):
+            assert (
+                len(set(allocation.gpus))
+                == len(allocation.gpus)
+                == (gpus if request.devices == -1 else min(request.devices, gpus))
+            )
+            assert not allocation.groups
         else:
-            assert len(share.groups) == min(max(1, need.devices), groups)
-            assert not share.gpus
+            assert len(allocation.groups) == min(max(1, request.devices), groups)
+            assert not allocation.gpus
         for gpu in map(str, range(gpus)):
             assert sum(gpu in other.gpus for other in held) <= each
         taken = [group for other in held for group in other.groups]
@@ -69,21 +73,21 @@ def test_no_two_jobs_ever_have_the_same_slot(seed: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("trainer", "need"),
+    ("trainer", "expected"),
     [
-        ({"accelerator": "cpu", "devices": 1}, Need(1, False)),
-        ({"accelerator": "cpu", "devices": 2}, Need(2, False)),
-        ({"accelerator": "auto", "devices": 1}, Need(1, None)),
-        ({"accelerator": "gpu", "devices": "auto"}, Need(-1, True)),
-        ({"accelerator": "cuda", "devices": -1}, Need(-1, True)),
-        ({"accelerator": "gpu", "devices": [0, 2]}, Need(2, True)),
-        ({"accelerator": "gpu", "devices": "0,2"}, Need(2, True)),
-        ({"accelerator": "gpu", "devices": "3"}, Need(3, True)),
-        ({"accelerator": "gpu", "devices": "many"}, Need(1, True)),
+        ({"accelerator": "cpu", "devices": 1}, Request(1, False)),
+        ({"accelerator": "cpu", "devices": 2}, Request(2, False)),
+        ({"accelerator": "auto", "devices": 1}, Request(1, None)),
+        ({"accelerator": "gpu", "devices": "auto"}, Request(-1, True)),
+        ({"accelerator": "cuda", "devices": -1}, Request(-1, True)),
+        ({"accelerator": "gpu", "devices": [0, 2]}, Request(2, True)),
+        ({"accelerator": "gpu", "devices": "0,2"}, Request(2, True)),
+        ({"accelerator": "gpu", "devices": "3"}, Request(3, True)),
+        ({"accelerator": "gpu", "devices": "many"}, Request(1, True)),
     ],
 )
-def test_what_a_run_needs(trainer: dict, need: Need) -> None:
-    assert need_of(OmegaConf.create({"trainer": trainer})) == need
+def test_what_a_run_needs(trainer: dict, expected: Request) -> None:
+    assert request_of(OmegaConf.create({"trainer": trainer})) == expected
 
 
 @pytest.mark.parametrize(
@@ -98,20 +102,20 @@ def test_what_a_run_needs(trainer: dict, need: Need) -> None:
 )
 def test_options_that_make_no_sense(options: dict, message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        slots_of(**{"jobs": "auto", "gpus": "auto", "jobs_per_gpu": 1, **options}, needs=[CPU])
+        slots_of(**{"jobs": "auto", "gpus": "auto", "jobs_per_gpu": 1, **options}, requests=[CPU])
 
 
 def test_auto_gives_each_core_a_job_and_few_jobs_many_threads() -> None:
     cores = len(os.sched_getaffinity(0))
     assert str(slots_of("auto", "auto", 1, [CPU] * 100)) == f"{cores} at a time with 1 thread each"
     one = slots_of("auto", "auto", 1, [CPU]).take(CPU)
-    assert one == Share((), (0,), cores)
-    assert slots_of("auto", [], 1, [Need(2)]).take(Need(2)).threads == max(1, cores // 2)  # type: ignore[union-attr]
+    assert one == Allocation((), (0,), cores)
+    assert slots_of("auto", [], 1, [Request(2)]).take(Request(2)).threads == max(1, cores // 2)  # type: ignore[union-attr]
 
 
 def test_processes_get_what_their_slots_say() -> None:
     """Six jobs on two GPUs that take a job each, and never two of them on one."""
-    tasks = [task(jobs.note, number, 0.1, need=GPU) for number in range(6)]
+    tasks = [task(jobs.note, number, 0.1, request=GPU) for number in range(6)]
     outcomes = run(tasks, Slots(["0", "7"], 1, 1, 6))
     assert [outcome.value for outcome in outcomes] == [0, 1, 4, 9, 16, 25]
     seen = [json.loads(Path(f"{number}.json").read_text()) for number in range(6)]
@@ -139,7 +143,7 @@ def test_the_process_is_where_its_parent_is(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_every_end_is_noticed_and_the_others_go_on(capfd: pytest.CaptureFixture[str]) -> None:
-    tasks = [task(jobs.fail), task(jobs.die), task(jobs.lambda_), task(jobs.much), task(jobs.note, 5, 0.0, need=GPU)]
+    tasks = [task(jobs.fail), task(jobs.die), task(jobs.lambda_), task(jobs.much), task(jobs.note, 5, 0.0, request=GPU)]
     outcomes = run([*tasks, task(jobs.note, 3, 0.0)], Slots([], 1, 2, 2))
     assert outcomes[0] == Outcome(error="this job")
     assert outcomes[1] == Outcome(error="was killed by SIGKILL")
@@ -187,7 +191,7 @@ def test_a_second_ctrl_c_kills_those_that_do_not_listen() -> None:
 
 def test_jobs_do_not_outlive_a_parent_that_is_killed() -> None:
     """They save and end, and so does whatever they have started."""
-    parent, _ = start("tests.parallel.test_pool:parent_of_two", (), Share((), (), 1), Path("log"))
+    parent, _ = start("tests.parallel.test_pool:parent_of_two", (), Allocation(), Path("log"))
     until(lambda: all(Path(name).exists() and Path(name).read_text() for name in "ab"))
     parent.kill()
     parent.join()

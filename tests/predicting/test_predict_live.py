@@ -21,7 +21,7 @@ import torch
 from seqmodels.cli.arguments import read
 from seqmodels.exceptions import Stopped
 from seqmodels.parallel import process
-from seqmodels.parallel.slots import Share
+from seqmodels.parallel.slots import Allocation
 from seqmodels.predict import KEYS
 from seqmodels.predicting.rows.lines import Lines
 from seqmodels.predicting.stopping import Stopping
@@ -45,7 +45,7 @@ class Live:
             Path(name).unlink(missing_ok=True)
             os.mkfifo(name)
         self.process: BaseProcess = process.start(
-            "tests.predicting.test_predict_live:work", (words,), Share((), (), 1), LOG
+            "tests.predicting.test_predict_live:work", (words,), Allocation(), LOG
         )[0]
         self.input = Path("in").open("wb", buffering=0)  # noqa: SIM115, the fixture closes both
         self.output = Path("out").open("rb")  # noqa: SIM115
@@ -321,7 +321,7 @@ def test_a_full_disk(pumps: Path, invoke: Command, capfd: pytest.CaptureFixture[
 
 def test_a_file_that_cannot_grow_ends_with_a_whole_row(pumps: Path) -> None:
     Path("in.csv").write_text(HEADER + "".join(table(200)))
-    writer = process.start("tests.predicting.test_predict_live:limited", (str(pumps),), Share((), (), 1), LOG)[0]
+    writer = process.start("tests.predicting.test_predict_live:limited", (str(pumps),), Allocation(), LOG)[0]
     writer.join(PATIENCE)
     assert writer.exitcode == 1
     assert "error: output=out.csv cannot be written: File too large" in LOG.read_text()

@@ -9,9 +9,9 @@ import pytest
 
 from seqmodels.reporting.curves import POINTS, average, read_curves
 from seqmodels.reporting.figures import DRAWN, comparison, learning_curves
+from seqmodels.reporting.folders import runs_below
 from seqmodels.reporting.groups import Table, tables_of
 from seqmodels.reporting.heat_map import grids, heat_map
-from seqmodels.reporting.runs import runs_below
 from tests.support.report_runs import make_run
 
 HERE = Path("outputs")

@@ -7,8 +7,8 @@ import pytest
 import yaml
 
 from seqmodels.reporting.columns import left_out
+from seqmodels.reporting.folders import runs_below
 from seqmodels.reporting.groups import Table, tables_of
-from seqmodels.reporting.runs import runs_below
 from tests.support.report_runs import ABSENT, make_run, unfinished
 
 HERE = Path("outputs")
@@ -265,7 +265,8 @@ def test_values_of_the_wrong_kind_are_passed_over() -> None:
     make_run(HERE / "a", results=wrong)
     (run,) = runs_below([HERE])[0]
     assert run.metrics == {"val/acc": 0.7}
-    assert (run.parameters, run.seconds, run.device, run.overrides, run.seed) == (None, None, None, [], None)
+    assert (run.parameters, run.seconds, run.device, run.overrides) == (None, None, None, [])
+    assert run.seed == 1  # the config knows it
 
 
 CONFIGS = {

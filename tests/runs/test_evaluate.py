@@ -12,7 +12,7 @@ import yaml
 
 from seqmodels import load_run
 from seqmodels.config.compose import merge
-from seqmodels.reporting.runs import runs_below
+from seqmodels.reporting.folders import runs_below
 from seqmodels.runs.run import compose, train
 from tests.conftest import Command
 from tests.support.attempts import DIGITS, SINE

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from seqmodels.predicting.pixels import cut, read_colour
+from seqmodels.predicting.images import cut, read_colour
 
 from seqmodels import load_run
 from seqmodels.callbacks.figures.classification import Shown, image_figure

@@ -7,7 +7,8 @@ import pytest
 from omegaconf import OmegaConf
 
 from seqmodels.config.compose import compose
-from seqmodels.runs.record import overrides_of, results_of, saved_config
+from seqmodels.runs.record import overrides_of, saved_config
+from seqmodels.runs.results import read_results
 from seqmodels.runs.run import resume
 from tests.conftest import Command
 from tests.support.attempts import assert_same_run, callback
@@ -29,8 +30,8 @@ def test_what_a_search_leaves_and_that_it_continues_to_n_trials_in_total(
     for number, (trial, run) in enumerate(zip(trials(), runs, strict=True)):
         rows = rows_of(run / "metrics.csv")
         assert trial.value == pytest.approx(max(float(row["val/r2"]) for row in rows if row["val/r2"]), rel=1e-6)
-        assert results_of(run).status == "completed"
-        assert not any(name.startswith("test/") for name in results_of(run).metrics)
+        assert read_results(run).status == "completed"
+        assert not any(name.startswith("test/") for name in read_results(run).metrics)
         assert overrides_of(run)[-2:] == [f"{key}={trial.params[key]}" for key in ("optimizer.lr", "core")]
         assert saved_config(run).optimizer.lr == trial.params["optimizer.lr"]
         assert told.count(f"\ntrial {number} ") == 1
@@ -59,7 +60,7 @@ def test_a_trial_that_was_stopped_goes_on_exactly(tune: Command, capsys: pytest.
     assert tune(*signalled) == 143
     assert "the same command goes on" in capsys.readouterr().out
     assert states() == ["running"]
-    assert results_of(folders()[0]).status == "interrupted"
+    assert read_results(folders()[0]).status == "interrupted"
     assert tune(*signalled) == 0
     assert states() == ["complete"]
     assert tune(*guarded, "study=whole") == 0
@@ -130,12 +131,12 @@ def test_a_trial_that_is_not_good_enough_is_pruned(tune: Command, capsys: pytest
     assert all(trial.params["optimizer.lr"] == 1e-9 for trial in pruned)
     assert "pruned after 2 validations" in capsys.readouterr().out
     run = folders()[pruned[0].number]
-    assert (results_of(run).status, results_of(run).steps) == ("pruned", 4)
+    assert (read_results(run).status, read_results(run).steps) == ("pruned", 4)
 
     done = resume(run)  # by hand, later: a run like any other
     assert done is not None
-    assert results_of(run).status == "completed"
-    assert results_of(run).steps == 8
+    assert read_results(run).status == "completed"
+    assert read_results(run).steps == 8
 
 
 def test_a_word_of_the_command_fixes_what_was_searched(tune: Command) -> None:
@@ -143,7 +144,7 @@ def test_a_word_of_the_command_fixes_what_was_searched(tune: Command) -> None:
     (trial,) = trials()
     assert set(trial.params) == {"optimizer.lr"}
     assert trial.value == trial.intermediate_values[max(trial.intermediate_values)]  # of the weights it would test
-    assert not any(name.startswith("test/") for name in results_of(folders()[0]).metrics)
+    assert not any(name.startswith("test/") for name in read_results(folders()[0]).metrics)
     assert saved_config(folders()[0]).core._target_.endswith("GRU")
     assert [word for word in overrides_of(folders()[0]) if word in RUN] == RUN
     assert {path.name for path in Path().iterdir()} == {"mine", "outputs"}

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from seqmodels.runs.record import results_of
+from seqmodels.runs.results import read_results
 from tests.conftest import Command
 from tests.support.attempts import assert_same_run
 from tests.support.killing import rows
@@ -79,7 +79,7 @@ def test_workers_that_are_stopped_go_on() -> None:
     process.join()
     assert process.exitcode == 143, Path("attempts.log").read_text()
     assert states() == ["running"] * 2
-    assert [results_of(folder).status for folder in folders()] == ["interrupted"] * 2
+    assert [read_results(folder).status for folder in folders()] == ["interrupted"] * 2
 
 
 def test_trials_on_several_devices(tune: Command) -> None:
@@ -88,7 +88,7 @@ def test_trials_on_several_devices(tune: Command) -> None:
     two = [word for word in WORDS if word != "trainer=cpu"]
     assert tune(*two, *pruning, "trainer=ddp_cpu") == 0
     assert {"complete", "pruned"} == set(states())
-    assert results_of(folders()[0]).device.startswith("2 processes")
+    assert read_results(folders()[0]).device.startswith("2 processes")
     alone = [*WORDS, *pruning, "study=alone"]
     assert tune(*alone) == 0
     for ours, theirs in zip(trials(), trials(STUDY.with_name("study_alone")), strict=True):

@@ -10,12 +10,12 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 from seqmodels.parallel import process
-from seqmodels.parallel.slots import Share
+from seqmodels.parallel.slots import Allocation
 
 
 def start(words: list[str]) -> BaseProcess:
     """A process that does what `python -m seqmodels.train WORDS` does, its output in attempts.log."""
-    return process.start("tests.support.killing:work", (words,), Share((), (), 1), Path("attempts.log"))[0]
+    return process.start("tests.support.killing:work", (words,), Allocation(), Path("attempts.log"))[0]
 
 
 def work(words: list[str]) -> None:

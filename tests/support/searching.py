@@ -12,7 +12,7 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial
 
 from seqmodels.parallel import process
-from seqmodels.parallel.slots import Share
+from seqmodels.parallel.slots import Allocation
 
 STUDY = Path("outputs/sine_stream/study_quick")
 SPACE = """
@@ -51,7 +51,7 @@ def folders(study: Path = STUDY) -> list[Path]:
 
 def start(words: Sequence[str], log: str = "attempts.log") -> BaseProcess:
     """A process that does what `python -m seqmodels.tune WORDS` does, its output in a file."""
-    return process.start("tests.support.searching:work", (list(words),), Share((), (), 1), Path(log))[0]
+    return process.start("tests.support.searching:work", (list(words),), Allocation(), Path(log))[0]
 
 
 def work(words: list[str]) -> None:

@@ -133,7 +133,7 @@ def test_a_schedule_cannot_be_extended(command: Command, capfd: pytest.CaptureFi
     [
         (lambda: None, "resume=run is neither the folder of a run"),
         (lambda: _config("{"), "config.yaml cannot be read"),
-        (lambda: _config("- 1"), "is not a run's config"),
+        (lambda: _config("- 1"), "config.yaml holds no keys"),
         (lambda: _config("seed: 1\n"), "is not complete"),
         (lambda: _config("!!python/object/apply:os.system ['touch owned']"), "cannot be read"),
     ],

@@ -6,18 +6,18 @@ from typing import Any
 
 from omegaconf import DictConfig, ListConfig
 
-from seqmodels.parallel.slots import Need, Slots
+from seqmodels.parallel.slots import Request, Slots
 from seqmodels.system.process import cores_here
 
 
-def slots_of(jobs: int | str, gpus: str | Sequence[int | str], jobs_per_gpu: int, needs: Sequence[Need]) -> Slots:
+def slots_of(jobs: int | str, gpus: str | Sequence[int | str], jobs_per_gpu: int, requests: Sequence[Request]) -> Slots:
     """The slots of this machine for these jobs.
 
     Args:
         jobs: how many jobs of one device run side by side on the CPU; auto: as many as there are cores.
         gpus: which GPUs are given to jobs; auto: all that are there.
         jobs_per_gpu: how many jobs share a GPU.
-        needs: of all jobs, so that few jobs get many threads.
+        requests: of all jobs, so that few jobs get many threads.
 
     Raises:
         ValueError: an argument makes no sense.
@@ -30,19 +30,19 @@ def slots_of(jobs: int | str, gpus: str | Sequence[int | str], jobs_per_gpu: int
     if isinstance(gpus, str) and gpus != "auto":
         raise ValueError(f"hydra.launcher.gpus={gpus} is neither auto nor a list such as [0,1]")
     if gpus == "auto":
-        gpus = _gpus_here() if any(need.gpu is not False for need in needs) else []
+        gpus = _gpus_here() if any(request.gpu is not False for request in requests) else []
     names = [str(gpu) for gpu in gpus]
     if len(set(names)) < len(names):
         raise ValueError(f"hydra.launcher.gpus={names} names a GPU twice; hydra.launcher.jobs_per_gpu shares a GPU")
-    wanted = sum(max(1, need.devices) for need in needs)
+    wanted = sum(max(1, request.devices) for request in requests)
     groups = jobs if isinstance(jobs, int) else max(1, min(cores, wanted))
     return Slots(names, jobs_per_gpu, groups, cores)
 
 
-def need_of(cfg: DictConfig) -> Need:
+def request_of(cfg: DictConfig) -> Request:
     """What a run with this config wants, from its `trainer`."""
     kinds: dict[str, bool | None] = {"gpu": True, "cuda": True, "auto": None}
-    return Need(_count(cfg.trainer.devices), kinds.get(str(cfg.trainer.accelerator), False))
+    return Request(_count(cfg.trainer.devices), kinds.get(str(cfg.trainer.accelerator), False))
 
 
 def _count(devices: Any) -> int:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from seqmodels.exceptions import Stopped, reason
-from seqmodels.parallel.slots import Share
+from seqmodels.parallel.slots import Allocation
 from seqmodels.system.process import leave
 from seqmodels.system.signals import stoppable
 
@@ -48,7 +48,9 @@ def server() -> ForkServerContext:
     return context
 
 
-def start(function: str, arguments: tuple[Any, ...], share: Share, log: Path) -> tuple[ForkServerProcess, Connection]:
+def start(
+    function: str, arguments: tuple[Any, ...], allocation: Allocation, log: Path
+) -> tuple[ForkServerProcess, Connection]:
     """Fork a process that calls the function.
 
     Returns:
@@ -59,7 +61,7 @@ def start(function: str, arguments: tuple[Any, ...], share: Share, log: Path) ->
     answer, says = context.Pipe(duplex=False)
     log.parent.mkdir(parents=True, exist_ok=True)
     place = (dict(os.environ), str(Path.cwd()), str(log.absolute()))
-    process = context.Process(target=_work, args=(says, function, arguments, share, place))
+    process = context.Process(target=_work, args=(says, function, arguments, allocation, place))
     process.start()
     says.close()
     return process, answer
@@ -71,7 +73,7 @@ def ask(function: str) -> Any:
     Raises:
         OSError: it failed.
     """
-    process, answer = start(function, (), Share((), (), 1), Path(os.devnull))
+    process, answer = start(function, (), Allocation(), Path(os.devnull))
     kind, value = answer.recv()
     process.join()
     if kind != "value":
@@ -80,14 +82,18 @@ def ask(function: str) -> Any:
 
 
 def _work(
-    says: Connection, function: str, arguments: tuple[Any, ...], share: Share, place: tuple[dict[str, str], str, str]
+    says: Connection,
+    function: str,
+    arguments: tuple[Any, ...],
+    allocation: Allocation,
+    place: tuple[dict[str, str], str, str],
 ) -> NoReturn:
     os.setsid()  # Ctrl-C in a terminal reaches the parent alone, and the parent tells its jobs
     answer: tuple[str, Any]
     code = 1
     with stoppable():
         try:
-            _settle(share, *place)
+            _settle(allocation, *place)
             module, _, name = function.partition(":")
             answer = "value", getattr(importlib.import_module(module), name)(*arguments)
             code = 0
@@ -104,8 +110,8 @@ def _work(
     leave(code)
 
 
-def _settle(share: Share, environment: dict[str, str], folder: str, log: str) -> None:
-    """The parent's surroundings rather than the server's, and the job's own share."""
+def _settle(allocation: Allocation, environment: dict[str, str], folder: str, log: str) -> None:
+    """The parent's surroundings rather than the server's, and the job's own share of the machine."""
     output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
     for stream in (sys.stdout, sys.stderr):
         os.dup2(output, stream.fileno())
@@ -114,12 +120,12 @@ def _settle(share: Share, environment: dict[str, str], folder: str, log: str) ->
     os.environ.clear()
     os.environ |= environment
     os.chdir(folder)
-    if share.gpus or share.groups:
-        os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(share.gpus)
-    os.environ["OMP_NUM_THREADS"] = str(share.threads)  # also for the processes that it starts
+    if allocation.gpus or allocation.groups:
+        os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(allocation.gpus)
+    os.environ["OMP_NUM_THREADS"] = str(allocation.threads)  # also for the processes that it starts
     import torch
 
-    torch.set_num_threads(share.threads)
+    torch.set_num_threads(allocation.threads)
 
 
 def _watch_parent() -> None:

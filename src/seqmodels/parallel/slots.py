@@ -7,7 +7,7 @@ from seqmodels.system.process import cores_here
 
 
 @dataclass(frozen=True)
-class Need:
+class Request:
     """What a job wants.
 
     Attributes:
@@ -20,7 +20,7 @@ class Need:
 
 
 @dataclass(frozen=True)
-class Share:
+class Allocation:
     """What a job got, and nobody else has meanwhile.
 
     Attributes:
@@ -29,9 +29,9 @@ class Share:
         threads: CPU threads for each of its processes.
     """
 
-    gpus: tuple[str, ...]
-    groups: tuple[int, ...]
-    threads: int
+    gpus: tuple[str, ...] = ()
+    groups: tuple[int, ...] = ()
+    threads: int = 1
 
 
 class Slots:
@@ -58,51 +58,51 @@ class Slots:
         on_gpus = f"{len(self._free_gpus)} at a time on GPU {', '.join(self.gpus)}"
         return on_gpus if self.gpus else f"{self._groups} at a time with {threads}"
 
-    def check(self, need: Need) -> None:
+    def check(self, request: Request) -> None:
         """
         Raises:
             ValueError: the machine can never give what the job wants.
         """
-        if need.gpu and max(1, need.devices) > len(self.gpus):
+        if request.gpu and max(1, request.devices) > len(self.gpus):
             raise ValueError(
-                f"the job wants {abs(need.devices)} GPU{'s' * (need.devices > 1)} and there "
+                f"the job wants {abs(request.devices)} GPU{'s' * (request.devices > 1)} and there "
                 f"{'is' if len(self.gpus) == 1 else 'are'} {len(self.gpus)} for it; use fewer trainer.devices or "
                 f"trainer=cpu, or give it more with hydra.launcher.gpus"
             )
 
-    def take(self, need: Need) -> Share | None:
-        """A share, or None as long as too little is free. On the CPU a job gets at most all groups."""
-        if need.gpu or (need.gpu is None and self.gpus):
-            wanted = len(self.gpus) if need.devices == -1 else min(need.devices, len(self.gpus))
+    def take(self, request: Request) -> Allocation | None:
+        """What the job gets, or None as long as too little is free. On the CPU a job gets at most all groups."""
+        if request.gpu or (request.gpu is None and self.gpus):
+            wanted = len(self.gpus) if request.devices == -1 else min(request.devices, len(self.gpus))
             gpus = tuple(dict.fromkeys(self._free_gpus))[:wanted]
             if len(gpus) < wanted:
                 return None
             for gpu in gpus:
                 self._free_gpus.remove(gpu)
-            return Share(gpus, (), self._threads_beside_gpu)
-        processes = max(1, need.devices)
+            return Allocation(gpus=gpus, threads=self._threads_beside_gpu)
+        processes = max(1, request.devices)
         wanted = min(processes, self._groups)
         groups = tuple(self._free_groups[:wanted])
         if len(groups) < wanted:
             return None
         del self._free_groups[:wanted]
-        return Share((), groups, max(1, wanted * self._threads_of_group // processes))
+        return Allocation(groups=groups, threads=max(1, wanted * self._threads_of_group // processes))
 
-    def give_back(self, share: Share) -> None:
+    def give_back(self, allocation: Allocation) -> None:
         """What `take` gave."""
-        self._free_gpus = [*share.gpus, *self._free_gpus]
-        self._free_groups = sorted([*share.groups, *self._free_groups])
+        self._free_gpus = [*allocation.gpus, *self._free_gpus]
+        self._free_groups = sorted([*allocation.groups, *self._free_groups])
 
 
-class Whole(Slots):
+class WholeMachine(Slots):
     """The machine as it is, for a job that runs alone."""
 
     def __init__(self) -> None:
         super().__init__([], 1, 1, cores_here())
 
-    def check(self, need: Need) -> None:
+    def check(self, request: Request) -> None:
         """The run itself says what it lacks."""
 
-    def take(self, need: Need) -> Share:
+    def take(self, request: Request) -> Allocation:
         """Nothing is kept from the job."""
-        return Share((), (), max(1, self.cores // max(1, need.devices)))
+        return Allocation(threads=max(1, self.cores // max(1, request.devices)))

@@ -1,13 +1,10 @@
 """What `python -m seqmodels.report` is made of: runs are read, grouped, averaged, and written down in four forms.
 
-finding.py, runs.py,        a run as its folder tells it
-settings.py
-groups.py, labels.py        runs that differ in nothing but the seed belong together, under a readable name
-statistics.py               mean, standard deviation, interval; the difference of two groups
-comparing.py                `--compare A B`
-curves.py, grid.py,         learning curves, comparison, heat map
-figures.py, heat_map.py
-columns.py, terminal.py,    the same tables for four readers
-markdown.py, runs_csv.py,
-page.py, files.py
+folders.py, runs.py, settings.py    which folders hold runs, and a run as its folder tells it
+groups.py, labels.py                runs that differ in nothing but the seed belong together, under a readable name
+statistics.py, curves.py            mean, standard deviation, interval, of groups and of their learning curves
+comparing.py                        `--compare A B`: the difference of two groups
+figures.py, heat_map.py, svg.py     what is drawn on the page
+columns.py, wording.py              what a table says, the same for all readers
+writers/                            terminal, Markdown, page, CSV
 """

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from functools import partial
+from statistics import fmean
 from typing import Any
 
 from seqmodels.reporting.groups import Group, Table
@@ -99,7 +100,7 @@ def mixed(table: Table) -> str | None:
 def mean(values: Iterable[Any]) -> float | None:
     """Of those that are there."""
     there = [value for value in values if value is not None]
-    return sum(there) / len(there) if there else None
+    return fmean(there) if there else None
 
 
 LEGEND = (

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from seqmodels.reporting.folders import runs_below
 from seqmodels.reporting.groups import Group, Table, tables_of
-from seqmodels.reporting.runs import runs_below
 from seqmodels.reporting.statistics import Difference, difference
 from seqmodels.reporting.wording import clean, interval, number
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqmodels.reporting.runs import Run
+from seqmodels.reporting.statistics import moments
 
 POINTS = 300
 """A curve has no more; a page with millions would not scroll."""
@@ -80,7 +81,5 @@ def average(series: Sequence[tuple[Array, Array]]) -> Curve | None:
         return None
     if len(steps) > POINTS:
         steps = steps[np.unique(np.linspace(0, len(steps) - 1, POINTS).round().astype(int))]
-    values = np.stack([np.interp(steps, *one) for one in series])
-    with np.errstate(over="ignore", invalid="ignore"):
-        sd = values.std(axis=0, ddof=1) if len(values) > 1 else None
-        return Curve(steps, values.mean(axis=0), sd, len(values))
+    mean, sd = moments([np.interp(steps, *one) for one in series])
+    return Curve(steps, mean, sd, len(series))

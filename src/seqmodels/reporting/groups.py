@@ -75,7 +75,7 @@ def tables_of(runs: Iterable[Run]) -> list[Table]:
     """All runs, in tables; every run is in exactly one group."""
     kinds: dict[tuple[str, str, str], dict[str | None, list[Run]]] = {}
     for run in runs:
-        kinds.setdefault((run.name, run.monitor, run.mode), {}).setdefault(run.data, []).append(run)
+        kinds.setdefault((run.name, run.monitor, run.mode), {}).setdefault(run.datamodule, []).append(run)
     tables = []
     for (name, monitor, mode), of_data in kinds.items():
         for run in of_data.pop(None, []):  # failed or was cut off before it had data

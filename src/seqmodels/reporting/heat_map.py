@@ -1,4 +1,4 @@
-"""Two numeric parameters that were swept against each other: a grid of means, drawn."""
+"""Two numeric parameters that were swept against each other: the grid of their means, found and drawn."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,8 +8,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from seqmodels.reporting.figures import INK, PAPER, STYLE, WIDTH, short, svg
 from seqmodels.reporting.groups import Group, Table
+from seqmodels.reporting.svg import INK, PAPER, STYLE, WIDTH, short, svg
 from seqmodels.reporting.wording import clean, number
 
 FILLED = 0.6
@@ -18,7 +18,7 @@ FILLED = 0.6
 
 @dataclass(frozen=True)
 class Grid:
-    """A heat map.
+    """What a heat map shows.
 
     Attributes:
         x, y: the names of the parameters.

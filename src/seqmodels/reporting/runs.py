@@ -2,52 +2,37 @@
 
 import math
 import os
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from functools import lru_cache
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
 from seqmodels.config.flat import flat
 from seqmodels.config.overrides import split
+from seqmodels.config.yaml_files import read_yaml
 from seqmodels.exceptions import first_line
-from seqmodels.reporting.settings import load, settings_of, text
-from seqmodels.runs.record import CONFIG
-from seqmodels.runs.results import FILE, Results
+from seqmodels.reporting.settings import settings_of, settings_said, text
+from seqmodels.runs.record import CONFIG, is_run
+from seqmodels.runs.results import FILE, Results, of_kind, read_results
 
 
-@dataclass(frozen=True)
-class Run:
-    """A run.
+@dataclass(frozen=True, kw_only=True)
+class Run(Results):
+    """A run: what its results say, and where they say nothing its config.
 
     Attributes:
-        folder: absolute.
-        status: one of STATUSES, "unfinished" without results.json, "unreadable".
-        data: the name of the data really used; None when the run did not get so far.
-        settings: what makes the experiment, flat.
-        overrides: of its command.
-        metrics: all numbers in results.json, "test/acc" and so on, with nan and inf.
-        extras: the rest of results.json, flat.
+        status: as in results.json; "unfinished" without one, "unreadable" where the folder is damaged.
         error: what went wrong, if the run or this reader knows.
+        folder: absolute.
+        settings: what makes the experiment, flat.
         time: when results.json was written, in seconds since 1970; 0 without one.
     """
 
-    folder: Path
-    status: str
     name: str
-    data: str | None
     monitor: str
     mode: str
-    seed: int | None
+    folder: Path
     settings: dict[str, str]
-    overrides: list[str]
-    metrics: dict[str, float] = field(default_factory=dict)
-    parameters: float | None = None
-    steps: float | None = None
-    seconds: float | None = None
-    device: str | None = None
-    extras: dict[str, str] = field(default_factory=dict)
-    error: str | None = None
     time: float = 0.0
 
     @property
@@ -56,58 +41,42 @@ class Run:
         value = self.metrics.get(self.monitor)
         return value if value is not None and math.isfinite(value) else None
 
+    @cached_property
+    def extras(self) -> dict[str, str]:
+        """The rest of results.json, flat."""
+        rest = flat({"versions": self.versions, "git": self.git, **self.facts})
+        return {key: text(key, value) for key, value in rest.items() if value not in (None, {})}
+
 
 def read_run(folder: Path) -> Run:
     """The run in a folder; what is wrong with it becomes its `error`, never an exception."""
+    results = Results(status="unfinished")
     config: dict[str, Any] = {}
     settings: dict[str, str] = {}
-    results: Results | None = None
-    status, problem, time = "unfinished", None, 0.0
+    problem, time = None, 0.0
     try:
-        if (folder / FILE).exists():
-            time = (folder / FILE).stat().st_mtime
-            results = Results.read(folder)
-            status = results.status
+        time = (folder / FILE).stat().st_mtime
+        results = read_results(folder)
+    except FileNotFoundError:
+        pass
     except (OSError, ValueError) as error:
-        status, problem = "unreadable", first_line(error)
-    overrides = results.overrides if results else []
+        problem = first_line(error)
     try:
-        if (folder / CONFIG).exists():
-            config, settings = settings_of(folder)
-        else:
-            settings = {part.key: part.value for part in map(split, overrides) if part.value is not None}
-            settings.pop("seed", None)
+        config, settings = settings_of(folder) if is_run(folder) else ({}, settings_said(results.overrides))
     except (OSError, ValueError) as error:
-        status, problem = "unreadable", problem or first_line(error)
-    name, monitor, mode = (_said(results, config, key) for key in ("name", "monitor", "mode"))
-    if mode not in ("max", "min"):
-        status, problem = "unreadable", problem or f"mode is {mode!r}, neither max nor min"
-    seed = results.seed if results else config.get("seed")
-    return Run(
-        folder=folder,
-        status=status,
-        name=name or "unnamed",
-        data=results.datamodule if results else None,
-        monitor=monitor or "no monitor",
-        mode=mode if mode in ("max", "min") else "max",
-        seed=seed if isinstance(seed, int) and not isinstance(seed, bool) else None,
-        settings=settings,
-        overrides=overrides,
-        metrics=results.metrics if results else {},
-        parameters=results.parameters if results else None,
-        steps=results.steps if results else None,
-        seconds=results.seconds if results else None,
-        device=results.device if results else None,
-        extras=_extras(results) if results else {},
-        error=problem or (results.error if results else None),
-        time=time,
-    )
-
-
-def _said(results: Results | None, config: dict[str, Any], key: str) -> str | None:
-    """By results.json, else by the config."""
-    value = (results and getattr(results, key)) or config.get(key)
-    return value if isinstance(value, str) else None
+        problem = problem or first_line(error)
+    known: dict[str, Any] = {
+        "name": results.name or of_kind(config, "name", str) or "unnamed",
+        "monitor": results.monitor or of_kind(config, "monitor", str) or "no monitor",
+        "mode": results.mode or of_kind(config, "mode", str),
+        "seed": of_kind(config, "seed", int) if results.seed is None else results.seed,
+    }
+    if known["mode"] not in ("max", "min"):
+        problem = problem or f"mode is {known['mode']!r}, neither max nor min"
+        known["mode"] = "max"
+    if problem:
+        known |= {"status": "unreadable", "error": problem.replace(f"{folder}{os.sep}", "")}
+    return Run(**vars(results) | known, folder=folder, settings=settings, time=time)
 
 
 def choice(run: Run, group: str) -> str | None:
@@ -124,62 +93,9 @@ def choice(run: Run, group: str) -> str | None:
 def _recorded(path: Path) -> dict[str, Any]:
     """Hydra's own list of choices; empty for a run that was started from Python."""
     try:
-        node: Any = load(path)
+        node: Any = read_yaml(path)
     except (OSError, ValueError):
         return {}
     for key in ("hydra", "runtime", "choices"):
         node = node.get(key) if isinstance(node, dict) else None
     return node if isinstance(node, dict) else {}
-
-
-def _extras(results: Results) -> dict[str, str]:
-    """The versions, the commit and what the data adds, flat."""
-    about = {"versions": results.versions, "git": results.git, **results.facts}
-    return {key: text(key, value) for key, value in flat(about).items() if value is not None}
-
-
-NOT_ENTERED = ("checkpoints", "figures", "evaluations", "export", "__pycache__")
-
-
-def runs_below(folders: Sequence[Path]) -> tuple[list[Run], list[str]]:
-    """All runs in and below the folders, each once, and notes on what could not be looked at.
-
-    Files among the folders are passed over: a shell's `sweep/*` names them too.
-
-    Raises:
-        OSError: a path does not exist, or none of them is a folder.
-        ValueError: no folder holds a run.
-    """
-    missing = [folder for folder in folders if not folder.exists()]
-    if missing:
-        raise FileNotFoundError(f"{missing[0]} does not exist; give folders of runs, such as outputs/NAME")
-    places = [folder for folder in folders if folder.is_dir()]
-    if not places:
-        raise NotADirectoryError(f"{folders[0]} is a file; give the folders of runs, or folders above them")
-    notes: list[str] = []
-    found: dict[Path, list[Path]] = {place: list(_run_folders(place, notes)) for place in places}
-    if not any(found.values()):
-        raise ValueError(
-            f"no runs in {', '.join(map(str, places))}: a run's folder holds .hydra/config.yaml, and {FILE} at its end"
-        )
-    notes += [f"no runs in {place}" for place, folders in found.items() if not folders]
-    return [read_run(folder) for folder in dict.fromkeys(f for folders in found.values() for f in folders)], notes
-
-
-def _run_folders(top: Path, notes: list[str]) -> Iterator[Path]:
-    """The folder above a sweep or a study may have a config of its own, but it is no unfinished run."""
-    unfinished: list[Path] = []
-    finished: list[Path] = []
-
-    def problem(error: OSError) -> None:
-        notes.append(f"cannot look into {error.filename}: {error.strerror}")
-
-    for place, folders, files in os.walk(top.resolve(), onerror=problem):
-        folder = Path(place)
-        if FILE in files:
-            finished.append(folder)
-        elif ".hydra" in folders and (folder / CONFIG).is_file():
-            unfinished.append(folder)
-        folders[:] = sorted(name for name in folders if name not in NOT_ENTERED and not name.startswith("."))
-    above = {parent for folder in (*finished, *unfinished) for parent in folder.parents}
-    yield from sorted([*finished, *(folder for folder in unfinished if folder not in above)])

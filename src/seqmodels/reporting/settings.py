@@ -1,22 +1,18 @@
 """What a run was made with, as flat text: `core.hidden_size: 64`."""
 
-import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
 from hydra.errors import HydraException
 
 from seqmodels.config.flat import flat, without_watching
 from seqmodels.config.migrate import migrated
-from seqmodels.config.overrides import items
+from seqmodels.config.overrides import items, split
+from seqmodels.config.yaml_files import read_yaml
 from seqmodels.exceptions import first_line
 from seqmodels.runs.extend import LIMITS
 from seqmodels.runs.record import CONFIG, RESUMED, resumed_overrides
-
-LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # seven times as fast, where PyYAML has it
-MOST = 5000
-"""A config with more values is none of ours; YAML's aliases can make a small file hold billions."""
 
 IGNORED = (
     *("name", "seed", "monitor", "mode"),  # have columns and tables of their own
@@ -30,39 +26,27 @@ IGNORED = (
 
 
 def settings_of(folder: Path) -> tuple[dict[str, Any], dict[str, str]]:
-    """The config of a run: its root as it stands, and what makes the experiment, flat.
+    """The config of a run under the names of today: its root as it stands, and what makes the experiment, flat.
 
     A run that was made longer beside `resume=` counts with its new length.
 
     Raises:
         OSError, ValueError: it cannot be read; the message says why.
     """
-    config = migrated(load(folder / CONFIG))
-    table = {key: text(key, value) for key, value in flat(config).items() if value != {}}
-    if (folder / RESUMED).exists():
-        try:
-            table |= {key: text(key, value) for key, value in items(resumed_overrides(folder)) if key in LIMITS}
-        except HydraException as error:
-            raise ValueError(f"{RESUMED} cannot be read: {first_line(error)}") from error
-    ignored = tuple(f"{key}." for key in IGNORED)
-    return config, {key: value for key, value in without_watching(table).items() if not f"{key}.".startswith(ignored)}
-
-
-def load(path: Path) -> dict[str, Any]:
-    """A YAML file that holds a mapping.
-
-    Raises:
-        OSError, ValueError: it cannot be read, or holds something else.
-    """
+    config = migrated(read_yaml(folder / CONFIG))
+    settings = without_watching({key: text(key, value) for key, value in flat(config).items() if value != {}})
     try:
-        content = yaml.load(path.read_text(encoding="utf-8"), LOADER)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise ValueError(f"{path.name} cannot be read: {first_line(error)}") from error
-    if not isinstance(content, dict):
-        raise ValueError(f"{path.name} holds no keys")
-    if _size(content, {}) > MOST:
-        raise ValueError(f"{path.name} holds more than {MOST} values")
-    return content
+        settings |= {key: text(key, value) for key, value in items(resumed_overrides(folder)) if key in LIMITS}
+    except HydraException as error:
+        raise ValueError(f"{folder / RESUMED} cannot be read: {first_line(error)}") from error
+    ignored = tuple(f"{key}." for key in IGNORED)
+    return config, {key: value for key, value in settings.items() if not f"{key}.".startswith(ignored)}
+
+
+def settings_said(overrides: Sequence[str]) -> dict[str, str]:
+    """What is known of a run without a config: what its command said."""
+    said = {key: value for _, key, value in map(split, overrides) if value is not None}
+    return {key: value for key, value in said.items() if key != "seed"}
 
 
 def text(key: str, value: Any) -> str:
@@ -78,13 +62,3 @@ def text(key: str, value: Any) -> str:
     if isinstance(value, list | tuple):
         return f"[{', '.join(text(key, entry) for entry in value)}]"
     return str(value)
-
-
-def _size(node: Any, known: dict[int, float]) -> float:
-    """The number of values in a tree whose branches may be one another; infinite for one that holds itself."""
-    if not isinstance(node, dict | list):
-        return 1
-    if id(node) not in known:
-        known[id(node)] = math.inf
-        known[id(node)] = sum(_size(child, known) for child in (node.values() if isinstance(node, dict) else node))
-    return known[id(node)]

@@ -7,8 +7,10 @@ different population variances are involved".
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.special import stdtrit  # scipy.stats would take a second and a half to import
 
 LEVEL = 0.95
@@ -50,16 +52,20 @@ class Difference:
     left_out: tuple[list[int | None], list[int | None]]
 
 
-def summary(values: Sequence[float]) -> Summary:
-    """Mean and t interval of at least one value."""
+def moments(values: ArrayLike) -> tuple[Any, Any]:
+    """Mean and sample standard deviation over the first axis, (n, ...) -> (...); the deviation of one value is None."""
     array = np.asarray(values, dtype=np.float64)
     with np.errstate(over="ignore", invalid="ignore"):  # values near 1e308 have no finite deviation
-        mean = float(array.mean())
-        if len(array) == 1:
-            return Summary(1, mean)
-        sd = float(array.std(ddof=1))
-        half = _quantile(len(array) - 1) * sd / math.sqrt(len(array))
-    return Summary(len(array), mean, sd, mean - half, mean + half)
+        return array.mean(axis=0), array.std(axis=0, ddof=1) if len(array) > 1 else None
+
+
+def summary(values: Sequence[float]) -> Summary:
+    """Mean and t interval of at least one value."""
+    mean, sd = moments(values)
+    if sd is None:
+        return Summary(1, float(mean))
+    half = _quantile(len(values) - 1) * float(sd) / math.sqrt(len(values))
+    return Summary(len(values), float(mean), float(sd), float(mean) - half, float(mean) + half)
 
 
 def difference(a: Sequence[Seeded], b: Sequence[Seeded]) -> Difference:

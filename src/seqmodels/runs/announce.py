@@ -1,11 +1,13 @@
 """What a run says of itself: the block at its start, the table at its end, and the same for files."""
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
 from omegaconf import DictConfig, OmegaConf
+from torch import nn
 
 from seqmodels.config.flat import flat
 from seqmodels.modules.parameter_groups import timescale_parameters
@@ -22,11 +24,10 @@ MEASURES = ("mase", "loss")
 def log_start(cfg: DictConfig, parts: Any, folder: Path, begin: str | None) -> None:
     """One block: what is trained on what, and where it begins when that is not at random weights."""
     module, core = parts.module, parts.module.core
-    parameters = sum(p.numel() for p in module.parameters() if p.requires_grad)
-    model = f"{type(core).__name__} of {core.output_size}, {type(module).__name__}, {parameters:,} parameters"
+    model = f"{type(core).__name__} of {core.output_size}, {type(module).__name__}"
     log.info("%s", cfg.name)
     log.info("  data    %s", parts.datamodule.summary())
-    log.info("  model   %s", model)
+    log.info("  model   %s, %s parameters", model, f"{trained_numbers(module):,}")
     if special := timescale_parameters(module):
         kinds = ", ".join(dict.fromkeys(name for part in core.modules() for name in _timescales(part)))
         count = sum(parameter.numel() for parameter in special.values())
@@ -48,8 +49,8 @@ def log_results(datamodule: Any, results: Results, folder: Path) -> None:
 
     Args:
         datamodule: what was read.
-        results: as in results.json.
-        folder: where that lies.
+        results: of the run, or of a test of it.
+        folder: where results.json lies.
     """
     table = results.metrics | {
         f"{name.replace('_', ' ')}: {measure}": value
@@ -99,16 +100,21 @@ def device_of(trainer: Any) -> str:
     return name if trainer.world_size == 1 else f"{trainer.world_size} processes on {name}"
 
 
+def trained_numbers(module: nn.Module) -> int:
+    """How many numbers are trained."""
+    return sum(parameter.numel() for parameter in module.parameters() if parameter.requires_grad)
+
+
 def hyperparameters(cfg: DictConfig, datamodule: Any) -> dict[str, Any]:
     """The config's choices as a flat table for TensorBoard: `core: LSTM`, `core.hidden_size: 64`, ..."""
     root: Any = OmegaConf.to_container(cfg, resolve=True)
-    sections = ("datamodule", "module", "core", "optimizer", "scheduler")
+    sections = {name: root[name] for name in ("datamodule", "module", "core", "optimizer", "scheduler")}
     table: dict[str, Any] = {"data": datamodule.name, "seed": cfg.seed}
-    for key, value in flat({section: root[section] for section in sections}).items():
-        parent, _, last = key.rpartition(".")
-        if last == "_target_":
-            table[parent] = value.rpartition(".")[2]
-        elif not last.startswith("_"):
+    for key, value in flat(sections).items():
+        section, _, name = key.rpartition(".")
+        if name == "_target_":
+            table[section] = value.rpartition(".")[2]
+        elif "._" not in key and value != {}:
             table[key] = value if isinstance(value, bool | int | float | str) else str(value)
     return table
 
@@ -122,24 +128,28 @@ def results(
     overrides: list[str],
     seconds: float,
 ) -> Results:
-    """The contents of results.json; `parts` is None when the run failed before it was built."""
-    built: dict[str, Any] = {"steps": 0}
-    if parts is not None:
-        built = {
-            "datamodule": parts.datamodule.name,
-            "parameters": sum(p.numel() for p in parts.module.parameters() if p.requires_grad),
-            "steps": parts.trainer.global_step,
-            "device": device_of(parts.trainer),
-            "facts": parts.datamodule.facts(),
-        }
-    return Results(
-        status,
+    """What results.json is to hold; `parts` is None when the run failed before it was built."""
+    ended = Results(
+        status=status,
         error=error,
+        name=cfg.name,
         metrics=metrics,
+        monitor=cfg.monitor,
+        mode=cfg.mode,
         overrides=overrides,
+        seed=cfg.seed,
+        steps=0,
         seconds=round(seconds, 3),
         versions=versions(),
         git=git_revision(),
-        **{key: cfg[key] for key in ("name", "monitor", "mode", "seed")},
-        **built,
+    )
+    if parts is None:
+        return ended
+    return replace(
+        ended,
+        datamodule=parts.datamodule.name,
+        parameters=trained_numbers(parts.module),
+        steps=parts.trainer.global_step,
+        device=device_of(parts.trainer),
+        facts=parts.datamodule.facts(),
     )

@@ -10,7 +10,7 @@ from pathlib import Path
 from omegaconf import open_dict
 
 from seqmodels.config.keys import SECTIONS, explained
-from seqmodels.runs.announce import device_of, log_results
+from seqmodels.runs.announce import device_of, log_results, trained_numbers
 from seqmodels.runs.build import build_trainer
 from seqmodels.runs.load import LoadedRun, load_run
 from seqmodels.runs.provenance import git_revision, versions
@@ -79,17 +79,19 @@ def _new_folder(run: Path, output: str | Path | None) -> Path:
 def _results(
     loaded: LoadedRun, overrides: Sequence[str], metrics: dict[str, float], device: str, seconds: float
 ) -> Results:
-    weights = {"run": str(loaded.folder), "checkpoint": str(loaded.checkpoint)}
     return Results(
-        "completed",
+        status="evaluated",
+        name=loaded.cfg.name,
         datamodule=loaded.datamodule.name,
         metrics=metrics,
+        monitor=loaded.cfg.monitor,
+        mode=loaded.cfg.mode,
         overrides=list(overrides),
-        parameters=sum(p.numel() for p in loaded.module.parameters() if p.requires_grad),
+        seed=loaded.cfg.seed,
+        parameters=trained_numbers(loaded.module),
         seconds=round(seconds, 3),
         device=device,
         versions=versions(),
         git=git_revision(),
-        facts=weights | loaded.datamodule.facts(),
-        **{key: loaded.cfg[key] for key in ("name", "monitor", "mode", "seed")},
+        facts={"run": str(loaded.folder), "checkpoint": str(loaded.checkpoint), **loaded.datamodule.facts()},
     )

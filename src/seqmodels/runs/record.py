@@ -6,19 +6,19 @@
 results.json            how the last attempt ended; missing while the first one runs
 """
 
-import dataclasses
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from omegaconf import DictConfig, ListConfig, OmegaConf
-from yaml import YAMLError
+from omegaconf import DictConfig, OmegaConf
 
 from seqmodels.config.migrate import migrated, migrated_override
 from seqmodels.config.overrides import text_of
+from seqmodels.config.yaml_files import read_yaml
 from seqmodels.exceptions import first_line
-from seqmodels.runs.results import Results
-from seqmodels.system.files import replace
+from seqmodels.runs.results import VERSION, Results, read_results
+from seqmodels.system import files
 
 CONFIG = Path(".hydra", "config.yaml")
 OVERRIDES = Path(".hydra", "overrides.yaml")
@@ -32,26 +32,25 @@ def is_run(folder: Path) -> bool:
 
 def is_finished(folder: Path) -> bool:
     """Whether the run's last attempt came to its end."""
-    return status_of(folder) == "completed"
+    return _status(folder) == "completed"
 
 
 def failed_before_first_checkpoint(folder: Path) -> bool:
     """Whether the run's last attempt failed before anything was saved, so that it holds nothing to go on with."""
-    return status_of(folder) == "failed" and not (folder / "checkpoints" / "last.ckpt").exists()
+    return _status(folder) == "failed" and not (folder / "checkpoints" / "last.ckpt").exists()
 
 
 def results_of(folder: Path) -> Results | None:
-    """What results.json says; None as long as there is none that can be read."""
+    """What results.json says; None as long as there is none, or none that can be read."""
     try:
-        return Results.read(folder)
+        return read_results(folder)
     except (OSError, ValueError):
         return None
 
 
-def status_of(folder: Path) -> str | None:
-    """How the last attempt ended; None as long as nobody knows."""
-    results = results_of(folder)
-    return results.status if results else None
+def _status(folder: Path) -> str | None:
+    found = results_of(folder)
+    return found.status if found else None
 
 
 def mark_running(folder: Path, overrides: Sequence[str]) -> None:
@@ -62,12 +61,12 @@ def mark_running(folder: Path, overrides: Sequence[str]) -> None:
     for name in ("checkpoints/.*.ckpt.*", ".results.json.*", ".hydra/.*.yaml.*", ".metrics.csv.*"):
         for path in folder.glob(name):
             path.unlink()
-    results = results_of(folder)
-    if results and results.status == "completed":
-        dataclasses.replace(results, status="interrupted").write(folder)
+    found = results_of(folder)
+    if found and found.status == "completed":
+        replace(found, status="interrupted", version=VERSION).write(folder)
     if overrides:
         attempts = [*_list(folder / RESUMED), list(overrides)]
-        replace(folder / RESUMED, OmegaConf.to_yaml(OmegaConf.create(attempts)))
+        files.replace(folder / RESUMED, OmegaConf.to_yaml(OmegaConf.create(attempts)))
 
 
 def last_run_of(overrides: Sequence[str]) -> Path | None:
@@ -92,13 +91,12 @@ def saved_config(folder: Path) -> DictConfig:
     """
     if not is_run(folder):
         raise FileNotFoundError(f"{folder} is not the folder of a run: there is no {folder / CONFIG}")
+    content = migrated(read_yaml(folder / CONFIG))
     try:
-        cfg = OmegaConf.create(migrated(OmegaConf.to_container(OmegaConf.load(folder / CONFIG))))
+        cfg = OmegaConf.create(content)
         OmegaConf.resolve(cfg.copy())
-    except (YAMLError, ValueError, UnicodeDecodeError) as error:
+    except ValueError as error:
         raise ValueError(f"{folder / CONFIG} cannot be read: {first_line(error)}") from error
-    if not isinstance(cfg, DictConfig):
-        raise ValueError(f"{folder / CONFIG} is not a run's config: it holds no keys")
     return cfg
 
 
@@ -113,11 +111,5 @@ def resumed_overrides(folder: Path) -> list[str]:
 
 
 def _list(path: Path) -> list[Any]:
-    """A YAML file that holds a list; a missing one holds none."""
-    if not path.exists():
-        return []
-    try:
-        content = OmegaConf.load(path)
-    except (YAMLError, ValueError) as error:
-        raise ValueError(f"{path} cannot be read: {first_line(error)}") from error
-    return list(OmegaConf.to_container(content)) if isinstance(content, ListConfig) else []  # type: ignore[arg-type]
+    """What a YAML file lists; nothing if there is none."""
+    return read_yaml(path, list) if path.exists() else []

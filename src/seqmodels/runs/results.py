@@ -1,116 +1,124 @@
-"""`results.json`: what a run was and what it reached, for people, for reports and for other tools.
+"""results.json: how the last attempt of a run ended, and what it reached. Other tools may rely on it.
 
-Written by the first process at the end of each attempt, in one step; missing means unfinished. A file without a
-`version` is of a build before November 2026 and is read the same.
+{"version": 1, "status": "completed", "name": "mnist_lstm", "datamodule": "mnist", "metrics": {"test/acc": 0.98}, ...}
+
+Its keys are the attributes of `Results`; what the data adds (`facts`) stands beside them. Numbers that are not finite
+are written as Python's json does, NaN and Infinity. A file without a version has the same keys; it is of before 2027.
 """
 
 import json
 import math
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
+from seqmodels.config.migrate import migrated_override
 from seqmodels.exceptions import first_line
 from seqmodels.system.files import replace
 
 FILE = "results.json"
 VERSION = 1
-STATUSES = ("completed", "interrupted", "failed", "pruned")
+STATUSES = ("completed", "interrupted", "failed", "pruned", "evaluated")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Results:
-    """The contents of results.json.
+    """The results of a run, or of a later test of it.
 
     Attributes:
-        status: completed, interrupted, failed, or pruned by a search.
-        error: the first line of what ended a failed run.
-        name: of the run, the folder under outputs/.
-        datamodule: the name of the data really used.
-        metrics: the last value of each, "test/acc" and so on, in the units of the data; what is no number is left out.
-        monitor: the metric that chose best.ckpt.
-        mode: max or min, whichever is better.
-        overrides: of the command, and of every resume.
-        seed: of weights, order and noise.
-        parameters: that are trained.
-        steps: of the optimiser.
-        seconds: of this attempt, on the wall clock.
-        device: "cpu, 2 threads".
+        version: of the file; 0 for one without a number.
+        status: how the last attempt ended: completed, interrupted, failed, or pruned by a search; evaluated for a test
+            of a trained run.
+        error: the first line of what went wrong; None if nothing did.
+        name: of the experiment.
+        datamodule: the name of the data really used; None when the run did not get so far.
+        metrics: the last value of each, "test/acc" and so on.
+        monitor: the metric that the run was after, ...
+        mode: ... and whether max or min of it.
+        overrides: of the command, then those beside each `resume=`.
+        seed: of the run.
+        parameters: how many numbers are trained.
+        steps: optimizer steps so far, of all attempts.
+        seconds: that the last attempt took, from building its parts to the end of its test.
+        device: what computed, "cpu, 2 threads".
         versions: of Python and of the packages that decide about the numbers.
-        git: commit and whether the code was changed since; None outside a checkout.
-        facts: what the data adds, such as `baselines` or `permutation`; keys of their own in the file.
-        version: of this format.
+        git: the commit of the code, and whether it was changed since (dirty); None outside a checkout.
+        facts: what the data has to say, with keys of its own: a permutation and its hash, baselines, its files; of a
+            test also which run and which checkpoint it was.
     """
 
+    version: int = VERSION
     status: str
-    name: str
-    monitor: str
-    mode: str
     error: str | None = None
+    name: str | None = None
     datamodule: str | None = None
     metrics: dict[str, float] = field(default_factory=dict)
+    monitor: str | None = None
+    mode: str | None = None
     overrides: list[str] = field(default_factory=list)
     seed: int | None = None
-    parameters: int | None = None
-    steps: int | None = None
+    parameters: float | None = None
+    steps: float | None = None
     seconds: float | None = None
     device: str | None = None
     versions: dict[str, str] = field(default_factory=dict)
     git: dict[str, Any] | None = None
     facts: dict[str, Any] = field(default_factory=dict)
-    version: int = VERSION
 
     def write(self, folder: Path) -> None:
-        """Into the run's folder; a reader never sees half of it."""
-        own = {name: getattr(self, name) for name in ("version", *KEYS)}
+        """Into the run's folder, in one step, so that a reader never sees half of it."""
+        own = {one.name: getattr(self, one.name) for one in fields(Results) if one.name != "facts"}
         replace(folder / FILE, json.dumps(own | self.facts, indent=2) + "\n")
 
-    @classmethod
-    def read(cls, folder: Path) -> Self:
-        """Of a run's folder. Nothing in it is trusted to be what it should be: a value of another type is left out.
 
-        Raises:
-            OSError: there is none.
-            ValueError: it is not JSON, or says no status.
-        """
-        content = _content(folder / FILE)
-        known = {name: _typed(content.get(name), TYPES[name]) for name in KEYS}
-        metrics = {str(name): float(value) for name, value in (known["metrics"] or {}).items() if is_number(value)}
-        given = {name: value for name, value in known.items() if value is not None}
-        given |= {"metrics": metrics, "name": known["name"] or "", "monitor": known["monitor"] or ""}
-        given |= {"mode": known["mode"] or "", "version": _typed(content.get("version"), (int,)) or 0}
-        given["overrides"] = [one for one in known["overrides"] or [] if isinstance(one, str)]
-        return cls(**given, facts={key: value for key, value in content.items() if key not in (*KEYS, "version")})
+def read_results(folder: Path) -> Results:
+    """The results in a folder; values that are not of their kind count as missing, since anything may stand there.
 
-
-KEYS = tuple(one.name for one in fields(Results) if one.name not in ("facts", "version"))
-TYPES: dict[str, tuple[type, ...]] = {
-    **dict.fromkeys(("status", "error", "name", "datamodule", "monitor", "mode", "device"), (str,)),
-    **dict.fromkeys(("metrics", "versions", "git"), (dict,)),
-    **dict.fromkeys(("seed", "parameters", "steps"), (int,)),
-    "seconds": (int, float),
-    "overrides": (list,),
-}
-
-
-def is_number(value: Any) -> bool:
-    """JSON's integers have no end, but floats have; true is no number."""
-    return isinstance(value, float) or (isinstance(value, int) and not isinstance(value, bool) and abs(value) < 1e300)
-
-
-def _typed(value: Any, kinds: tuple[type, ...]) -> Any:
-    if not isinstance(value, kinds) or isinstance(value, bool):
-        return None
-    return value if not isinstance(value, int | float) or (is_number(value) and math.isfinite(value)) else None
-
-
-def _content(path: Path) -> dict[str, Any]:
+    Raises:
+        OSError: there are none that can be read.
+        ValueError: they are damaged, or of a later version; the message begins with the file's path.
+    """
+    path = folder / FILE
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:
-        raise ValueError(f"{FILE} cannot be read: {first_line(error)}") from error
+        raise ValueError(f"{path} cannot be read: {first_line(error)}") from error
     if not isinstance(content, dict):
-        raise ValueError(f"{FILE} holds {type(content).__name__}, not a run's results")
+        raise ValueError(f"{path} holds {type(content).__name__}, not a run's results")
     if content.get("status") not in STATUSES:
-        raise ValueError(f"{FILE}: status is {content.get('status')!r}, none of {', '.join(STATUSES)}")
-    return content
+        raise ValueError(f"{path}: status is {content.get('status')!r}, none of {', '.join(STATUSES)}")
+    version = of_kind(content, "version", int) or 0
+    if version > VERSION:
+        raise ValueError(f"{path} is of version {version}, and this seqmodels reads up to {VERSION}; use a later one")
+    texts = ("status", "error", "name", "datamodule", "monitor", "mode", "device")
+    read: dict[str, Any] = {key: of_kind(content, key, str) for key in texts}
+    read |= {key: _finite(content.get(key)) for key in ("parameters", "steps", "seconds")}
+    return Results(
+        **read,
+        version=version,
+        metrics={name: float(value) for name, value in _mapping(content, "metrics").items() if _is_number(value)},
+        overrides=[migrated_override(one) for one in of_kind(content, "overrides", list) or [] if isinstance(one, str)],
+        seed=of_kind(content, "seed", int),
+        versions={name: str(value) for name, value in _mapping(content, "versions").items()},
+        git=of_kind(content, "git", dict),
+        facts={key: value for key, value in content.items() if key not in Results.__dataclass_fields__},
+    )
+
+
+def of_kind(content: dict[str, Any], key: str, kind: type) -> Any:
+    """The value of a key; None where it is missing or of another kind."""
+    value = content.get(key)
+    return value if isinstance(value, kind) and not isinstance(value, bool) else None
+
+
+def _mapping(content: dict[str, Any], key: str) -> dict[str, Any]:
+    return of_kind(content, key, dict) or {}
+
+
+def _is_number(value: Any) -> bool:
+    """JSON's integers have no end, but floats have."""
+    return isinstance(value, float) or (isinstance(value, int) and not isinstance(value, bool) and abs(value) < 1e300)
+
+
+def _finite(value: Any) -> float | None:
+    return value if _is_number(value) and math.isfinite(value) else None

@@ -122,7 +122,7 @@ def read_search(cfg: DictConfig, overrides: Sequence[str], name: str | None, pla
         folder=Path("outputs", cfg.name, f"study_{study}").absolute(),
         overrides=tuple(kept),
         places=tuple(places),
-        run=_table(run),
+        run=flat(run),
         space=space,
         **{key: cfg[key] for key in ("monitor", "mode", "seed")},
         **{key: own[key] for key in ("n_trials", "timeout", "workers", "storage", "sampler", "pruner")},
@@ -163,7 +163,7 @@ def _checked_run(cfg: DictConfig, overrides: Sequence[str], places: Sequence[str
     run = compose(overrides, folders=places)
     check_config(run)
     searched = OmegaConf.create({key: cfg[key] for key in cfg if key not in OWN})
-    different = differences(_table(searched), _table(run))
+    different = differences(flat(searched), flat(run))
     if different:
         raise ValueError(
             f"the search sets {', '.join(different)}; it may hold only {', '.join(OWN)}, "
@@ -174,11 +174,6 @@ def _checked_run(cfg: DictConfig, overrides: Sequence[str], places: Sequence[str
     if run.monitor.startswith("test/"):
         raise ValueError(f"monitor={run.monitor} would choose by the test data; choose a val/... or train/... metric")
     return run
-
-
-def _table(cfg: DictConfig) -> dict[str, Any]:
-    """The config as one flat table, interpolations as they are."""
-    return flat(OmegaConf.to_container(cfg))  # type: ignore[arg-type]
 
 
 def _fixed(overrides: Sequence[str]) -> dict[str, Choice]:

@@ -14,9 +14,9 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
 from seqmodels.config.places import conf_dir
-from seqmodels.parallel.machine import need_of, slots_of
+from seqmodels.parallel.machine import request_of, slots_of
 from seqmodels.parallel.pool import Task, run
-from seqmodels.parallel.slots import Need, Slots
+from seqmodels.parallel.slots import Request, Slots
 from seqmodels.searching.claims import next_trial
 from seqmodels.searching.outcome import best_of, leave_best, leave_table
 from seqmodels.searching.setting import Search
@@ -93,12 +93,16 @@ def work_together(search: Search, until: float | None) -> None:
         OSError: a worker died before that, and the others could not do its work.
         Stopped: a signal; the trials that ran are saved and unfinished.
     """
-    need = need_of(search.config())
-    slots = _slots(search.workers, need)
+    request = request_of(search.config())
+    slots = _slots(search.workers, request)
     log.info("  workers %d, %s", search.workers, slots)
     tasks = [
         Task(
-            f"worker {number}", f"{__name__}:work_alone", (search, until), search.folder / f"worker_{number}.log", need
+            f"worker {number}",
+            f"{__name__}:work_alone",
+            (search, until),
+            search.folder / f"worker_{number}.log",
+            request,
         )
         for number in range(search.workers)
     ]
@@ -123,12 +127,12 @@ def work_alone(search: Search, until: float | None) -> None:
     work(search, until)
 
 
-def _slots(workers: int, need: Need) -> Slots:
+def _slots(workers: int, request: Request) -> Slots:
     """One place for each worker; those that are more than the GPUs share them."""
-    needs, wanted = [need] * workers, workers * max(1, need.devices)
-    slots = slots_of(wanted, "auto", 1, needs)
+    requests, wanted = [request] * workers, workers * max(1, request.devices)
+    slots = slots_of(wanted, "auto", 1, requests)
     if slots.gpus and wanted > len(slots.gpus):
-        return slots_of(wanted, "auto", math.ceil(wanted / len(slots.gpus)), needs)
+        return slots_of(wanted, "auto", math.ceil(wanted / len(slots.gpus)), requests)
     return slots
 
 

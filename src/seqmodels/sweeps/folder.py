@@ -19,7 +19,6 @@ from seqmodels.config.migrate import migrated_override
 from seqmodels.config.overrides import quote, text_of
 from seqmodels.exceptions import first_line
 from seqmodels.runs.record import is_finished, is_run, results_of
-from seqmodels.runs.results import Results
 from seqmodels.system.files import short
 
 MULTIRUN = "multirun.yaml"
@@ -152,17 +151,18 @@ def job_folders(folder: Path) -> list[Path]:
 def failures(folder: Path) -> str | None:
     """One line for each job of the sweep that did not finish; None when all did."""
     jobs = job_folders(folder) if folder.is_dir() else []
-    open_jobs = [(job, results_of(job)) for job in jobs if not is_finished(job)]
-    if not open_jobs:
+    unfinished = [job for job in jobs if not is_finished(job)]
+    if not unfinished:
         return None
-    lines = [f"  {job.name}: {_why(job, said)}" for job, said in open_jobs]
+    lines = [f"  {job.name}: {_why(job)}" for job in unfinished]
     return (
-        f"{len(open_jobs)} of {len(jobs)} jobs did not finish:\n" + "\n".join(lines) + f"\nresume={short(folder)} "
+        f"{len(unfinished)} of {len(jobs)} jobs did not finish:\n" + "\n".join(lines) + f"\nresume={short(folder)} "
         f"goes on with them; the others are kept"
     )
 
 
-def _why(job: Path, said: Results | None) -> str:
-    if said and said.status == "interrupted":
+def _why(job: Path) -> str:
+    ended = results_of(job)
+    if ended and ended.status == "interrupted":
         return "was interrupted"
-    return (said and said.error) or f"ended without a word, as a killed process does; see {short(job)}"
+    return (ended and ended.error) or f"ended without a word, as a killed process does; see {short(job)}"

@@ -41,12 +41,12 @@ def run_job_apart(cfg: DictConfig, folder: Path, overrides: list[str]) -> float 
     Raises:
         JobFailed: it did not finish.
     """
-    from seqmodels.parallel.machine import need_of
+    from seqmodels.parallel.machine import request_of
     from seqmodels.parallel.pool import Task, run
-    from seqmodels.parallel.slots import Whole
+    from seqmodels.parallel.slots import WholeMachine
 
-    task = Task(folder.name, f"{__name__}:_apart", (cfg, folder, overrides), folder / "output.log", need_of(cfg))
-    (outcome,) = run([task], Whole())
+    task = Task(folder.name, f"{__name__}:_apart", (cfg, folder, overrides), folder / "output.log", request_of(cfg))
+    (outcome,) = run([task], WholeMachine())
     if outcome.error is not None:
         raise JobFailed(outcome.error)
     return outcome.value

@@ -13,7 +13,7 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, open_dict
 
 from seqmodels.exceptions import JobFailed
-from seqmodels.parallel.machine import need_of, slots_of
+from seqmodels.parallel.machine import request_of, slots_of
 from seqmodels.parallel.pool import Outcome, Task, run
 
 
@@ -36,13 +36,13 @@ def launch(
     setup_globals()
     configure_log(config.hydra.hydra_logging, config.hydra.verbose)
     configs = [_config_of(context, config, overrides, first + number) for number, overrides in enumerate(jobs)]
-    needs = [need_of(cfg) for cfg in configs]
-    slots = slots_of(**options, needs=needs)
+    requests = [request_of(cfg) for cfg in configs]
+    slots = slots_of(**options, requests=requests)
     name = _name_of(function)
     tasks = []
-    for cfg, need in zip(configs, needs, strict=True):
+    for cfg, request in zip(configs, requests, strict=True):
         folder = _folder_of(cfg)
-        task = Task(folder.name, f"{__name__}:work", (name, context, cfg), folder / "output.log", need)
+        task = Task(folder.name, f"{__name__}:work", (name, context, cfg), folder / "output.log", request)
         tasks.append(task)
     print(f"{len(tasks)} jobs, {slots}, each writes to its output.log in {configs[0].hydra.sweep.dir}", file=sys.stderr)
     return [_job_return(cfg, outcome) for cfg, outcome in zip(configs, run(tasks, slots), strict=True)]

@@ -4,8 +4,8 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from seqmodels.reporting.writers.markdown import MARK
 from seqmodels.reporting.writers.runs_csv import FIRST
+from seqmodels.reporting.writers.templates import MARK
 from seqmodels.system.files import replace
 
 BEGINNINGS = {"report.md": MARK, "report.csv": ",".join(FIRST) + ",", "report.html": f"<!doctype html>\n{MARK}"}

@@ -1,0 +1,60 @@
+"""The YAML files of a run, as plain values: whatever a folder holds, reading it ends, and soon."""
+
+import math
+import re
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from seqmodels.exceptions import first_line
+
+MOST = 100_000
+"""A file with more values is none of ours; YAML's aliases can make a small one hold billions."""
+
+EXPONENT = re.compile(r"[-+]?[0-9]+(\.[0-9]*)?[eE][-+]?[0-9]+$")
+DATE = "tag:yaml.org,2002:timestamp"
+
+
+class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]  # C is seven times as fast
+    """Values as OmegaConf reads them, who wrote the file: 1e-3 is a number, 2026-11-22 is no date."""
+
+
+_Loader.yaml_implicit_resolvers = {
+    sign: [resolver for resolver in resolvers if resolver[0] != DATE]
+    for sign, resolvers in _Loader.yaml_implicit_resolvers.items()
+}
+_Loader.add_implicit_resolver("tag:yaml.org,2002:float", EXPONENT, list("-+0123456789"))
+
+
+def read_yaml(path: Path, kind: type = dict) -> Any:
+    """What a file holds.
+
+    Args:
+        path: of the file.
+        kind: what it must hold, dict or list.
+
+    Raises:
+        OSError: there is no file that can be read.
+        ValueError: it is damaged, too large, or holds something else; the message begins with its path.
+    """
+    try:
+        content = yaml.load(path.read_text(encoding="utf-8"), _Loader)
+        size = _size(content, {})
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise ValueError(f"{path} cannot be read: {first_line(error)}") from error
+    if not isinstance(content, kind):
+        raise ValueError(f"{path} holds no {'keys' if kind is dict else 'list'}")
+    if size > MOST:
+        raise ValueError(f"{path} holds more than {MOST:,} values")
+    return content
+
+
+def _size(node: Any, known: dict[int, float]) -> float:
+    """The number of values in a tree whose branches may be one another; infinite for one that holds itself."""
+    if not isinstance(node, dict | list):
+        return 1
+    if id(node) not in known:
+        known[id(node)] = math.inf
+        known[id(node)] = sum(_size(child, known) for child in (node.values() if isinstance(node, dict) else node))
+    return known[id(node)]
