@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from seqmodels.predicting.images import cut, read_colour
 
 from seqmodels import load_run
 from seqmodels.callbacks.figures.classification import Shown, image_figure
 from seqmodels.datamodules.images.sets import SETS
 from seqmodels.datamodules.images.views import pixel_order
+from seqmodels.predicting.images import cut, read_colour
 from seqmodels.runs.load import LoadedRun
 from seqmodels.runs.run import compose, resume, train
 from tests.conftest import Command

@@ -63,6 +63,14 @@ def run_trial(study: Study, search: Search, claim: Claim) -> None:
     Raises:
         Stopped: a signal; the trial stays unfinished, to go on with.
     """
+    try:
+        _run_trial(study, search, claim)
+    finally:
+        claim.lock.release()
+    _free_memory()
+
+
+def _run_trial(study: Study, search: Search, claim: Claim) -> None:
     judge = Judge(study, claim.trial)
     error: str | None = None
     try:
@@ -75,8 +83,6 @@ def run_trial(study: Study, search: Search, claim: Claim) -> None:
     if error is not None:
         claim.trial.set_user_attr("error", error)
     study.tell(claim.trial, search.value_of(judge.values) if state == TrialState.COMPLETE else None, state)
-    claim.lock.release()
-    _free_memory()
 
 
 def _train(search: Search, claim: Claim) -> TrialState:
