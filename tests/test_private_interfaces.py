@@ -39,6 +39,8 @@ PRIVATE = [
      "the same in the validation"),
     ("trainer.fit_loop.epoch_loop._batches_that_stepped", "checkpoints/position.py",
      "the loggers' step, which a restart must neither lose nor count twice"),
+    ("trainer._accelerator_connector.use_distributed_sampler", "datamodules/base.py",
+     "whether Lightning is about to divide batches that the datamodule has divided"),
     ("trainer._logger_connector", "checkpoints/callbacks.py",
      "the row of metrics.csv that comes after the hook in which a run is left"),
     ("trainer._logger_connector._callback_metrics", "checkpoints/callbacks.py",

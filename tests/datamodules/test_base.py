@@ -17,6 +17,8 @@ from seqmodels import load_run
 from seqmodels.datamodules import base
 from seqmodels.datamodules.base import SequenceData
 from seqmodels.datamodules.checks import check_class, check_source
+from seqmodels.datamodules.synthetic.adding import AddingProblem
+from seqmodels.datamodules.synthetic.sine import SineStream
 from seqmodels.runs.run import compose, resume, train
 from tests.conftest import ROOT, Command
 
@@ -54,6 +56,22 @@ def test_the_example_of_the_docstring_trains_and_can_be_resumed(command: Command
     assert command("resume=run", "trainer.max_epochs=4", "trust=[coins]") == 0
     assert invoke("evaluate", "run=run", "output=again", "trust=[coins]") == 0
     assert json.loads(Path("again/results.json").read_text())["metrics"]["test/acc"] > 0.6
+
+
+@pytest.mark.parametrize("source", [SineStream(dt=0.1), AddingProblem(train_size=20, val_size=4, test_size=4)])
+def test_a_trainer_that_would_share_the_rows_again_is_refused(source: SequenceData) -> None:
+    """Lightning's default; of a stream it would leave out every other window, without a word."""
+    for again in (True, False):
+        source.trainer = pl.Trainer(
+            accelerator="cpu", devices=2, strategy="ddp", use_distributed_sampler=again, logger=False,
+            enable_checkpointing=False,
+        )  # fmt: skip
+        source.setup("fit")
+        if again:
+            with pytest.raises(ValueError, match=r"^trainer.use_distributed_sampler is true, .*_sampler=False$"):
+                source.train_dataloader()
+        else:
+            assert source.rank() == (0, 2)
 
 
 class Plain(pl.LightningDataModule):

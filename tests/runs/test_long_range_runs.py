@@ -95,7 +95,7 @@ def test_a_copy_run_is_tested_again_and_exported(command: Command, invoke: Comma
     assert [tensor.shape for tensor in state] == [(2, 1, 8)] * 2
     again = evaluate("run")
     assert again.metrics["test/loss"] == json.loads(Path("run/results.json").read_text())["metrics"]["test/loss"]
-    longer = evaluate("run", words=["datamodule.delay=9"])
+    longer = evaluate("run", overrides=["datamodule.delay=9"])
     assert loss(longer.folder)[1] == {"memoryless": {"loss": pytest.approx(10 * math.log(8) / 29)}}
     assert invoke("export", "run=run", "format=torch") == 0
     window = torch.export.load("run/export/window.pt2").module()

@@ -83,7 +83,7 @@ def test_workers_that_are_stopped_go_on() -> None:
 
 
 def test_trials_on_several_devices(tune: Command) -> None:
-    write_search("\n  optimizer.lr: {type: categorical, choices: [0.05, 1e-9]}\n")
+    write_search("\n  optimizer.lr: {type: categorical, choices: [1e-9, 0.05]}\n")
     pruning = ["pruner.n_startup_trials=1", "pruner.n_warmup_steps=1", "sampler=random", "n_trials=3"]
     two = [word for word in WORDS if word != "trainer=cpu"]
     assert tune(*two, *pruning, "trainer=ddp_cpu") == 0

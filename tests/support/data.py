@@ -15,8 +15,9 @@ def sharing(data: Any, rank: int = 0, ranks: int = 1, epoch: int = 0) -> Any:
     """The source as one process of several has it, in some epoch."""
     strategy = SimpleNamespace(root_device=torch.device("cpu"))
     data.trainer = SimpleNamespace(
-        global_rank=rank, world_size=ranks, current_epoch=epoch, training=True, strategy=strategy
-    )
+        global_rank=rank, world_size=ranks, current_epoch=epoch, training=True, strategy=strategy,
+        _accelerator_connector=SimpleNamespace(use_distributed_sampler=False),
+    )  # fmt: skip
     return data
 
 

@@ -180,8 +180,19 @@ class SequenceData(pl.LightningDataModule, ABC):
             self._start = (0, 0)
 
     def rank(self) -> tuple[int, int]:
-        """This process, counted from 0, and how many share each batch."""
-        return (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
+        """This process, counted from 0, and how many share each batch.
+
+        Raises:
+            ValueError: the trainer would have Lightning share what is shared already.
+        """
+        if self.trainer is None:
+            return 0, 1
+        if self.trainer.world_size > 1 and self.trainer._accelerator_connector.use_distributed_sampler:
+            raise ValueError(
+                f"trainer.use_distributed_sampler is true, but {type(self).__name__} gives each process its own rows, "
+                f"and Lightning would divide these again; make the trainer with use_distributed_sampler=False"
+            )
+        return self.trainer.global_rank, self.trainer.world_size
 
     def summary(self) -> str:
         """One line for the start of a run."""

@@ -243,7 +243,14 @@ def test_wrong_arguments_are_named(wrong: dict[str, Any], message: str) -> None:
 def test_too_few_sequences_for_so_many_processes() -> None:
     write("a.csv", 30)
     module = ready()
-    module.trainer = pl.Trainer(accelerator="cpu", devices=4, strategy="ddp", logger=False, enable_checkpointing=False)
+    module.trainer = pl.Trainer(
+        accelerator="cpu",
+        devices=4,
+        strategy="ddp",
+        use_distributed_sampler=False,
+        logger=False,
+        enable_checkpointing=False,
+    )
     with pytest.raises(
         ValueError, match=r"^eval_batch_size=256 makes batches of 3 of 3 rows of val, which 4 processes"
     ):
