@@ -133,6 +133,9 @@ def test_job_folders_are_readable_and_safe() -> None:
     assert job_folder(1, ["datamodule.frequency=[0.5,2]", "~logger"]) == "1_frequency-0.5-2_logger"
     assert job_folder(0, ["+experiment=a", "seed=1"], "a", "outputs/train/sweep_1") == "0_a_seed-1"
     assert job_folder(0, ["+experiment=a", "seed=1"], "a", "outputs/a/sweep_1") == "0_seed-1"
+    assert job_folder(2, ["module.predict_change=true"], "a", "outputs/a/sweep_1") == "2_predict_change-true"
+    Path("outputs/a/sweep_1/2_residual-true").mkdir(parents=True)
+    assert job_folder(2, ["module.predict_change=true"], "a", "outputs/a/sweep_1") == "2_residual-true"
     assert len(job_folder(12, [f"key{i}=value" for i in range(40)])) <= 100
 
 

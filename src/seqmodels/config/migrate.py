@@ -96,6 +96,14 @@ def migrated_key(key: str) -> str:
     return key
 
 
+def former_key(key: str) -> str:
+    """What an earlier build called a key of today."""
+    for old, new in KEYS.items():
+        if key == new or key.startswith(f"{new}."):
+            return old + key.removeprefix(new)
+    return key
+
+
 def migrated_checkpoint(contents: dict[str, Any]) -> dict[str, Any]:
     """A checkpoint's contents under their present names."""
     return {STATES.get(key, key): value for key, value in contents.items()}
