@@ -24,7 +24,7 @@ def main() -> None:
         (carried_axes, True, "state carried"),
         (dropped_axes, False, "state dropped at every window"),
     ):
-        words = [
+        overrides = [
             "+experiment=sine_stream",
             f"module.carry={str(carry).lower()}",
             "callbacks=none",
@@ -32,7 +32,7 @@ def main() -> None:
             "trainer=cpu",
         ]
         with tempfile.TemporaryDirectory() as folder:
-            parts = build(compose([*words, "threads=1", "trainer.enable_progress_bar=false"]), Path(folder))
+            parts = build(compose([*overrides, "threads=1", "trainer.enable_progress_bar=false"]), Path(folder))
             parts.trainer.fit(parts.module, datamodule=parts.datamodule)
             r2 = float(parts.trainer.callback_metrics["val/r2"])
             windows = list(parts.datamodule.test_dataloader()[0])

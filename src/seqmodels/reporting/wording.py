@@ -7,9 +7,9 @@ from seqmodels.reporting.statistics import Difference, Summary
 LONGEST = 300
 
 
-def clean(words: object) -> str:
+def clean(text: object) -> str:
     """A name from a file on one line, without what would steer a terminal."""
-    line = "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in str(words))
+    line = "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in str(text))
     return line if len(line) <= LONGEST else f"{line[: LONGEST - 1]}…"
 
 

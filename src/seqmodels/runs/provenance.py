@@ -17,8 +17,8 @@ def git_revision() -> dict[str, Any] | None:
     """The commit of the code that runs and whether it was changed since; None outside a checkout."""
     here = Path(__file__).resolve().parent
 
-    def git(*words: str) -> str:
-        return subprocess.run(["git", *words], cwd=here, capture_output=True, text=True, check=True).stdout.strip()
+    def git(*arguments: str) -> str:
+        return subprocess.run(["git", *arguments], cwd=here, capture_output=True, text=True, check=True).stdout.strip()
 
     try:
         if git("ls-files", Path(__file__).name) == "":
