@@ -13,7 +13,8 @@ from optuna.samplers import RandomSampler, TPESampler
 
 from seqmodels.config.overrides import items
 from seqmodels.searching.sampler import Seeded, sampler_of
-from seqmodels.searching.space import overrides_for, read_space, suggest, text_of, without_fixed
+from seqmodels.searching.space import overrides_for, suggest, text_of, without_fixed
+from seqmodels.searching.space_yaml import read_space
 from seqmodels.searching.storage import open_storage
 
 SPACE = """

@@ -16,7 +16,8 @@ from seqmodels.config.flat import differences, flat
 from seqmodels.config.overrides import items, key_of, parse, quoted
 from seqmodels.config.schema import check_config, check_node, fits
 from seqmodels.exceptions import message_of
-from seqmodels.searching.space import Choice, Dimension, overrides_for, read_space, without_fixed
+from seqmodels.searching.space import Choice, Dimension, overrides_for, without_fixed
+from seqmodels.searching.space_yaml import read_space
 
 OWN: dict[str, Any] = {
     "study": str | None,

@@ -1,4 +1,4 @@
-"""Where rows come from: standard input or a file, in a format that the key `format`, its name or its first byte tells."""
+"""Where rows come from: standard input or a file; `format`, its name or its first byte tells how it is written."""
 
 import os
 import stat
