@@ -1,6 +1,7 @@
 """One grammar of overrides: what each command makes of the same text, and text that is of no grammar at all."""
 
 import re
+from pathlib import Path
 
 import pytest
 from hydra.errors import HydraException
@@ -124,6 +125,15 @@ def test_an_old_name_gets_one_sentence_with_the_new_one(old: str, new: str) -> N
         compose([old])
     with pytest.raises(ValueError, match=rf"is {key_of(new)} now; give"):
         merge(compose(), [old])
+
+
+def test_an_experiment_that_has_become_an_override_is_told(tmp_path: Path) -> None:
+    remedy = r"give \+experiment=smnist_lstm,smnist_gru datamodule.permutation=random$"
+    with pytest.raises(ValueError, match=rf"^experiment=psmnist_lstm,psmnist_gru: .*; {remedy}"):
+        normalized(["experiment=psmnist_lstm,psmnist_gru"])
+    (tmp_path / "experiment").mkdir()
+    (tmp_path / "experiment" / "psmnist_mine.yaml").touch()
+    assert normalized(["experiment=psmnist_mine"], [str(tmp_path)]) == ["+experiment=psmnist_mine"]
 
 
 def test_an_addition_keeps_what_the_experiment_sets_and_a_choice_without_it_drops_the_values() -> None:

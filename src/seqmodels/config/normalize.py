@@ -4,6 +4,7 @@ experiment=mnist_lstm            +experiment=mnist_lstm: groups without a choice
 callbacks=diagnostics            callbacks=[default,diagnostics]: one more comes beside those of every run
 datamodule.delimiter=;           datamodule.delimiter=';': what is not of Hydra's grammar is text
 module.core.hidden_size=64       refused with core.hidden_size=64, its name of today
+experiment=psmnist_lstm          refused with what took its place
 """
 
 from collections.abc import Iterable, Sequence
@@ -27,7 +28,7 @@ def normalized(arguments: Sequence[str], folders: Iterable[str] = ()) -> list[st
         folders: further places of YAMLs, as `--config-dir` names them.
 
     Raises:
-        ValueError: a key has another name today.
+        ValueError: a key or an experiment has another name today.
     """
     overrides = set(overrides_in(list(arguments)))
     places = [Path(folder) for folder in folders] + [Path(folder) for folder in config_dirs(arguments)]
@@ -53,8 +54,24 @@ def refuse_old_name(override: str) -> None:
 def _normalized(override: str, places: Sequence[Path]) -> str:
     refuse_old_name(override)
     sign, key, value = split(override)
+    if key == "experiment" and value and "psmnist_" in value:
+        _refuse_old_experiments(value, places)
     if key in ADDED_GROUPS and not sign and value != "null":
         return f"+{override}"
     if key == "callbacks" and not sign:
         return with_default(override, places)
     return readable(override)
+
+
+def _refuse_old_experiments(value: str, places: Sequence[Path]) -> None:
+    gone = [
+        name
+        for name in value.split(",")
+        if not any((place / "experiment" / f"{name}.yaml").exists() for place in places)
+    ]
+    if any(name.startswith("psmnist_") for name in gone):
+        today = value.replace("psmnist_", "smnist_")
+        raise ValueError(
+            f"experiment={value}: psmnist_* are smnist_* with a permutation now; give +experiment={today} "
+            f"datamodule.permutation=random"
+        )
