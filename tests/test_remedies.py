@@ -12,6 +12,7 @@ from hydra.utils import get_object
 from omegaconf import OmegaConf
 
 from seqmodels import evaluate, export, predict
+from seqmodels.config.normalize import ADDED_GROUPS
 from seqmodels.config.schema import check_config, parameters
 from seqmodels.runs.run import compose
 from seqmodels.searching.setting import OWN
@@ -21,8 +22,9 @@ SOURCE = ROOT / "src"
 HOLE = "\0"
 PAIR = re.compile(r"(?<![\w./~{-])\+?([A-Za-z_][\w./@]*)=(\[[^\]]*\]|'[^']*'|[^\s,;:)]*)")
 DOORS = {"evaluate": evaluate, "predict": predict, "export": export}
-COMMANDS = {"resume", "init_from", "trust", "search", *OWN, *(key.name for door in DOORS.values() for key in door.KEYS)}
-"""Own arguments of the commands."""
+OF_DOORS = {key.name for door in DOORS.values() for key in door.KEYS}
+COMMANDS = {"resume", "init_from", "trust", *ADDED_GROUPS, *OWN, *OF_DOORS}
+"""Own arguments of the commands, and groups of which a config keeps only what they say."""
 
 GRAMMAR = {"KEY", "key", "low", "high", "step", "log", "SEQMODELS_DATA"}
 """Shapes of arguments, fields of a search's space, the environment."""
