@@ -47,9 +47,11 @@ def only_run() -> Path:
         (["threads=0"], "threads=0 is not a number of threads"),
         (["test=always"], "test=always is not known; choose best, last or false"),
         (["threads=many"], "threads=many is not known; give an integer or auto"),
+        (["optimizer.lr=[1"], "optimizer.lr=[1 cannot be read: no viable alternative"),
+        (["callbacks=diagnostics", "callbacks.diagnostics.every=0"], "callbacks.diagnostics.every=0 is too small"),
         (["mode=most"], "mode=most is not known; choose min or max"),
         (["monitor=val/accuracy"], "val/accuracy"),
-        (["checkpoint.every_n_steps=0"], "checkpoint.every_n_steps=0 is not an interval"),
+        (["checkpoint.every_n_steps=0"], "checkpoint.every_n_steps=0 is too small; give an integer of at least 1"),
     ],
 )
 def test_wrong_input(command: Command, capfd: pytest.CaptureFixture[str], words: list[str], message: str) -> None:

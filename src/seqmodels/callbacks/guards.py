@@ -11,22 +11,10 @@ import torch
 from lightning.pytorch.callbacks import Checkpoint
 from torch import Tensor
 
+from seqmodels.exceptions import Interrupted
+
 SIGNALS = [getattr(signal, name) for name in ("SIGUSR1", "SIGTERM", "SIGUSR2", "SIGINT") if hasattr(signal, name)]
 """Of two, in one rank or in several, the later one here counts: a job that is to be queued again is, SIGTERM or not."""
-
-
-class Interrupted(BaseException):
-    """A signal asked the run to stop.
-
-    Attributes:
-        signum: which one.
-        after_step: an optimiser step has just been completed and is to be saved.
-    """
-
-    def __init__(self, signum: int, after_step: bool) -> None:
-        super().__init__(f"interrupted by {signal.Signals(signum).name}")
-        self.signum = signum
-        self.after_step = after_step
 
 
 class StopOnSignal(Checkpoint):

@@ -14,7 +14,7 @@ import lightning.pytorch as pl
 import torch
 from lightning.pytorch.callbacks import Checkpoint
 
-from seqmodels.callbacks.guards import Agreement, Interrupted
+from seqmodels.callbacks.guards import Agreement
 from seqmodels.checkpoints.position import (
     Position,
     loops_at,
@@ -24,7 +24,8 @@ from seqmodels.checkpoints.position import (
     steer,
     validation_is_due,
 )
-from seqmodels.config.ranges import one_of
+from seqmodels.config.ranges import above, at_least, one_of
+from seqmodels.exceptions import Interrupted
 
 
 class LastCheckpoint(Checkpoint):
@@ -41,11 +42,10 @@ class LastCheckpoint(Checkpoint):
             every_n_steps: optimiser steps between two saves; None for none.
             every_n_minutes: the same in minutes.
         """
-        for name, value in (("every_n_steps", every_n_steps), ("every_n_minutes", every_n_minutes)):
-            if value is not None and value <= 0:
-                raise ValueError(
-                    f"checkpoint.{name}={value} is not an interval; give a number above 0, or null for none"
-                )
+        if every_n_steps is not None:
+            at_least(1, every_n_steps=every_n_steps)
+        if every_n_minutes is not None:
+            above(0, every_n_minutes=every_n_minutes)
         self.every_n_steps = every_n_steps
         self.every_n_minutes = every_n_minutes
         self._agreement = Agreement()

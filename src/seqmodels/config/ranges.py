@@ -1,4 +1,4 @@
-"""Checks of arguments: every message begins with `name=value`, which `schema.explained` makes the full key.
+"""Checks of arguments: every message begins with `name=value`, which `keys.explained` makes the full key.
 
 NaN is in no range.
 """

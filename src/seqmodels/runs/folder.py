@@ -7,12 +7,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
+from filelock import Timeout
 from omegaconf import DictConfig, OmegaConf
 
 from seqmodels.runs.record import failed_before_first_checkpoint
 from seqmodels.runs.results import FILE
 from seqmodels.system.files import replace
+from seqmodels.system.locks import lock_at, without_locks
 from seqmodels.system.process import is_first_process
 
 log = logging.getLogger(__name__)
@@ -61,14 +62,16 @@ def locked(folder: Path) -> Iterator[None]:
     if not is_first_process():
         yield
         return
-    lock = FileLock(folder / ".hydra" / "lock")
+    lock = lock_at(folder / ".hydra" / "lock")
     try:
         lock.acquire(timeout=0)
     except Timeout:
         raise BlockingIOError(
             f"{folder} is being trained by another process at this moment; wait for its end, or stop it first"
         ) from None
-    except NotImplementedError:
+    except OSError as error:
+        if not without_locks(error):
+            raise
         log.warning("the file system of %s knows no locks: see to it that no two processes train there", folder)
     try:
         yield

@@ -70,7 +70,7 @@ def mark_running(folder: Path, overrides: Sequence[str]) -> None:
 
 
 def last_run_of(overrides: Sequence[str]) -> Path | None:
-    """The newest run that this command has made, finished or not; None if there is none.
+    """The newest run that this command has made, finished or not; None if there is none. What cannot be read is none.
 
     Args:
         overrides: of the command; `hydra.run.dir` among them names the only folder in question.
@@ -78,8 +78,15 @@ def last_run_of(overrides: Sequence[str]) -> Path | None:
     chosen = [text_of(one) for one in overrides if one.startswith("hydra.run.dir=")]
     places = [Path(chosen[-1])] if chosen else Path("outputs").glob("*/*")
     own = sorted(one for one in overrides if not one.startswith("hydra."))
-    runs = [place for place in places if is_run(place) and sorted(overrides_of(place)) == own]
+    runs = [place for place in places if is_run(place) and _is_made_by(place, own)]
     return max(runs, key=lambda run: (run / CONFIG).stat().st_mtime, default=None)
+
+
+def _is_made_by(folder: Path, overrides: Sequence[str]) -> bool:
+    try:
+        return sorted(overrides_of(folder)) == overrides
+    except (OSError, ValueError):
+        return False
 
 
 def saved_config(folder: Path) -> DictConfig:

@@ -31,9 +31,9 @@ def intervals(trainer: DictConfig, datamodule: Any) -> dict[str, Any]:
     if not datamodule.endless:
         if isinstance(interval, int) and trainer.check_val_every_n_epoch is not None:
             batches = len(datamodule.train_dataloader())
-            if isinstance(trainer.limit_train_batches, int):
-                batches = min(batches, trainer.limit_train_batches)
-            interval = min(interval, batches)  # else Lightning refuses a short epoch
+            limit = trainer.limit_train_batches
+            batches = min(batches, limit) if isinstance(limit, int) else int(batches * limit)
+            interval = max(1, min(interval, batches))  # else Lightning refuses a short epoch
         return {"val_check_interval": interval}
     if trainer.max_steps == -1 and trainer.max_time is None:
         raise ValueError("this data is an endless stream and nothing ends the training; set trainer.max_steps")

@@ -17,6 +17,7 @@ from seqmodels.runs.record import is_run
 from seqmodels.searching.sampler import pruner_of, sampler_of
 from seqmodels.searching.setting import Search
 from seqmodels.searching.storage import open_storage
+from seqmodels.system.locks import lock_at, without_locks
 
 LOCKS = ".locks"
 
@@ -73,7 +74,9 @@ def locked(search: Search) -> Iterator[None]:
     lock = lock_of(search, "study")
     try:
         lock.acquire()
-    except NotImplementedError:
+    except OSError as error:
+        if not without_locks(error):
+            raise
         raise OSError(
             f"the file system of {search.folder} knows no locks, and a search needs them; use another"
         ) from None
@@ -85,7 +88,7 @@ def locked(search: Search) -> Iterator[None]:
 
 def lock_of(search: Search, name: str) -> FileLock:
     """Of the whole study, or of one of its trials by number."""
-    return FileLock(search.folder / LOCKS / name)
+    return lock_at(search.folder / LOCKS / name)
 
 
 def _identity(search: Search) -> dict[str, Any]:
