@@ -110,12 +110,12 @@ class FiniteLoss(pl.Callback):
         if not self._losses:
             return
         losses = torch.stack(self._losses)
-        first = trainer.fit_loop.total_batch_idx + 1 - len(self._losses)
+        first = trainer.fit_loop.total_batch_idx + 2 - len(self._losses)  # counted from 1
         self._losses = []
         bad = (~losses.isfinite()).nonzero()
         if len(bad):
             raise ValueError(
-                f"train/loss became {losses[bad[0, 0]].item()} at step {first + int(bad[0, 0])}; the checkpoints hold "
+                f"train/loss became {losses[bad[0, 0]].item()} in batch {first + int(bad[0, 0])}; the checkpoints hold "
                 f"the last good weights. A lower optimizer.lr or trainer.gradient_clip_val=1 usually helps"
             )
 

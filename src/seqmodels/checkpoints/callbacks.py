@@ -15,6 +15,7 @@ import torch
 from lightning.pytorch.callbacks import Checkpoint
 
 from seqmodels.callbacks.guards import Agreement
+from seqmodels.checkpoints.places import place_of
 from seqmodels.checkpoints.position import (
     Position,
     loops_at,
@@ -145,7 +146,7 @@ class LastCheckpoint(Checkpoint):
     def _save(self, trainer: pl.Trainer, validate: bool = False) -> None:
         self._validate = validate
         if trainer.global_step != self._saved_step and _is_finite(trainer):
-            trainer.save_checkpoint(Path(trainer.default_root_dir) / "checkpoints" / "last.ckpt")
+            trainer.save_checkpoint(place_of(Path(trainer.default_root_dir), "last"))
         self._validate = False
         self._saved_step, self._saved_time = trainer.global_step, time.monotonic()
         self._due, self._rng = False, None
@@ -213,7 +214,7 @@ class BestCheckpoint(Checkpoint):
             return
         if _is_finite(trainer):
             self.best = value
-            trainer.save_checkpoint(Path(trainer.default_root_dir) / "checkpoints" / "best.ckpt")
+            trainer.save_checkpoint(place_of(Path(trainer.default_root_dir), "best"))
 
 
 def _is_finite(trainer: pl.Trainer) -> bool:

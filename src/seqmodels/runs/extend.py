@@ -18,18 +18,17 @@ LIMITS = ("trainer.max_epochs", "trainer.max_steps", "trainer.max_time")
 PLACES = ("datamodule.root", "datamodule.cache")
 """Where files lie on this machine."""
 
-KEYS = (
-    *LIMITS,
+HERE = (
     *(f"trainer.{key}" for key in DEVICES),
     "trainer.enable_progress_bar",
     "threads",
-    "test",
-    "checkpoint.every_n_steps",
-    "checkpoint.every_n_minutes",
     "datamodule.num_workers",
     *PLACES,
     "trust",
 )
+"""What says where and beside what a run runs, and nothing of what it is."""
+
+KEYS = (*LIMITS, *HERE, "test", "checkpoint.every_n_steps", "checkpoint.every_n_minutes")
 """What may be given beside `resume=`; everything else would make another experiment of the run."""
 
 

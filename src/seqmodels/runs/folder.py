@@ -10,6 +10,7 @@ from typing import Any
 from filelock import Timeout
 from omegaconf import DictConfig, OmegaConf
 
+from seqmodels.checkpoints.places import FOLDER
 from seqmodels.runs.record import failed_before_first_checkpoint
 from seqmodels.runs.results import FILE
 from seqmodels.system.files import replace
@@ -30,9 +31,9 @@ def new_folder(cfg: DictConfig, folder: str | Path | None, overrides: Sequence[s
     folder = Path(folder).absolute()
     if not is_first_process():
         return folder
-    if any(
-        (folder / name).exists() for name in (FILE, "metrics.csv", "checkpoints")
-    ) and not failed_before_first_checkpoint(folder):
+    if any((folder / name).exists() for name in (FILE, "metrics.csv", FOLDER)) and not failed_before_first_checkpoint(
+        folder
+    ):
         raise FileExistsError(f"{folder} holds a run already and will not be overwritten; choose another folder")
     save_config(folder, "overrides", list(overrides))
     save_config(folder, "config", cfg)  # last: with it the folder counts as a run

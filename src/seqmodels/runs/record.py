@@ -13,6 +13,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
+from seqmodels.checkpoints.places import FOLDER, place_of
 from seqmodels.config.migrate import migrated, migrated_override
 from seqmodels.config.overrides import text_of
 from seqmodels.config.yaml_files import read_yaml
@@ -37,7 +38,7 @@ def is_finished(folder: Path) -> bool:
 
 def failed_before_first_checkpoint(folder: Path) -> bool:
     """Whether the run's last attempt failed before anything was saved, so that it holds nothing to go on with."""
-    return _status(folder) == "failed" and not (folder / "checkpoints" / "last.ckpt").exists()
+    return _status(folder) == "failed" and not place_of(folder, "last").exists()
 
 
 def results_of(folder: Path) -> Results | None:
@@ -58,7 +59,7 @@ def mark_running(folder: Path, overrides: Sequence[str]) -> None:
 
     What a killed process was writing is removed, and the overrides beside `resume=` are kept for the next time.
     """
-    for name in ("checkpoints/.*.ckpt.*", ".results.json.*", ".hydra/.*.yaml.*", ".metrics.csv.*"):
+    for name in (f"{FOLDER}/.*.ckpt.*", ".results.json.*", ".hydra/.*.yaml.*", ".metrics.csv.*"):
         for path in folder.glob(name):
             path.unlink()
     found = results_of(folder)

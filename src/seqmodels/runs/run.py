@@ -10,6 +10,7 @@ from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from omegaconf import DictConfig, OmegaConf
 
 from seqmodels.checkpoints.io import Saved, read
+from seqmodels.checkpoints.places import place_of
 from seqmodels.checkpoints.read import load_weights, newest
 from seqmodels.config.callbacks import settle
 from seqmodels.config.compose import compose
@@ -162,7 +163,7 @@ def _fit_and_test(
     trainer.fit(module, datamodule=datamodule, ckpt_path=checkpoint.path if checkpoint else None, weights_only=True)
     metrics |= measured(trainer)
     if cfg.test:
-        best = Path(trainer.strategy.broadcast(str(folder)), "checkpoints", "best.ckpt")  # of rank 0, who writes
+        best = place_of(Path(trainer.strategy.broadcast(str(folder))), "best")  # of rank 0, who writes
         if cfg.test == "best" and best.exists():
             module.load_state_dict(read(best)["state_dict"])
         trainer.test(module, datamodule=datamodule, verbose=False)

@@ -9,10 +9,9 @@ from filelock import FileLock
 from optuna.storages import BaseStorage
 from optuna.study import Study, StudyDirection
 
-from seqmodels.config.compose import DEVICES
 from seqmodels.config.flat import differences, without_watching
 from seqmodels.config.migrate import migrated_flat, migrated_key
-from seqmodels.runs.extend import PLACES
+from seqmodels.runs.extend import HERE
 from seqmodels.runs.record import is_run
 from seqmodels.searching.sampler import pruner_of, sampler_of
 from seqmodels.searching.setting import Search
@@ -21,16 +20,7 @@ from seqmodels.system.locks import lock_at, without_locks
 
 LOCKS = ".locks"
 
-FREE = (
-    *(f"trainer.{key}" for key in DEVICES),
-    "trainer.enable_progress_bar",
-    "threads",
-    "trust",
-    "datamodule.num_workers",
-    *PLACES,
-    "checkpoint.",
-    "logger.",
-)
+FREE = (*HERE, "checkpoint.", "logger.")
 """What may differ from one start of a search to the next."""
 
 

@@ -11,10 +11,9 @@ from optuna.trial import Trial, TrialState
 
 from seqmodels.callbacks.pruning import judged_by
 from seqmodels.cli.logging import logged_to
-from seqmodels.config.compose import DEVICES
 from seqmodels.config.overrides import items, trusted_in
 from seqmodels.exceptions import Pruned, reason
-from seqmodels.runs.extend import PLACES
+from seqmodels.runs.extend import HERE
 from seqmodels.runs.record import is_run, results_of
 from seqmodels.runs.results import Results
 from seqmodels.runs.run import resume, train
@@ -107,11 +106,9 @@ def _state_of(ended: Results) -> TrialState:
 
 def _beside(overrides: Sequence[str]) -> list[str]:
     """Of the command's overrides those that say where a trial goes on, not what it is."""
-    keys = ("trainer", "logger", "threads", "datamodule.num_workers", *PLACES)
-    devices = tuple(f"trainer.{name}" for name in DEVICES)
-    starts = ("checkpoint.", "logger.")
+    keys, starts = ("trainer", "logger", *HERE), ("checkpoint.", "logger.")
     pairs = zip(overrides, items(overrides), strict=True)
-    return [override for override, (key, _) in pairs if key in (*keys, *devices) or key.startswith(starts)]
+    return [override for override, (key, _) in pairs if key in keys or key.startswith(starts)]
 
 
 def _free_memory() -> None:
