@@ -93,7 +93,7 @@ def test_what_a_run_needs(trainer: dict, expected: Request) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"jobs": 0}, "jobs=0 is not a number of jobs"),
+        ({"jobs": 0}, "jobs=0 is too small; give an integer of at least 1"),
         ({"jobs": "many"}, "jobs=many"),
         ({"gpus": "all"}, "neither auto nor a list"),
         ({"gpus": [0, 0]}, "names a GPU twice"),
