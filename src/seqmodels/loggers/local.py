@@ -55,7 +55,9 @@ class TensorBoard(WithoutEpoch, TensorBoardLogger):
         """Fill TensorBoard's HParams page; call it once, after the run, with metrics that were logged before."""
         if not metrics:
             return
-        from torch.utils.tensorboard.summary import hparams
+        from torch.utils.tensorboard.summary import (
+            hparams,  # here, since it takes a second that logger=csv need not wait
+        )
 
         writer = self.experiment._get_file_writer()
         for summary in hparams(dict(vars(params)) if isinstance(params, Namespace) else params, metrics):

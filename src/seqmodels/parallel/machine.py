@@ -7,6 +7,7 @@ from typing import Any
 from omegaconf import DictConfig, ListConfig
 
 from seqmodels.config.ranges import at_least
+from seqmodels.parallel.process import ask
 from seqmodels.parallel.slots import Request, Slots
 from seqmodels.system.process import cores_here
 
@@ -61,8 +62,6 @@ def _count(devices: Any) -> int:
 
 def _gpus_here() -> list[str]:
     """Asked in a process of its own, because whoever asks has touched CUDA and must not be forked."""
-    from seqmodels.parallel.process import ask
-
     if "CUDA_VISIBLE_DEVICES" in os.environ:
         return [gpu.strip() for gpu in os.environ["CUDA_VISIBLE_DEVICES"].split(",") if gpu.strip()]
     return [str(gpu) for gpu in range(ask("torch.cuda:device_count"))]
