@@ -165,7 +165,7 @@ def test_wrong_columns(name: str, text: str, message: str, predict: Command, cap
         (["input=in.csv", "output=out.csv", "chunk=0"], "chunk=0 is too small; give an integer of at least 1"),
         (
             ["input=in.csv", "output=out.csv", "threads=many"],
-            "threads=many is not a number; give an integer",
+            "threads=many is no such number; give an integer",
         ),
         (["input=-", "output=out.csv", "chunk=9"], "chunk=9 waits for many rows, and standard input is read as it"),
         (["input=in.csv", "output=out.csv", "keep=nose"], "in.csv has no column 'nose', did you mean 'note'?"),
