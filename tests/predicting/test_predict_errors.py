@@ -2,6 +2,7 @@
 
 import json
 import os
+import secrets
 import shutil
 import subprocess
 import sys
@@ -171,8 +172,8 @@ def test_wrong_columns(name: str, text: str, message: str, predict: Command, cap
         (["input=in.csv", "output=out.csv", "keep=nose"], "in.csv has no column 'nose', did you mean 'note'?"),
         (["input=in.csv", "output=out.csv", "id=engine"], "in.csv has no column 'engine'; there is: pump, t, flow"),
         (["input=in.csv", "output=out.csv", "keep=heat_pred"], "keep=heat_pred is what a prediction is called"),
-        (["input=in.csv", "output=out.csv", "errors=ignore"], "errors='ignore' is not known; choose stop or skip"),
-        (["input=in.csv", "output=out.csv", "format=xml"], "format='xml' is not known; choose csv or jsonl"),
+        (["input=in.csv", "output=out.csv", "errors=ignore"], "errors=ignore is not known; choose stop or skip"),
+        (["input=in.csv", "output=out.csv", "format=xml"], "format=xml is not known; choose csv or jsonl"),
         (["input=in.csv", "output=out.csv", "outptu=x"], "outptu is not a key of this command; did you mean output?"),
         (["input=in.csv", "output=out.csv", "datamodule.mising=mask"], "datamodule.mising is not known to"),
     ],
@@ -289,12 +290,15 @@ def test_a_state_that_does_not_fit(pumps: Path, predict: Command, capfd: pytest.
     refused("streams cannot be read (no prediction left it)")
 
 
-def test_a_state_that_cannot_be_saved_is_as_it_was(predict: Command, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_state_that_cannot_be_saved_is_as_it_was(
+    predict: Command, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     Path("in.csv").write_text(HEADER + "".join(ROWS[:2]))
     Path("more.csv").write_text(HEADER + ROWS[2])
     assert predict("input=in.csv", "output=a.csv", "state=streams") == 0
     before = Path("streams").read_bytes()
-    Path(f".streams.{os.getpid()}").symlink_to("/dev/full")  # where the new one is written first
+    monkeypatch.setattr(secrets, "token_hex", lambda size: "new")
+    Path(".streams.new").symlink_to("/dev/full")  # where the new one is written first
     assert predict("input=more.csv", "output=b.csv", "state=streams") == 1
     assert "streams cannot be written and is as it was before" in capfd.readouterr().err
     assert Path("streams").read_bytes() == before
