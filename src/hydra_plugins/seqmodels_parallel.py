@@ -10,7 +10,7 @@ from omegaconf import DictConfig
 
 
 class ParallelLauncher(Launcher):
-    """Every job in a process of its own, with its own slots: see seqmodels/launchers."""
+    """Every job in a process of its own, with its own slots: see seqmodels/parallel."""
 
     def __init__(self, jobs: int | str, gpus: Any, jobs_per_gpu: int) -> None:
         """

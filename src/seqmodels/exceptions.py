@@ -1,13 +1,15 @@
 """What is raised on purpose, and how any error becomes one sentence."""
 
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 
 
 class Stopped(KeyboardInterrupt):
-    """Raised by `train` once the last step is saved.
+    """A signal ended what ran; a training has saved its last step.
 
     Attributes:
         signum: of the signal that asked.
@@ -17,6 +19,38 @@ class Stopped(KeyboardInterrupt):
     def __init__(self, signum: int = signal.SIGINT, folder: str | None = None) -> None:
         super().__init__(signum, folder)
         self.signum, self.folder = signum, folder
+
+    @classmethod
+    def of(cls, stop: BaseException, folder: str | None = None) -> "Stopped":
+        """The same stop, said of a folder; a KeyboardInterrupt that says no more is Ctrl-C."""
+        return cls(getattr(stop, "signum", signal.SIGINT), folder or getattr(stop, "folder", None))
+
+
+class Interrupted(BaseException):
+    """A signal asked a training or a test to stop; not a KeyboardInterrupt, of which Lightning makes an exit.
+
+    Attributes:
+        signum: which one.
+        after_step: an optimiser step has just been completed and is to be saved.
+    """
+
+    def __init__(self, signum: int, after_step: bool) -> None:
+        super().__init__(f"interrupted by {signal.Signals(signum).name}")
+        self.signum = signum
+        self.after_step = after_step
+
+
+@contextmanager
+def one_stop(folder: str | None = None) -> Iterator[None]:
+    """Around Lightning: whatever way a signal takes through it arrives as `Stopped`."""
+    try:
+        yield
+    except (Interrupted, KeyboardInterrupt) as stop:
+        raise Stopped.of(stop, folder) from None
+    except SystemExit as leaving:
+        if not isinstance(leaving.__context__, KeyboardInterrupt):
+            raise  # submitit queues the job again by it
+        raise Stopped.of(leaving.__context__, folder) from None  # Lightning turns Ctrl-C into an exit of its own
 
 
 class Pruned(Exception):

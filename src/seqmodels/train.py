@@ -83,10 +83,7 @@ def command() -> None:
         with raised_by_hydra():
             _job()
     except KeyboardInterrupt as stop:
-        stopped = stop if isinstance(stop, Stopped) else Stopped()
-        if Sweep.folder:
-            stopped.folder = str(Sweep.folder)
-        raise stopped from None
+        raise Stopped.of(stop, str(Sweep.folder) if Sweep.folder else None) from None
     except Exception as error:
         report = failures(Sweep.folder) if Sweep.folder else None
         if report is None:
@@ -102,7 +99,7 @@ def refuse_used_folder(arguments: list[str]) -> None:
     Raises:
         FileExistsError: the folder that the user chose holds a run.
     """
-    if "LOCAL_RANK" in os.environ:  # a further process of a distributed run shares the folder
+    if "LOCAL_RANK" in os.environ:  # under torchrun every rank runs this command, in one folder
         return
     for argument in arguments:
         key = key_of(argument)

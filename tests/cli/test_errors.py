@@ -44,12 +44,14 @@ def only_run() -> Path:
         (["datamodule=sine", "trainer.max_steps=3"], "use module=regressor with it"),
         (["datamodule=sine", "module=regressor"], "set trainer.max_steps"),
         (["seed=one"], "seed='one' has the wrong type str; expected int"),
-        (["threads=0"], "threads=0 is not a number of threads"),
+        (["threads=0"], "threads=0 is too small; give an integer of at least 1"),
         (["test=always"], "test=always is not known; choose best, last or false"),
         (["threads=many"], "threads=many is not known; give an integer or auto"),
+        (["optimizer.lr=[1"], "optimizer.lr=[1 cannot be read: no viable alternative"),
+        (["callbacks=diagnostics", "callbacks.diagnostics.every=0"], "callbacks.diagnostics.every=0 is too small"),
         (["mode=most"], "mode=most is not known; choose min or max"),
         (["monitor=val/accuracy"], "val/accuracy"),
-        (["checkpoint.every_n_steps=0"], "checkpoint.every_n_steps=0 is not an interval"),
+        (["checkpoint.every_n_steps=0"], "checkpoint.every_n_steps=0 is too small; give an integer of at least 1"),
     ],
 )
 def test_wrong_input(command: Command, capfd: pytest.CaptureFixture[str], words: list[str], message: str) -> None:
@@ -104,7 +106,7 @@ def test_a_loss_that_is_no_number(command: Command, capfd: pytest.CaptureFixture
     assert command(*words, "trainer.max_steps=50", "callbacks.animation.windows=0") == 1
     shown = capfd.readouterr().err
     assert "train/loss became" in shown
-    assert " at step " in shown
+    assert " in batch " in shown
     assert "optimizer.lr" in shown
     folder = only_run()
     assert json.loads((folder / "results.json").read_text())["status"] == "failed"

@@ -18,7 +18,7 @@ from seqmodels.parallel import pool
 from seqmodels.parallel.board import Board
 from seqmodels.parallel.machine import request_of, slots_of
 from seqmodels.parallel.pool import Outcome, Task, run
-from seqmodels.parallel.process import start
+from seqmodels.parallel.process import ask, start
 from seqmodels.parallel.slots import Allocation, Request, Slots
 from tests.support import jobs
 
@@ -93,7 +93,7 @@ def test_what_a_run_needs(trainer: dict, expected: Request) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"jobs": 0}, "jobs=0 is not a number of jobs"),
+        ({"jobs": 0}, "jobs=0 is too small; give an integer of at least 1"),
         ({"jobs": "many"}, "jobs=many"),
         ({"gpus": "all"}, "neither auto nor a list"),
         ({"gpus": [0, 0]}, "names a GPU twice"),
@@ -126,6 +126,11 @@ def test_processes_get_what_their_slots_say() -> None:
         for b in seen:
             assert a is b or a["gpus"] != b["gpus"] or a["ended"] <= b["begun"] or b["ended"] <= a["begun"]
     assert any(a["begun"] < b["begun"] < a["ended"] for a in seen for b in seen), "they ran one after another"
+
+
+def test_a_question_whose_process_is_killed_is_answered() -> None:
+    with pytest.raises(OSError, match=r"^tests.support.jobs:die failed: its process is gone$"):
+        ask("tests.support.jobs:die")
 
 
 def test_the_process_is_where_its_parent_is(monkeypatch: pytest.MonkeyPatch) -> None:

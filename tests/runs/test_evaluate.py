@@ -1,11 +1,15 @@
 """A trained run, loaded and tested again: the same numbers, other data, and nothing of the run touched."""
 
 import json
+import os
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
+import lightning.pytorch as pl
 import pytest
 import torch
 import yaml
@@ -41,6 +45,28 @@ def trained(request: pytest.FixtureRequest, finished: dict[str, Path]) -> Path:
 def run(tmp_path: Path, finished: dict[str, Path]) -> Path:
     """The folder of a run of its own for each test."""
     return Path(shutil.copytree(finished["sine"], tmp_path / "run"))
+
+
+class SignalledInTest(pl.Callback):
+    """Sends a signal to the process in the first batch of a test."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def on_test_batch_start(self, *args: Any) -> None:
+        os.kill(os.getpid(), getattr(signal, self.name))
+
+
+@pytest.mark.parametrize(("name", "code"), [("SIGINT", 130), ("SIGTERM", 143)])
+@pytest.mark.parametrize("callbacks", ["default", "none"])
+def test_a_signal_ends_it(
+    run: Path, invoke: Command, capfd: pytest.CaptureFixture[str], name: str, code: int, callbacks: str
+) -> None:
+    kind = f"{__name__}.{SignalledInTest.__name__}"
+    words = [f"callbacks={callbacks}", f"+callbacks.signalled._target_={kind}", f"+callbacks.signalled.name={name}"]
+    assert invoke("evaluate", f"run={run}", "trust=[tests]", *words) == code
+    assert f"stopped by {name}" in capfd.readouterr().err
+    assert not (run / "evaluations").exists()
 
 
 def contents(folder: Path) -> dict[Path, bytes]:
@@ -193,6 +219,7 @@ def test_what_the_user_trusts_is_used(run: Path, invoke: Command, monkeypatch: p
         (["run=RUN", "hydra.run.dir=x"], "hydra.run.dir=x cannot be read: it is for a command that begins a run"),
         (["run=RUN", "trainer.accelerator=gpu"], "trainer.accelerator=gpu but torch sees no GPU here"),
         (["run=RUN", "output=RUN"], "exists and will not be overwritten; choose another folder"),
+        (["run=RUN", "trainer.devices=2"], "trainer.devices=2: a run is tested by one process on one device"),
     ],
 )
 def test_wrong_words(

@@ -25,8 +25,8 @@ ONE = "\n  {}: {{type: categorical, choices: [{}]}}\n"
             pytest.param(*case, marks=pytest.mark.slow)
             for case in (
                 ([*OTHERS, "+search=quik"], "search/quik"),
-                ([*WORDS, "n_trials=0"], "n_trials=0 is not above 0"),
-                ([*WORDS, "timeout=-1"], "timeout=-1 is not above 0"),
+                ([*WORDS, "n_trials=0"], "n_trials=0 is too small; give an integer of at least 1"),
+                ([*WORDS, "timeout=-1"], "timeout=-1 is too small; give a number above 0"),
                 ([*WORDS, "study=a/b"], "study=a/b cannot name a folder"),
                 ([*WORDS, "sampler=tpi"], "sampler/tpi"),
                 ([*WORDS, "sampler.n_startup=3"], "n_startup"),

@@ -95,7 +95,7 @@ def test_what_the_command_fixes_is_not_searched() -> None:
         ("a: {type: categorical, choices: [1], when: {b: 1}}", "space.a.when.b is not a categorical dimension"),
         (
             "{a: {type: int, low: 1, high: 2, when: {b: z}}, b: {type: categorical, choices: [x, y]}}",
-            "space.a.when.b=z is never chosen; the choices are ['x', 'y']",
+            "space.a.when.b=z is never chosen; the choices are [x, y]",
         ),
         (
             "{a: {type: categorical, choices: [x], when: {b: x}}, b: {type: categorical, choices: [x], when: {a: x}}}",

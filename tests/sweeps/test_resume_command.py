@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from seqmodels.config.overrides import quoted
+from seqmodels.sweeps.folder import command_to_resume, last_sweep_of
 from tests.support.attempts import DIGITS, SINE, assert_same_run, callback, whole
 
 Command = Callable[..., int]
@@ -71,6 +72,25 @@ def test_a_finished_run_is_extended_on_demand(command: Command, capfd: pytest.Ca
     assert results("run")["steps"] == 12
     longer = whole([*QUICK, "trainer.max_steps=12"])
     assert Path("run/metrics.csv").read_text() == (longer / "metrics.csv").read_text()
+    capfd.readouterr()
+    assert command(*QUICK, "hydra.run.dir=run", "resume=auto") == 0  # its own command does not make it shorter again
+    assert "is finished, there is nothing to resume" in capfd.readouterr().out
+    assert command("resume=run", "++trainer.max_steps=18") == 0
+    assert results("run")["steps"] == 18
+
+
+def test_what_cannot_be_read_is_not_the_run_of_this_command(command: Command) -> None:
+    for path in ("outputs/other/2026/.hydra/config.yaml", "outputs/other/sweep_1/multirun.yaml"):
+        Path(path).parent.mkdir(parents=True)
+        Path(path).write_text("[")
+    Path("outputs/other/2026/.hydra/overrides.yaml").write_text("{")
+    assert command(*QUICK, "resume=auto") == 0
+    assert command("-m", *QUICK, "seed=1,2", "trainer.max_steps=2", "hydra.sweep.dir=outputs/sine_stream/sweep_2") == 0
+    again = ["-m", *QUICK, "seed=1,2", "trainer.max_steps=2"]
+    assert last_sweep_of(again) == Path("outputs/sine_stream/sweep_2")
+    assert command_to_resume(Path("outputs/sine_stream/sweep_2"), ["-m"])[:2] == [
+        "-m", "hydra.sweep.dir='outputs/sine_stream/sweep_2'",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -112,7 +132,7 @@ def test_a_resume_that_fails_at_once_changes_nothing(command: Command, capfd: py
     assert command(*DIGITS, "trainer.max_epochs=1", "hydra.run.dir=run") == 0
     before = files("run")
     assert command("resume=run", "trainer.max_epochs=2", "threads=0") == 1
-    assert "threads=0 is not a number of threads" in capfd.readouterr().err
+    assert "threads=0 is too small; give an integer of at least 1" in capfd.readouterr().err
     after = files("run")
     assert {path: after[path] for path in before if path.name != "train.log"} == {
         path: before[path] for path in before if path.name != "train.log"

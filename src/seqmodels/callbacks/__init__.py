@@ -1,1 +1,1 @@
-"""What happens beside the training: checkpoints, progress, figures. One concern per file."""
+"""What happens beside the training: guards, progress, figures. One concern per file."""

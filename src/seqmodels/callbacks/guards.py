@@ -11,22 +11,10 @@ import torch
 from lightning.pytorch.callbacks import Checkpoint
 from torch import Tensor
 
+from seqmodels.exceptions import Interrupted
+
 SIGNALS = [getattr(signal, name) for name in ("SIGUSR1", "SIGTERM", "SIGUSR2", "SIGINT") if hasattr(signal, name)]
 """Of two, in one rank or in several, the later one here counts: a job that is to be queued again is, SIGTERM or not."""
-
-
-class Interrupted(BaseException):
-    """A signal asked the run to stop.
-
-    Attributes:
-        signum: which one.
-        after_step: an optimiser step has just been completed and is to be saved.
-    """
-
-    def __init__(self, signum: int, after_step: bool) -> None:
-        super().__init__(f"interrupted by {signal.Signals(signum).name}")
-        self.signum = signum
-        self.after_step = after_step
 
 
 class StopOnSignal(Checkpoint):
@@ -122,12 +110,12 @@ class FiniteLoss(pl.Callback):
         if not self._losses:
             return
         losses = torch.stack(self._losses)
-        first = trainer.fit_loop.total_batch_idx + 1 - len(self._losses)
+        first = trainer.fit_loop.total_batch_idx + 2 - len(self._losses)  # counted from 1
         self._losses = []
         bad = (~losses.isfinite()).nonzero()
         if len(bad):
             raise ValueError(
-                f"train/loss became {losses[bad[0, 0]].item()} at step {first + int(bad[0, 0])}; the checkpoints hold "
+                f"train/loss became {losses[bad[0, 0]].item()} in batch {first + int(bad[0, 0])}; the checkpoints hold "
                 f"the last good weights. A lower optimizer.lr or trainer.gradient_clip_val=1 usually helps"
             )
 

@@ -67,6 +67,6 @@ class Pruning(Checkpoint):
             answer = value, math.isfinite(value) and _judge is not None and _judge(step, value)
         value, enough = trainer.strategy.broadcast(answer)
         if not math.isfinite(value):
-            raise ValueError(f"{self.monitor} became {value} at step {step}")
+            raise ValueError(f"{self.monitor} became {value} at step {step}; a lower optimizer.lr usually helps")
         if enough:
             raise Pruned(f"{self.monitor} {value:.6g} at step {step} was not good enough")

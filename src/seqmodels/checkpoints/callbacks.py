@@ -14,7 +14,8 @@ import lightning.pytorch as pl
 import torch
 from lightning.pytorch.callbacks import Checkpoint
 
-from seqmodels.callbacks.guards import Agreement, Interrupted
+from seqmodels.callbacks.guards import Agreement
+from seqmodels.checkpoints.places import place_of
 from seqmodels.checkpoints.position import (
     Position,
     loops_at,
@@ -24,7 +25,8 @@ from seqmodels.checkpoints.position import (
     steer,
     validation_is_due,
 )
-from seqmodels.config.ranges import one_of
+from seqmodels.config.ranges import above, at_least, one_of
+from seqmodels.exceptions import Interrupted
 
 
 class LastCheckpoint(Checkpoint):
@@ -41,11 +43,10 @@ class LastCheckpoint(Checkpoint):
             every_n_steps: optimiser steps between two saves; None for none.
             every_n_minutes: the same in minutes.
         """
-        for name, value in (("every_n_steps", every_n_steps), ("every_n_minutes", every_n_minutes)):
-            if value is not None and value <= 0:
-                raise ValueError(
-                    f"checkpoint.{name}={value} is not an interval; give a number above 0, or null for none"
-                )
+        if every_n_steps is not None:
+            at_least(1, every_n_steps=every_n_steps)
+        if every_n_minutes is not None:
+            above(0, every_n_minutes=every_n_minutes)
         self.every_n_steps = every_n_steps
         self.every_n_minutes = every_n_minutes
         self._agreement = Agreement()
@@ -145,7 +146,7 @@ class LastCheckpoint(Checkpoint):
     def _save(self, trainer: pl.Trainer, validate: bool = False) -> None:
         self._validate = validate
         if trainer.global_step != self._saved_step and _is_finite(trainer):
-            trainer.save_checkpoint(Path(trainer.default_root_dir) / "checkpoints" / "last.ckpt")
+            trainer.save_checkpoint(place_of(Path(trainer.default_root_dir), "last"))
         self._validate = False
         self._saved_step, self._saved_time = trainer.global_step, time.monotonic()
         self._due, self._rng = False, None
@@ -213,7 +214,7 @@ class BestCheckpoint(Checkpoint):
             return
         if _is_finite(trainer):
             self.best = value
-            trainer.save_checkpoint(Path(trainer.default_root_dir) / "checkpoints" / "best.ckpt")
+            trainer.save_checkpoint(place_of(Path(trainer.default_root_dir), "best"))
 
 
 def _is_finite(trainer: pl.Trainer) -> bool:

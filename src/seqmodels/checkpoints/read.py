@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from seqmodels.checkpoints.io import Saved, read
+from seqmodels.checkpoints.places import place_of
 from seqmodels.system.process import is_first_process
 
 log = logging.getLogger(__name__)
@@ -21,7 +22,7 @@ def newest(folder: Path) -> Saved | None:
     Raises:
         ValueError: there are checkpoints, but none can be read.
     """
-    places = [folder / "checkpoints" / name for name in ("last.ckpt", "previous.ckpt")]
+    places = [place_of(folder, "last"), place_of(folder, "previous")]
     reasons = []
     for path in places:
         if not path.exists():
@@ -61,8 +62,8 @@ def load_weights(module: nn.Module, source: str) -> Path:
     """
     path = Path(source)
     if path.is_dir():
-        names = ("best.ckpt", "last.ckpt", "previous.ckpt")
-        path = next((path / "checkpoints" / name for name in names if (path / "checkpoints" / name).exists()), path)
+        places = [place_of(path, "best"), place_of(path, "last"), place_of(path, "previous")]
+        path = next((place for place in places if place.exists()), path)
     if not path.is_file():
         raise FileNotFoundError(f"init_from={source} is neither a checkpoint nor the folder of a run that has one")
     fit_weights(module, read(path)["state_dict"], f"init_from={source}: the weights in {path.name}")
@@ -81,7 +82,7 @@ def chosen(folder: Path, checkpoint: str | None = None) -> Saved:
         FileNotFoundError: there is none.
         ValueError: it cannot be read.
     """
-    best = folder / "checkpoints" / "best.ckpt"
+    best = place_of(folder, "best")
     if checkpoint == "last" or (checkpoint is None and not best.exists()):
         saved = newest(folder)
         if saved is None:

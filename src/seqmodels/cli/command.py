@@ -28,7 +28,7 @@ def run_command(command: Callable[[], Any]) -> int:
     except SystemExit as leaving:  # --help
         return leaving.code if isinstance(leaving.code, int) else int(leaving.code is not None)
     except KeyboardInterrupt as stop:
-        stopped = stop if isinstance(stop, Stopped) else Stopped()
+        stopped = Stopped.of(stop)
         remedy = f"; go on with: resume={stopped.folder}" if stopped.folder else ""
         print(f"stopped by {signal.Signals(stopped.signum).name}{remedy}", file=sys.stderr)
         return 128 + stopped.signum

@@ -2,6 +2,8 @@
 
 import logging.config
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from omegaconf import DictConfig, OmegaConf
@@ -9,12 +11,12 @@ from omegaconf import DictConfig, OmegaConf
 from seqmodels.config.places import conf_dir
 
 
-def log_to(folder: Path) -> None:
-    """As Hydra does for a new run: to the console, and train.log in the folder goes on."""
+def log_to(folder: Path, name: str = "train.log") -> None:
+    """To the console and a file of the folder, which goes on where it stands; further ranks have files of their own."""
     config = _config()
     rank = os.environ.get("LOCAL_RANK", "0")
-    name = "train.log" if rank == "0" else f"train_ddp_process_{rank}.log"
-    OmegaConf.update(config, "handlers.file.filename", str(folder / name))
+    own = name if rank == "0" else f"train_ddp_process_{rank}.log"
+    OmegaConf.update(config, "handlers.file.filename", str(folder / own))
     logging.config.dictConfig(OmegaConf.to_container(config))  # type: ignore[arg-type]
 
 
@@ -24,6 +26,23 @@ def log_to_console() -> None:
     del config.handlers["file"]
     config.root.handlers = ["console"]
     logging.config.dictConfig(OmegaConf.to_container(config))  # type: ignore[arg-type]
+
+
+@contextmanager
+def logged_to(folder: Path) -> Iterator[None]:
+    """To the folder's train.log alone, for as long as this lasts."""
+    root = logging.getLogger()
+    before, level = root.handlers[:], root.level
+    file = logging.FileHandler(folder / "train.log")
+    file.setFormatter(logging.Formatter(_config().formatters.dated.format))
+    root.handlers[:] = [file]
+    root.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        root.handlers[:] = before
+        root.setLevel(level)
+        file.close()
 
 
 def _config() -> DictConfig:

@@ -9,7 +9,7 @@ from hydra.errors import InstantiationException
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from omegaconf import DictConfig, OmegaConf
 
-SECTIONS = ("datamodule", "module", "core", "optimizer", "scheduler", "trainer", "callbacks", "logger")
+SECTIONS = ("datamodule", "module", "core", "optimizer", "scheduler", "trainer", "checkpoint", "callbacks", "logger")
 """Where the objects of a run have their arguments."""
 
 ARGUMENT = re.compile(r"(?<![\w.\[+~-])([A-Za-z_]\w*)=(?!=)")

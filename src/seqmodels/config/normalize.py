@@ -11,10 +11,13 @@ from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from pathlib import Path
 
+from hydra.errors import HydraException
+
 from seqmodels.config.callbacks import with_default
 from seqmodels.config.migrate import migrated_override
-from seqmodels.config.overrides import key_of, overrides_in, readable, split
+from seqmodels.config.overrides import key_of, overrides_in, parse, readable, split
 from seqmodels.config.places import conf_dir
+from seqmodels.exceptions import first_line
 
 ADDED_GROUPS = ("experiment", "sweep", "search", "debug")
 """They stand in no defaults list, so that Hydra wants a `+` before them."""
@@ -28,7 +31,7 @@ def normalized(arguments: Sequence[str], folders: Iterable[str] = ()) -> list[st
         folders: further places of YAMLs, as `--config-dir` names them.
 
     Raises:
-        ValueError: a key or an experiment has another name today.
+        ValueError: an override cannot be read, or its key or experiment has another name today.
     """
     overrides = set(overrides_in(list(arguments)))
     places = [Path(folder) for folder in folders] + [Path(folder) for folder in config_dirs(arguments)]
@@ -60,6 +63,10 @@ def _normalized(override: str, places: Sequence[Path]) -> str:
         return f"+{override}"
     if key == "callbacks" and not sign:
         return with_default(override, places)
+    try:
+        parse([override])
+    except HydraException as error:
+        raise ValueError(f"{override} cannot be read: {first_line(error)}") from error
     return readable(override)
 
 

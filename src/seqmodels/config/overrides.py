@@ -132,6 +132,12 @@ def items(overrides: Iterable[str]) -> list[tuple[str, Any]]:
     return [(one.key_or_group, plain(one)) for one in parse(overrides)]
 
 
+def trusted_in(overrides: Iterable[str]) -> list[str]:
+    """The packages that `trust=` among the overrides names."""
+    named = [value for key, value in items(overrides) if key == "trust"]
+    return [name for names in named for name in ([names] if isinstance(names, str) else names)]
+
+
 def text_of(override: str) -> str:
     """The value of one override as text, without quotes."""
     return str(items([override])[0][1])

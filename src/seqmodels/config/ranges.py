@@ -1,4 +1,4 @@
-"""Checks of arguments: every message begins with `name=value`, which `schema.explained` makes the full key.
+"""Checks of arguments: every message begins with `name=value`, which `keys.explained` makes the full key.
 
 NaN is in no range.
 """
@@ -59,8 +59,8 @@ def one_of(choices: Any, **values: Any) -> None:
     known = _known(choices)
     for name, value in values.items():
         if value not in known:
-            shown = [_written(choice) for choice in known]
-            raise ValueError(f"{name}={_written(value)} is not known; choose {', '.join(shown[:-1])} or {shown[-1]}")
+            shown = [written(choice) for choice in known]
+            raise ValueError(f"{name}={written(value)} is not known; choose {', '.join(shown[:-1])} or {shown[-1]}")
 
 
 def _known(choices: Any) -> Sequence[Any]:
@@ -71,8 +71,12 @@ def _known(choices: Any) -> Sequence[Any]:
     return [choice for part in get_args(choices) for choice in _known(part)] or choices
 
 
-def _written(choice: Any) -> str:
-    """As YAML has it."""
-    if choice is None:
+def written(value: Any) -> str:
+    """A value, or a list or mapping of them, as YAML has it."""
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(written, value))}]"
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{key}: {written(one)}' for key, one in value.items())}}}"
+    if value is None:
         return "null"
-    return str(choice).lower() if isinstance(choice, bool) else str(choice)
+    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -23,6 +23,8 @@ from lightning.fabric.utilities.distributed import _destroy_dist_connection, _se
 from lightning.pytorch.strategies.launchers.subprocess_script import _SubprocessScriptLauncher
 from torch.distributed.distributed_c10d import _abort_process_group
 
+from seqmodels.checkpoints.places import place_of
+
 PARENT = "SEQMODELS_PARENT"
 
 ENVIRONMENT = ("MASTER_ADDR", "MASTER_PORT", "NODE_RANK", "LOCAL_RANK", "WORLD_SIZE", "OMP_NUM_THREADS", PARENT)
@@ -61,8 +63,8 @@ class Lost:
         text = f"rank {self.rank} (pid {self.pid}) {how}, so the run ended"
         if folder is None:
             return text
-        if (folder / "checkpoints" / "last.ckpt").exists():
-            return f"{text}; {folder}/checkpoints/last.ckpt is the last state saved, resume={folder} goes on from there"
+        if (last := place_of(folder, "last")).exists():
+            return f"{text}; {last} is the last state saved, resume={folder} goes on from there"
         return f"{text}; {folder} holds no checkpoint yet, resume={folder} starts it again"
 
 

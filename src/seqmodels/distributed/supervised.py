@@ -10,10 +10,9 @@ import lightning.pytorch as pl
 from lightning.pytorch.strategies.launchers.subprocess_script import _SubprocessScriptLauncher
 from omegaconf import DictConfig, OmegaConf
 
-from seqmodels.callbacks.guards import Interrupted
 from seqmodels.checkpoints.io import Saved
 from seqmodels.distributed.launcher import PATIENCE, STOPPED, Launcher, RankLost
-from seqmodels.exceptions import Pruned
+from seqmodels.exceptions import Interrupted, Pruned
 
 
 def use_supervised_launcher(trainer: pl.Trainer) -> None:

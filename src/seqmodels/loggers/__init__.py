@@ -1,1 +1,1 @@
-"""Where metrics go. One kind of logger per file."""
+"""Where metrics go: files of this machine (local.py), and what other services keep, one per file."""

@@ -3,7 +3,6 @@
 import csv
 import os
 from argparse import Namespace
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -13,6 +12,7 @@ from lightning.pytorch.loggers import Logger, TensorBoardLogger
 from lightning.pytorch.utilities.rank_zero import rank_zero_only
 from torch import Tensor
 
+from seqmodels.loggers.without_epoch import WithoutEpoch
 from seqmodels.system.files import whole
 
 
@@ -23,7 +23,7 @@ class Rewindable(Protocol):
     def rewind(self, step: int) -> None: ...
 
 
-class TensorBoard(TensorBoardLogger):
+class TensorBoard(WithoutEpoch, TensorBoardLogger):
     """Lightning's logger without version folders, without `hp_metric`, and with nothing but events in its folder."""
 
     def __init__(self, folder: str | os.PathLike) -> None:
@@ -46,11 +46,6 @@ class TensorBoard(TensorBoardLogger):
         return writer
 
     @rank_zero_only
-    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
-        """As Lightning's, without a curve of the epoch's number."""
-        super().log_metrics({name: value for name, value in metrics.items() if name != "epoch"}, step)
-
-    @rank_zero_only
     def log_hyperparams(
         self,
         params: dict[str, Any] | Namespace,
@@ -60,7 +55,9 @@ class TensorBoard(TensorBoardLogger):
         """Fill TensorBoard's HParams page; call it once, after the run, with metrics that were logged before."""
         if not metrics:
             return
-        from torch.utils.tensorboard.summary import hparams
+        from torch.utils.tensorboard.summary import (
+            hparams,  # here, since it takes a second that logger=csv need not wait
+        )
 
         writer = self.experiment._get_file_writer()
         for summary in hparams(dict(vars(params)) if isinstance(params, Namespace) else params, metrics):

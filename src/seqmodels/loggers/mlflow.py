@@ -18,12 +18,13 @@ from lightning.pytorch.utilities.rank_zero import rank_zero_only
 
 from seqmodels.exceptions import first_line
 from seqmodels.loggers.external_run_id import external_run_id
+from seqmodels.loggers.without_epoch import WithoutEpoch
 from seqmodels.system.process import is_first_process
 
 SQLITE = "sqlite:///"
 
 
-class MLflow(MLFlowLogger):
+class MLflow(WithoutEpoch, MLFlowLogger):
     """Lightning's logger, with the run's hyperparameters, for many jobs at once in one local database."""
 
     def __init__(self, folder: str | os.PathLike, experiment_name: str, tracking_uri: str | None = None) -> None:
@@ -86,11 +87,6 @@ class MLflow(MLFlowLogger):
         found = client.get_experiment_by_name(name)
         experiment = found.experiment_id if found else client.create_experiment(name)
         return client.create_run(experiment, run_name=self._run_name, tags=resolve_tags()).info.run_id
-
-    @rank_zero_only
-    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
-        """As Lightning's, without a curve of the epoch's number."""
-        super().log_metrics({name: value for name, value in metrics.items() if name != "epoch"}, step)
 
     @rank_zero_only
     def log_hyperparams(self, params: dict[str, Any] | Namespace, metrics: Mapping[str, float] | None = None) -> None:

@@ -15,11 +15,12 @@ from lightning.pytorch.loggers import WandbLogger
 from lightning.pytorch.utilities.rank_zero import rank_zero_only
 
 from seqmodels.loggers.external_run_id import external_run_id
+from seqmodels.loggers.without_epoch import WithoutEpoch
 
 REMEDY = "or keep everything on this machine with logger.wandb.offline=true"
 
 
-class WandB(WandbLogger):
+class WandB(WithoutEpoch, WandbLogger):
     """Lightning's logger, with the run's hyperparameters, its own files in the run's folder, and an end."""
 
     def __init__(
@@ -79,11 +80,6 @@ class WandB(WandbLogger):
             return super().experiment
         except wandb.Error as error:
             raise ValueError(f"logger=wandb: {str(error).rstrip('.')}, {REMEDY}") from error
-
-    @rank_zero_only
-    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
-        """As Lightning's, without a curve of the epoch's number."""
-        super().log_metrics({name: value for name, value in metrics.items() if name != "epoch"}, step)
 
     @rank_zero_only
     def log_hyperparams(self, params: dict[str, Any] | Namespace, metrics: Mapping[str, float] | None = None) -> None:

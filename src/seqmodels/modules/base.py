@@ -132,7 +132,7 @@ class SequenceModule(pl.LightningModule):
             return optimizer
         steps = self.trainer.estimated_stepping_batches
         if steps == float("inf"):
-            raise ValueError("a schedule needs to know when training ends; set trainer.max_steps or max_epochs")
+            raise ValueError("a schedule needs to know when training ends; set trainer.max_steps or trainer.max_epochs")
         return {
             "optimizer": optimizer,
             "lr_scheduler": {"scheduler": self._make_scheduler(optimizer, int(steps)), "interval": "step"},

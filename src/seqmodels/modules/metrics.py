@@ -65,8 +65,8 @@ class R2OfStage(R2Score):
         if self.total < 2:
             raise ValueError(
                 f"burn_in and the mask of the data leave {int(self.total)} steps to measure {self.stage}/r2, which "
-                f"needs 2; give more data for {self.stage} (datamodule.{self.stage}_fraction or "
-                f"datamodule.{self.stage}_windows), a shorter module.burn_in, or a higher "
-                f"trainer.limit_{self.stage}_batches"
+                f"needs 2; give more data for {self.stage} (datamodule.{self.stage}_fraction, "
+                f"datamodule.{self.stage}_windows or datamodule.{self.stage}_size), a shorter module.burn_in, or a "
+                f"higher trainer.limit_{self.stage}_batches"
             )
         return super().compute()

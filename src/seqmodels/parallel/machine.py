@@ -6,6 +6,8 @@ from typing import Any
 
 from omegaconf import DictConfig, ListConfig
 
+from seqmodels.config.ranges import at_least
+from seqmodels.parallel.process import ask
 from seqmodels.parallel.slots import Request, Slots
 from seqmodels.system.process import cores_here
 
@@ -23,10 +25,11 @@ def slots_of(jobs: int | str, gpus: str | Sequence[int | str], jobs_per_gpu: int
         ValueError: an argument makes no sense.
     """
     cores = cores_here()
-    if jobs != "auto" and (not isinstance(jobs, int) or jobs < 1):
-        raise ValueError(f"hydra.launcher.jobs={jobs} is not a number of jobs; give an integer of at least 1, or auto")
-    if not isinstance(jobs_per_gpu, int) or jobs_per_gpu < 1:
-        raise ValueError(f"hydra.launcher.jobs_per_gpu={jobs_per_gpu} is not a number of jobs of at least 1")
+    for key, value in (("jobs", jobs), ("jobs_per_gpu", jobs_per_gpu)):
+        if not isinstance(value, int) and (key, value) != ("jobs", "auto"):
+            raise ValueError(f"hydra.launcher.{key}={value} is not a number of jobs; give an integer of at least 1")
+        if isinstance(value, int):
+            at_least(1, **{f"hydra.launcher.{key}": value})
     if isinstance(gpus, str) and gpus != "auto":
         raise ValueError(f"hydra.launcher.gpus={gpus} is neither auto nor a list such as [0,1]")
     if gpus == "auto":
@@ -59,8 +62,6 @@ def _count(devices: Any) -> int:
 
 def _gpus_here() -> list[str]:
     """Asked in a process of its own, because whoever asks has touched CUDA and must not be forked."""
-    from seqmodels.parallel.process import ask
-
     if "CUDA_VISIBLE_DEVICES" in os.environ:
         return [gpu.strip() for gpu in os.environ["CUDA_VISIBLE_DEVICES"].split(",") if gpu.strip()]
     return [str(gpu) for gpu in range(ask("torch.cuda:device_count"))]

@@ -13,7 +13,7 @@ from typing import Any
 
 from seqmodels.exceptions import Stopped
 from seqmodels.parallel.board import Board
-from seqmodels.parallel.process import PATIENCE, start
+from seqmodels.parallel.process import PATIENCE, received, start
 from seqmodels.parallel.slots import Allocation, Request, Slots
 from seqmodels.system.signals import stoppable
 
@@ -65,9 +65,9 @@ def run(tasks: Sequence[Task], slots: Slots) -> list[Outcome]:
                 pool.start()
                 pool.await_news()
         except KeyboardInterrupt as stop:
-            signum = stop.signum if isinstance(stop, Stopped) else signal.SIGINT
-            pool.stop(signum)
-            raise Stopped(signum) from None
+            stopped = Stopped.of(stop)
+            pool.stop(stopped.signum)
+            raise stopped from None
         finally:
             pool.kill()  # who is left: after a bug of ours, or a second Ctrl-C
     return [pool.outcomes[number] for number in range(len(tasks))]
@@ -90,13 +90,10 @@ class _Job:
     def hear(self) -> None:
         """Take the answer in; there is none from a process that was killed."""
         assert self.answer
-        try:
-            kind, said = self.answer.recv()
-        except EOFError:
+        answer, self.answer = received(self.answer), None
+        if answer is None:
             return
-        finally:
-            self.answer.close()
-            self.answer = None
+        kind, said = answer
         if kind == "stopped":
             kind, said = "error", f"was stopped by {signal.Signals(said).name}"
         self.outcome = Outcome(value=said) if kind == "value" else Outcome(error=said)
@@ -153,8 +150,9 @@ class _Pool:
     def kill(self) -> None:
         """With all the processes of their sessions."""
         for job in self.running:
+            assert job.process.pid  # 0 would be our own session
             try:
-                os.killpg(job.process.pid or 0, signal.SIGKILL)
+                os.killpg(job.process.pid, signal.SIGKILL)
             except (ProcessLookupError, PermissionError):
                 job.send(signal.SIGKILL)  # it had no session yet
             job.process.join()

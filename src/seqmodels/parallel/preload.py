@@ -17,7 +17,7 @@ for name in (
 ):
     import_module(name)
 
-for name in ("seqmodels.callbacks", "seqmodels.cores", "seqmodels.datamodules", "seqmodels.modules"):
+for name in (f"seqmodels.{room}" for room in ("callbacks", "checkpoints", "cores", "datamodules", "modules")):
     for module in pkgutil.walk_packages(import_module(name).__path__, f"{name}."):
         import_module(module.name)
 

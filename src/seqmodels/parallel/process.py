@@ -74,11 +74,21 @@ def ask(function: str) -> Any:
         OSError: it failed.
     """
     process, answer = start(function, (), Allocation(), Path(os.devnull))
-    kind, value = answer.recv()
+    kind, value = received(answer) or ("killed", "its process is gone")
     process.join()
     if kind != "value":
         raise OSError(f"{function} failed: {value}")
     return value
+
+
+def received(answer: Connection) -> tuple[str, Any] | None:
+    """What a process answers, as `start` says; None from one that was killed."""
+    try:
+        return answer.recv()
+    except EOFError:
+        return None
+    finally:
+        answer.close()
 
 
 def _work(
@@ -98,8 +108,8 @@ def _work(
             answer = "value", getattr(importlib.import_module(module), name)(*arguments)
             code = 0
         except KeyboardInterrupt as stop:
-            signum = stop.signum if isinstance(stop, Stopped) else signal.SIGINT
-            answer, code = ("stopped", int(signum)), 128 + signum
+            signum = int(Stopped.of(stop).signum)
+            answer, code = ("stopped", signum), 128 + signum
         except Exception as error:
             traceback.print_exc()
             answer = "error", reason(error)

@@ -66,8 +66,8 @@ class Slots:
         if request.gpu and max(1, request.devices) > len(self.gpus):
             raise ValueError(
                 f"the job wants {abs(request.devices)} GPU{'s' * (request.devices > 1)} and there "
-                f"{'is' if len(self.gpus) == 1 else 'are'} {len(self.gpus)} for it; use fewer trainer.devices or "
-                f"trainer=cpu, or give it more with hydra.launcher.gpus"
+                f"{'is' if len(self.gpus) == 1 else 'are'} {len(self.gpus)} for it; use fewer trainer.devices, or "
+                f"trainer=cpu"
             )
 
     def take(self, request: Request) -> Allocation | None:

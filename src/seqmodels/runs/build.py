@@ -112,7 +112,7 @@ def build_trainer(cfg: DictConfig, folder: Path, **settings: Any) -> pl.Trainer:
         settings: of the trainer, in place of the config's.
     """
     quieten_lightning()
-    with explained(cfg, "trainer"):
+    with explained(cfg, "trainer", "checkpoint", "callbacks", "logger"):
         accelerator = cfg.trainer.accelerator
         if accelerator in ("gpu", "cuda") and not (torch.cuda.is_available() or torch.backends.mps.is_available()):
             raise ValueError(

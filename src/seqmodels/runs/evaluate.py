@@ -3,24 +3,29 @@
 import logging
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from omegaconf import open_dict
 
 from seqmodels.config.keys import SECTIONS, explained
-from seqmodels.runs.announce import device_of, log_results, trained_numbers
-from seqmodels.runs.build import build_trainer
-from seqmodels.runs.load import LoadedRun, load_run
-from seqmodels.runs.provenance import git_revision, versions
-from seqmodels.runs.results import Results
+from seqmodels.config.overrides import split
+from seqmodels.exceptions import one_stop
+from seqmodels.runs.announce import log_results
+from seqmodels.runs.build import Parts, build_trainer
+from seqmodels.runs.describe import measured, results
+from seqmodels.runs.load import load_run
 from seqmodels.system.files import short
 
 log = logging.getLogger(__name__)
 
 FOLDER = "evaluations"
 """Where a run keeps what later tests of it found."""
+
+ALONE: dict[str, Any] = {"trainer.devices": 1, "trainer.num_nodes": 1, "trainer.strategy": "auto"}
+"""Each row is counted once only where one process reads them all."""
 
 
 @dataclass(frozen=True)
@@ -42,30 +47,37 @@ def evaluate(
 
     Args:
         run: its folder, which is not changed but for the new folder in it.
-        checkpoint, overrides, trust: as in `load_run`; `trainer.accelerator` is auto and `trainer.devices` 1 unless
-            said otherwise, wherever the run was trained.
+        checkpoint, overrides, trust: as in `load_run`; wherever the run was trained, the test takes one device, of the
+            kind that `trainer.accelerator` among the overrides says, else the best that is here.
         output: a folder for the results; None makes RUN/evaluations/DATE_TIME.
 
     Raises:
         ValueError, OSError: the input does not allow it; the message says what to change.
+        Stopped: a signal, Ctrl-C for instance.
     """
+    for _, key, value in map(split, overrides):
+        if key in ALONE and value not in (str(ALONE[key]), "auto"):
+            raise ValueError(f"{key}={value}: a run is tested by one process on one device; leave {key} out")
     started = time.monotonic()
     loaded = load_run(run, checkpoint, ["trainer.accelerator=auto", *overrides], trust)
     folder = _new_folder(loaded.folder, output)
     with open_dict(loaded.cfg):
         loaded.cfg.logger = {}  # the curves of the run are not this test's
-    trainer = build_trainer(loaded.cfg, folder, devices=1, num_nodes=1, strategy="auto")
-    with explained(loaded.cfg, *SECTIONS):
+    trainer = build_trainer(loaded.cfg, folder, **{key.removeprefix("trainer."): value for key, value in ALONE.items()})
+    with one_stop(), explained(loaded.cfg, *SECTIONS):
         trainer.test(loaded.module, datamodule=loaded.datamodule, verbose=False)
-    metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
+    metrics = measured(trainer)
     if not metrics:
         raise ValueError(f"the data of {loaded.datamodule.name!r} has no test part, so there is nothing to evaluate")
     folder.mkdir(parents=True, exist_ok=True)
-    results = _results(loaded, overrides, metrics, device_of(trainer), time.monotonic() - started)
-    results.write(folder)
+    parts = Parts(loaded.datamodule, loaded.module, trainer)
+    ended = results(loaded.cfg, parts, "evaluated", metrics, overrides, time.monotonic() - started)
+    origin = {"run": str(loaded.folder), "checkpoint": str(loaded.checkpoint)}
+    ended = replace(ended, steps=None, facts=origin | ended.facts)
+    ended.write(folder)
     log.info("%s, tested with %s", loaded.cfg.name, short(loaded.checkpoint))
     log.info("  data    %s", loaded.datamodule.summary())
-    log_results(loaded.datamodule, results, folder)
+    log_results(loaded.datamodule, ended, folder)
     return Evaluation(folder, metrics)
 
 
@@ -74,24 +86,3 @@ def _new_folder(run: Path, output: str | Path | None) -> Path:
     if folder.is_file() or (folder.is_dir() and any(folder.iterdir())):
         raise FileExistsError(f"output={folder} exists and will not be overwritten; choose another folder")
     return folder.absolute()
-
-
-def _results(
-    loaded: LoadedRun, overrides: Sequence[str], metrics: dict[str, float], device: str, seconds: float
-) -> Results:
-    return Results(
-        status="evaluated",
-        name=loaded.cfg.name,
-        datamodule=loaded.datamodule.name,
-        metrics=metrics,
-        monitor=loaded.cfg.monitor,
-        mode=loaded.cfg.mode,
-        overrides=list(overrides),
-        seed=loaded.cfg.seed,
-        parameters=trained_numbers(loaded.module),
-        seconds=round(seconds, 3),
-        device=device,
-        versions=versions(),
-        git=git_revision(),
-        facts={"run": str(loaded.folder), "checkpoint": str(loaded.checkpoint), **loaded.datamodule.facts()},
-    )

@@ -18,18 +18,17 @@ LIMITS = ("trainer.max_epochs", "trainer.max_steps", "trainer.max_time")
 PLACES = ("datamodule.root", "datamodule.cache")
 """Where files lie on this machine."""
 
-KEYS = (
-    *LIMITS,
+HERE = (
     *(f"trainer.{key}" for key in DEVICES),
     "trainer.enable_progress_bar",
     "threads",
-    "test",
-    "checkpoint.every_n_steps",
-    "checkpoint.every_n_minutes",
     "datamodule.num_workers",
     *PLACES,
     "trust",
 )
+"""What says where and beside what a run runs, and nothing of what it is."""
+
+KEYS = (*LIMITS, *HERE, "test", "checkpoint.every_n_steps", "checkpoint.every_n_minutes")
 """What may be given beside `resume=`; everything else would make another experiment of the run."""
 
 
@@ -44,9 +43,12 @@ def changes_beside(folder: Path, overrides: Sequence[str]) -> list[str]:
         if key in KEYS:
             OmegaConf.update(before, key, value)
     own = last_of_each_key([*overrides_of(folder), *resumed_overrides(folder)])
+    first = last_of_each_key(overrides_of(folder))
     changes = []
     for key, override in last_of_each_key(overrides).items():
         text = str(override.input_line)
+        if key in LIMITS and key in first and first[key].input_line == text:
+            continue  # the command that made the run, said again: a run that was made longer since stays so
         if key in KEYS and not override.is_sweep_override() and not override.is_delete():
             if key != "trust" and OmegaConf.select(before, key) != plain(override):
                 changes.append(text)

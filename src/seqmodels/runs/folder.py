@@ -7,12 +7,14 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
+from filelock import Timeout
 from omegaconf import DictConfig, OmegaConf
 
+from seqmodels.checkpoints.places import FOLDER
 from seqmodels.runs.record import failed_before_first_checkpoint
 from seqmodels.runs.results import FILE
 from seqmodels.system.files import replace
+from seqmodels.system.locks import lock_at, without_locks
 from seqmodels.system.process import is_first_process
 
 log = logging.getLogger(__name__)
@@ -29,9 +31,9 @@ def new_folder(cfg: DictConfig, folder: str | Path | None, overrides: Sequence[s
     folder = Path(folder).absolute()
     if not is_first_process():
         return folder
-    if any(
-        (folder / name).exists() for name in (FILE, "metrics.csv", "checkpoints")
-    ) and not failed_before_first_checkpoint(folder):
+    if any((folder / name).exists() for name in (FILE, "metrics.csv", FOLDER)) and not failed_before_first_checkpoint(
+        folder
+    ):
         raise FileExistsError(f"{folder} holds a run already and will not be overwritten; choose another folder")
     save_config(folder, "overrides", list(overrides))
     save_config(folder, "config", cfg)  # last: with it the folder counts as a run
@@ -61,14 +63,16 @@ def locked(folder: Path) -> Iterator[None]:
     if not is_first_process():
         yield
         return
-    lock = FileLock(folder / ".hydra" / "lock")
+    lock = lock_at(folder / ".hydra" / "lock")
     try:
         lock.acquire(timeout=0)
     except Timeout:
         raise BlockingIOError(
             f"{folder} is being trained by another process at this moment; wait for its end, or stop it first"
         ) from None
-    except NotImplementedError:
+    except OSError as error:
+        if not without_locks(error):
+            raise
         log.warning("the file system of %s knows no locks: see to it that no two processes train there", folder)
     try:
         yield

@@ -14,12 +14,13 @@ from typing import NoReturn
 
 from omegaconf import OmegaConf
 
+from seqmodels.cli.command import run_command
+from seqmodels.cli.logging import log_to
+from seqmodels.system.process import leave
+
 
 def main() -> NoReturn:
     """One rank, from its start to its end."""
-    from seqmodels.cli.command import run_command
-    from seqmodels.system.process import leave
-
     try:
         code = run_command(_work)
     except Exception:
@@ -31,8 +32,7 @@ def main() -> NoReturn:
 def _work() -> None:
     task = json.load(sys.stdin)
     sys.path[:] = [*sys.path, *(place for place in task["path"] if place not in sys.path)]
-    from seqmodels.cli.logging import log_to
-    from seqmodels.runs.run import take_part
+    from seqmodels.runs.run import take_part  # here, since the user's own modules are found from now on
 
     folder = Path(task["folder"])
     log_to(folder)

@@ -13,6 +13,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
+from seqmodels.checkpoints.places import FOLDER, place_of
 from seqmodels.config.migrate import migrated, migrated_override
 from seqmodels.config.overrides import text_of
 from seqmodels.config.yaml_files import read_yaml
@@ -37,7 +38,7 @@ def is_finished(folder: Path) -> bool:
 
 def failed_before_first_checkpoint(folder: Path) -> bool:
     """Whether the run's last attempt failed before anything was saved, so that it holds nothing to go on with."""
-    return _status(folder) == "failed" and not (folder / "checkpoints" / "last.ckpt").exists()
+    return _status(folder) == "failed" and not place_of(folder, "last").exists()
 
 
 def results_of(folder: Path) -> Results | None:
@@ -58,7 +59,7 @@ def mark_running(folder: Path, overrides: Sequence[str]) -> None:
 
     What a killed process was writing is removed, and the overrides beside `resume=` are kept for the next time.
     """
-    for name in ("checkpoints/.*.ckpt.*", ".results.json.*", ".hydra/.*.yaml.*", ".metrics.csv.*"):
+    for name in (f"{FOLDER}/.*.ckpt.*", ".results.json.*", ".hydra/.*.yaml.*", ".metrics.csv.*"):
         for path in folder.glob(name):
             path.unlink()
     found = results_of(folder)
@@ -70,7 +71,7 @@ def mark_running(folder: Path, overrides: Sequence[str]) -> None:
 
 
 def last_run_of(overrides: Sequence[str]) -> Path | None:
-    """The newest run that this command has made, finished or not; None if there is none.
+    """The newest run that this command has made, finished or not; None if there is none. What cannot be read is none.
 
     Args:
         overrides: of the command; `hydra.run.dir` among them names the only folder in question.
@@ -78,8 +79,15 @@ def last_run_of(overrides: Sequence[str]) -> Path | None:
     chosen = [text_of(one) for one in overrides if one.startswith("hydra.run.dir=")]
     places = [Path(chosen[-1])] if chosen else Path("outputs").glob("*/*")
     own = sorted(one for one in overrides if not one.startswith("hydra."))
-    runs = [place for place in places if is_run(place) and sorted(overrides_of(place)) == own]
+    runs = [place for place in places if is_run(place) and _is_made_by(place, own)]
     return max(runs, key=lambda run: (run / CONFIG).stat().st_mtime, default=None)
+
+
+def _is_made_by(folder: Path, overrides: Sequence[str]) -> bool:
+    try:
+        return sorted(overrides_of(folder)) == overrides
+    except (OSError, ValueError):
+        return False
 
 
 def saved_config(folder: Path) -> DictConfig:

@@ -1,29 +1,29 @@
 """A run, from Python: `train(compose(["+experiment=mnist_lstm", "seed=2"]))`, and `resume(folder)` to go on with it."""
 
 import logging
-import signal
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import lightning.pytorch as pl
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from omegaconf import DictConfig, OmegaConf
 
-from seqmodels.callbacks.guards import Interrupted
 from seqmodels.checkpoints.io import Saved, read
+from seqmodels.checkpoints.places import place_of
 from seqmodels.checkpoints.read import load_weights, newest
 from seqmodels.config.callbacks import settle
 from seqmodels.config.compose import compose
 from seqmodels.config.keys import SECTIONS, explained
 from seqmodels.config.normalize import normalized
+from seqmodels.config.overrides import key_of
 from seqmodels.config.schema import check_config
 from seqmodels.distributed.supervised import shut_down_ranks, supervised
-from seqmodels.exceptions import Pruned, Stopped, reason
+from seqmodels.exceptions import Pruned, Stopped, one_stop, reason
 from seqmodels.loggers.local import Rewindable
-from seqmodels.runs.announce import hyperparameters, log_results, log_start, results
+from seqmodels.runs.announce import log_results, log_start
 from seqmodels.runs.build import Parts, build
+from seqmodels.runs.describe import hyperparameters, measured, results
 from seqmodels.runs.extend import LIMITS, apply_overrides, changes_beside, check_extension
 from seqmodels.runs.folder import locked, new_folder
 from seqmodels.runs.record import is_finished, mark_running, overrides_of, resumed_overrides, saved_config
@@ -94,7 +94,7 @@ def resume(folder: str | Path, overrides: Sequence[str] = (), trust: Sequence[st
     OmegaConf.resolve(cfg)  # what is looked at is what is used
     check_targets(OmegaConf.to_container(cfg), trust, f"the config of {folder}")
     check_config(cfg)
-    extends = any(change.startswith(LIMITS) for change in changes)
+    extends = any(key_of(change) in LIMITS for change in changes)
     if is_finished(folder) and not extends:
         return None
     with locked(folder):
@@ -121,26 +121,19 @@ def _attempt(
     status, error = "failed", None
     ended: Results | None = None
     try:
-        parts = build(cfg, folder)
-        if is_first_process():
-            mark_running(folder, beside)
-        with supervised(parts.trainer, cfg, folder, checkpoint), explained(cfg, *SECTIONS):
-            _fit_and_test(cfg, folder, parts, metrics, checkpoint)
+        with one_stop(str(folder)):
+            parts = build(cfg, folder)
+            if is_first_process():
+                mark_running(folder, beside)
+            with supervised(parts.trainer, cfg, folder, checkpoint), explained(cfg, *SECTIONS):
+                _fit_and_test(cfg, folder, parts, metrics, checkpoint)
         status = "completed"
     except Pruned:
         status = "pruned"
         raise
-    except Interrupted as interrupted:
+    except (Stopped, SystemExit):
         status = "interrupted"
-        raise Stopped(interrupted.signum, str(folder)) from None
-    except KeyboardInterrupt as stop:
-        status = "interrupted"
-        raise Stopped(stop.signum if isinstance(stop, Stopped) else signal.SIGINT, str(folder)) from None
-    except SystemExit as leaving:
-        status = "interrupted"
-        if not isinstance(leaving.__context__, KeyboardInterrupt):
-            raise  # submitit queues the job again by it
-        raise Stopped(signal.SIGINT, str(folder)) from None  # Lightning turns Ctrl-C into an exit of its own
+        raise
     except MisconfigurationException as misconfiguration:
         error = reason(misconfiguration)
         raise ValueError(str(misconfiguration)) from misconfiguration
@@ -149,19 +142,15 @@ def _attempt(
         raise
     finally:
         if parts is not None:
-            metrics |= _measured(parts.trainer)
+            metrics |= measured(parts.trainer)
             shut_down_ranks(parts.trainer)
         if is_first_process() and (parts is not None or checkpoint is None):
             seconds = time.monotonic() - started
-            ended = results(cfg, parts, status, error, metrics, [*overrides, *beside], seconds)
+            ended = results(cfg, parts, status, metrics, [*overrides, *beside], seconds, error)
             ended.write(folder)
     if parts.trainer.is_global_zero and ended:
         log_results(parts.datamodule, ended, folder)
     return Result(folder, metrics, metrics.get(cfg.monitor))
-
-
-def _measured(trainer: pl.Trainer) -> dict[str, float]:
-    return {name: float(value) for name, value in trainer.callback_metrics.items()}
 
 
 def _fit_and_test(
@@ -172,13 +161,13 @@ def _fit_and_test(
     if trainer.is_global_zero:
         log_start(cfg, parts, folder, begin)
     trainer.fit(module, datamodule=datamodule, ckpt_path=checkpoint.path if checkpoint else None, weights_only=True)
-    metrics |= _measured(trainer)
+    metrics |= measured(trainer)
     if cfg.test:
-        best = Path(trainer.strategy.broadcast(str(folder)), "checkpoints", "best.ckpt")  # of rank 0, who writes
+        best = place_of(Path(trainer.strategy.broadcast(str(folder))), "best")  # of rank 0, who writes
         if cfg.test == "best" and best.exists():
             module.load_state_dict(read(best)["state_dict"])
         trainer.test(module, datamodule=datamodule, verbose=False)
-        metrics |= _measured(trainer)
+        metrics |= measured(trainer)
     if cfg.monitor not in metrics:
         log.warning("monitor=%s was not measured; there is: %s", cfg.monitor, ", ".join(metrics) or "nothing")
     for logger in trainer.loggers:

@@ -9,6 +9,7 @@ import lightning.pytorch as pl
 import torch
 from omegaconf import DictConfig
 
+from seqmodels.config.ranges import at_least
 from seqmodels.system.process import cores_here
 
 
@@ -18,8 +19,9 @@ def set_threads(threads: int | str, trainer: pl.Trainer) -> None:
         if "OMP_NUM_THREADS" in os.environ:
             return
         threads = max(1, cores_here() // trainer.num_devices)
-    if not isinstance(threads, int) or threads < 1:
+    if not isinstance(threads, int):
         raise ValueError(f"threads={threads!r} is not a number of threads; give an integer of at least 1, or auto")
+    at_least(1, threads=threads)
     torch.set_num_threads(threads)
     if trainer.world_size > 1:
         os.environ["OMP_NUM_THREADS"] = str(threads)  # else Lightning chooses for its child processes
@@ -31,9 +33,9 @@ def intervals(trainer: DictConfig, datamodule: Any) -> dict[str, Any]:
     if not datamodule.endless:
         if isinstance(interval, int) and trainer.check_val_every_n_epoch is not None:
             batches = len(datamodule.train_dataloader())
-            if isinstance(trainer.limit_train_batches, int):
-                batches = min(batches, trainer.limit_train_batches)
-            interval = min(interval, batches)  # else Lightning refuses a short epoch
+            limit = trainer.limit_train_batches
+            batches = min(batches, limit) if isinstance(limit, int) else int(batches * limit)
+            interval = max(1, min(interval, batches))  # else Lightning refuses a short epoch
         return {"val_check_interval": interval}
     if trainer.max_steps == -1 and trainer.max_time is None:
         raise ValueError("this data is an endless stream and nothing ends the training; set trainer.max_steps")

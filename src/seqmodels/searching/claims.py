@@ -42,7 +42,7 @@ def next_trial(study: Study, search: Search) -> Claim | None:
     once; then the numbers decide, which the storage gives out one by one.
     """
     with locked(search):
-        for frozen in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+        for frozen in unfinished(study):
             lock = _claimed(search, frozen.number) if _is_here(search, frozen) else None
             if lock:
                 return _prepare(search, Trial(study, frozen._trial_id), lock)
@@ -55,7 +55,10 @@ def next_trial(study: Study, search: Search) -> Claim | None:
             return None
         lock = _claimed(search, trial.number)
         if lock is None:
-            raise OSError(f"trial {trial.number} of {search.folder} is locked although it is new; what holds its lock?")
+            raise OSError(
+                f"trial {trial.number} of {search.folder} is new, but another process holds its lock, as one of an "
+                f"older study in the same place would; end that process, or choose another study=NAME"
+            )
         return _prepare(search, trial, lock)
 
 

@@ -8,6 +8,7 @@ from omegaconf import DictConfig
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
+from seqmodels.cli.logging import log_to
 from seqmodels.exceptions import Stopped
 from seqmodels.searching.claims import abandon, unfinished
 from seqmodels.searching.figures import leave_figures
@@ -15,7 +16,7 @@ from seqmodels.searching.outcome import best_of, command_for_best, leave_best, l
 from seqmodels.searching.setting import Search, probe, read_search
 from seqmodels.searching.space import overrides_for, values_of
 from seqmodels.searching.study import open_study
-from seqmodels.searching.workers import log_to, work, work_together
+from seqmodels.searching.workers import LOG, work, work_together
 from seqmodels.system.files import short
 from seqmodels.system.signals import stoppable
 
@@ -43,7 +44,7 @@ def search(
     this = read_search(cfg, overrides, name, places)
     probe(this)
     study = open_study(this)
-    log_to(this.folder)
+    log_to(this.folder, LOG)
     abandon(study, this)
     greeting(study, this)
     until = time.time() + this.timeout if this.timeout else None

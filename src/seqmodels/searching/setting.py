@@ -14,6 +14,7 @@ from seqmodels.config.callbacks import settle
 from seqmodels.config.compose import compose
 from seqmodels.config.flat import differences, flat
 from seqmodels.config.overrides import items, key_of, parse, quoted
+from seqmodels.config.ranges import above, at_least
 from seqmodels.config.schema import check_config, check_node, fits
 from seqmodels.exceptions import message_of
 from seqmodels.searching.space import Choice, Dimension, overrides_for, without_fixed
@@ -152,9 +153,9 @@ def _check_own(own: Mapping[str, Any]) -> None:
         if not fits(value, OWN[key]):
             kind = getattr(OWN[key], "__name__", str(OWN[key]).replace("None", "null"))
             raise ValueError(f"{key}={value!r} has the wrong type {type(value).__name__}; expected {kind}")
-    for key in ("n_trials", "workers", "timeout"):
-        if own[key] is not None and own[key] <= 0:
-            raise ValueError(f"{key}={own[key]} is not above 0")
+    at_least(1, n_trials=own["n_trials"], workers=own["workers"])
+    if own["timeout"] is not None:
+        above(0, timeout=own["timeout"])
     check_node(own["sampler"], "sampler")
     check_node(own["pruner"], "pruner")
 

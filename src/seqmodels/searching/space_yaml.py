@@ -5,6 +5,7 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
+from seqmodels.config.ranges import written
 from seqmodels.searching.space import Choice, Dimension, text_of
 
 FIELDS = {
@@ -35,7 +36,7 @@ def _dimension(key: str, fields: Any) -> Dimension:
     place = f"space.{key}"
     if not isinstance(fields, Mapping) or fields.get("type") not in FIELDS:
         raise ValueError(
-            f"{place}={_shown(fields)} has no type that is known; write {{type: float, low: ..., high: ...}}, "
+            f"{place}={written(fields)} has no type that is known; write {{type: float, low: ..., high: ...}}, "
             f"{{type: int, low: ..., high: ...}} or {{type: categorical, choices: [...]}}"
         )
     kind = fields["type"]
@@ -59,10 +60,10 @@ def _number(place: str, dimension: Dimension, fields: Mapping[str, Any]) -> Dime
             continue
         finite = isinstance(value, number) and not isinstance(value, bool) and abs(value) < float("inf")
         if not finite:
-            raise ValueError(f"{place}.{name}={_shown(value)} is not {'an integer' if number is int else 'a number'}")
+            raise ValueError(f"{place}.{name}={written(value)} is not {'an integer' if number is int else 'a number'}")
     low, high, step, log = fields["low"], fields["high"], fields.get("step"), fields.get("log", False)
     if not isinstance(log, bool):
-        raise ValueError(f"{place}.log={_shown(log)} is neither true nor false")
+        raise ValueError(f"{place}.log={written(log)} is neither true nor false")
     if low > high:
         raise ValueError(f"{place}: low={low} is above high={high}; the two belong the other way round")
     if log and low <= 0:
@@ -78,22 +79,22 @@ def _number(place: str, dimension: Dimension, fields: Mapping[str, Any]) -> Dime
 
 def _choices(place: str, choices: Any) -> tuple[tuple[Choice, ...], dict[Choice, tuple[str, ...]] | None]:
     if not isinstance(choices, list | Mapping) or not choices:
-        raise ValueError(f"{place}.choices={_shown(choices)} offers nothing; give a list, or named lists of overrides")
+        raise ValueError(f"{place}.choices={written(choices)} offers nothing; give a list, or named lists of overrides")
     for choice in choices:
         if not isinstance(choice, Choice):
             raise ValueError(
-                f"{place}.choices: {_shown(choice)} is not a single value; give it a name and the overrides that set "
+                f"{place}.choices: {written(choice)} is not a single value; give it a name and the overrides that set "
                 f"it: choices: {{NAME: [KEY=VALUE, ...]}}"
             )
     if len(set(map(text_of, choices))) < len(choices):
-        raise ValueError(f"{place}.choices={_shown(choices)} names a choice twice")
+        raise ValueError(f"{place}.choices={written(choices)} names a choice twice")
     if isinstance(choices, list):
         return tuple(choices), None
     for name, overrides in choices.items():
         if not isinstance(overrides, list) or not all(
             isinstance(override, str) and "=" in override for override in overrides
         ):
-            raise ValueError(f"{place}.choices.{name}={_shown(overrides)} is not a list of overrides KEY=VALUE")
+            raise ValueError(f"{place}.choices.{name}={written(overrides)} is not a list of overrides KEY=VALUE")
     return tuple(choices), {name: tuple(overrides) for name, overrides in choices.items()}
 
 
@@ -108,7 +109,7 @@ def _check_conditions(dimension: Dimension, found: Mapping[str, Dimension]) -> N
         for value in values:
             if value not in found[key].choices:
                 raise ValueError(
-                    f"{place}={_shown(value)} is never chosen; the choices are {_shown(list(found[key].choices))}"
+                    f"{place}={written(value)} is never chosen; the choices are {written(list(found[key].choices))}"
                 )
 
 
@@ -125,7 +126,3 @@ def _in_order(found: Mapping[str, Dimension]) -> Iterator[Dimension]:
 
 def _list(values: Any) -> tuple[Choice, ...]:
     return tuple(values) if isinstance(values, list) else (values,)
-
-
-def _shown(value: Any) -> str:
-    return str(value).replace("None", "null").replace("True", "true").replace("False", "false")

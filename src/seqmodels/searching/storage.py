@@ -10,12 +10,12 @@ import os
 from pathlib import Path
 
 import optuna
-from filelock import FileLock
 from optuna.storages import BaseStorage, JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
 from seqmodels.exceptions import first_line
+from seqmodels.system.locks import lock_at
 
 JOURNAL = "journal.log"
 
@@ -27,7 +27,7 @@ class JournalLock(JournalFileOpenLock):
 
     def __init__(self, journal: Path) -> None:
         self.journal = journal
-        self.lock = FileLock(journal.with_name(f".{journal.name}.lock"))
+        self.lock = lock_at(journal.with_name(f".{journal.name}.lock"))
 
     def acquire(self) -> bool:
         self.lock.acquire(poll_interval=0.005)

@@ -9,27 +9,18 @@ from filelock import FileLock
 from optuna.storages import BaseStorage
 from optuna.study import Study, StudyDirection
 
-from seqmodels.config.compose import DEVICES
 from seqmodels.config.flat import differences, without_watching
 from seqmodels.config.migrate import migrated_flat, migrated_key
-from seqmodels.runs.extend import PLACES
+from seqmodels.runs.extend import HERE
 from seqmodels.runs.record import is_run
 from seqmodels.searching.sampler import pruner_of, sampler_of
 from seqmodels.searching.setting import Search
 from seqmodels.searching.storage import open_storage
+from seqmodels.system.locks import lock_at, without_locks
 
 LOCKS = ".locks"
 
-FREE = (
-    *(f"trainer.{key}" for key in DEVICES),
-    "trainer.enable_progress_bar",
-    "threads",
-    "trust",
-    "datamodule.num_workers",
-    *PLACES,
-    "checkpoint.",
-    "logger.",
-)
+FREE = (*HERE, "checkpoint.", "logger.")
 """What may differ from one start of a search to the next."""
 
 
@@ -73,7 +64,9 @@ def locked(search: Search) -> Iterator[None]:
     lock = lock_of(search, "study")
     try:
         lock.acquire()
-    except NotImplementedError:
+    except OSError as error:
+        if not without_locks(error):
+            raise
         raise OSError(
             f"the file system of {search.folder} knows no locks, and a search needs them; use another"
         ) from None
@@ -85,7 +78,7 @@ def locked(search: Search) -> Iterator[None]:
 
 def lock_of(search: Search, name: str) -> FileLock:
     """Of the whole study, or of one of its trials by number."""
-    return FileLock(search.folder / LOCKS / name)
+    return lock_at(search.folder / LOCKS / name)
 
 
 def _identity(search: Search) -> dict[str, Any]:

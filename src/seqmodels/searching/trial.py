@@ -2,22 +2,18 @@
 
 import gc
 import logging
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import torch
-from omegaconf import OmegaConf
 from optuna.study import Study
 from optuna.trial import Trial, TrialState
 
 from seqmodels.callbacks.pruning import judged_by
-from seqmodels.config.compose import DEVICES
-from seqmodels.config.overrides import items
-from seqmodels.config.places import conf_dir
+from seqmodels.cli.logging import logged_to
+from seqmodels.config.overrides import items, trusted_in
 from seqmodels.exceptions import Pruned, reason
-from seqmodels.runs.extend import PLACES
+from seqmodels.runs.extend import HERE
 from seqmodels.runs.record import is_run, results_of
 from seqmodels.runs.results import Results
 from seqmodels.runs.run import resume, train
@@ -74,7 +70,7 @@ def _run_trial(study: Study, search: Search, claim: Claim) -> None:
     judge = Judge(study, claim.trial)
     error: str | None = None
     try:
-        with logged_in(claim.folder), judged_by(judge):
+        with logged_to(claim.folder), judged_by(judge):
             state = _train(search, claim)
     except Exception as failure:
         state, error = TrialState.FAIL, reason(failure)
@@ -91,7 +87,7 @@ def _train(search: Search, claim: Claim) -> TrialState:
         return _state_of(ended)
     try:
         if is_run(claim.folder):
-            resume(claim.folder, _beside(search.overrides), _trusted(search.overrides))
+            resume(claim.folder, _beside(search.overrides), trusted_in(search.overrides))
         else:
             train(search.config(claim.overrides), claim.folder, search.trial_overrides(claim.overrides))
     except Pruned:
@@ -110,34 +106,9 @@ def _state_of(ended: Results) -> TrialState:
 
 def _beside(overrides: Sequence[str]) -> list[str]:
     """Of the command's overrides those that say where a trial goes on, not what it is."""
-    keys = ("trainer", "logger", "threads", "datamodule.num_workers", *PLACES)
-    devices = tuple(f"trainer.{name}" for name in DEVICES)
-    starts = ("checkpoint.", "logger.")
+    keys, starts = ("trainer", "logger", *HERE), ("checkpoint.", "logger.")
     pairs = zip(overrides, items(overrides), strict=True)
-    return [override for override, (key, _) in pairs if key in (*keys, *devices) or key.startswith(starts)]
-
-
-def _trusted(overrides: Sequence[str]) -> list[str]:
-    named = [value for key, value in items(overrides) if key == "trust"]
-    return [name for names in named for name in ([names] if isinstance(names, str) else names)]
-
-
-@contextmanager
-def logged_in(folder: Path) -> Iterator[None]:
-    """What a run says goes to its own train.log, not to the console, where each trial has one line."""
-    layout = OmegaConf.load(conf_dir() / "hydra" / "job_logging" / "seqmodels.yaml").formatters.dated.format
-    root = logging.getLogger()
-    before, level = root.handlers[:], root.level
-    file = logging.FileHandler(folder / "train.log")
-    file.setFormatter(logging.Formatter(layout))
-    root.handlers[:] = [file]
-    root.setLevel(logging.INFO)
-    try:
-        yield
-    finally:
-        root.handlers[:] = before
-        root.setLevel(level)
-        file.close()
+    return [override for override, (key, _) in pairs if key in keys or key.startswith(starts)]
 
 
 def _free_memory() -> None:

@@ -1,19 +1,16 @@
 """Trial after trial, until there are enough: in this process, in several of this machine, or of any machines."""
 
 import logging
-import logging.config
 import math
 import threading
 import time
 from collections.abc import Mapping
-from pathlib import Path
 
 import optuna
-from omegaconf import OmegaConf
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
-from seqmodels.config.places import conf_dir
+from seqmodels.cli.logging import log_to
 from seqmodels.parallel.machine import request_of, slots_of
 from seqmodels.parallel.pool import Task, run
 from seqmodels.parallel.slots import Request, Slots
@@ -26,6 +23,9 @@ from seqmodels.searching.study import open_study
 from seqmodels.searching.trial import run_trial
 
 log = logging.getLogger(__name__)
+
+LOG = "tune.log"
+"""In the study's folder; it grows from start to start."""
 
 
 def work(search: Search, until: float | None = None, study: Study | None = None) -> None:
@@ -76,13 +76,6 @@ def told(chosen: Mapping[str, object]) -> str:
     return " ".join(f"{key.rpartition('.')[2]}={value}" for key, value in zip(chosen, short, strict=True))
 
 
-def log_to(folder: Path) -> None:
-    """The console, and tune.log in the study's folder, which grows from start to start."""
-    config = OmegaConf.load(conf_dir() / "hydra" / "job_logging" / "seqmodels.yaml")
-    OmegaConf.update(config, "handlers.file.filename", str(folder / "tune.log"))
-    logging.config.dictConfig(OmegaConf.to_container(config))  # type: ignore[arg-type]
-
-
 POLL = 1.0  # seconds between two looks at the study
 
 
@@ -123,7 +116,7 @@ def work_together(search: Search, until: float | None) -> None:
 
 def work_alone(search: Search, until: float | None) -> None:
     """A worker in a process of its own."""
-    log_to(search.folder)
+    log_to(search.folder, LOG)
     work(search, until)
 
 

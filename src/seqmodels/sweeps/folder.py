@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from hydra.experimental.callback import Callback
-from omegaconf import DictConfig, OmegaConf, open_dict, read_write
-from yaml import YAMLError
+from omegaconf import DictConfig, open_dict, read_write
 
 from seqmodels.config.migrate import migrated_override
-from seqmodels.config.overrides import quote, text_of
+from seqmodels.config.overrides import overrides_in, quote, text_of
+from seqmodels.config.yaml_files import read_yaml
 from seqmodels.exceptions import first_line
 from seqmodels.runs.record import is_finished, is_run, results_of
 from seqmodels.system.files import short
@@ -52,21 +52,25 @@ def is_sweep(folder: Path) -> bool:
     return (folder / MULTIRUN).is_file()
 
 
-def begins_sweep(overrides: Sequence[str]) -> bool:
+def begins_sweep(arguments: Sequence[str]) -> bool:
     """Whether the command is a multirun; the YAMLs in conf/sweep/ make it one without `-m`."""
-    return any(override in FLAGS or override.startswith("+sweep=") for override in overrides)
+    return any(argument in FLAGS or argument.startswith("+sweep=") for argument in arguments)
 
 
-def last_sweep_of(overrides: Sequence[str]) -> Path | None:
-    """The newest sweep that this command has made; None if there is none.
+def last_sweep_of(arguments: Sequence[str]) -> Path | None:
+    """The newest sweep that this command has made; None if there is none. One that cannot be read is passed over.
 
     Args:
-        overrides: the command's, flags apart; `hydra.sweep.dir` among them names the only folder in question.
+        arguments: of the command; `hydra.sweep.dir` among them names the only folder in question.
     """
-    chosen = [text_of(override) for override in overrides if override.startswith("hydra.sweep.dir=")]
+    chosen = [text_of(argument) for argument in arguments if argument.startswith("hydra.sweep.dir=")]
     places = [Path(chosen[-1])] if chosen else Path("outputs").glob("*/sweep_*")
     sweeps = sorted(filter(is_sweep, places), key=lambda place: (place / MULTIRUN).stat().st_mtime, reverse=True)
-    return next((sweep for sweep in sweeps if sorted(command_of(sweep)[0]) == _own(overrides)), None)
+    for sweep in sweeps:
+        with suppress(ValueError):
+            if sorted(command_of(sweep)[0]) == _about_jobs(arguments):
+                return sweep
+    return None
 
 
 def command_of(folder: Path) -> tuple[list[str], list[str]]:
@@ -76,47 +80,42 @@ def command_of(folder: Path) -> tuple[list[str], list[str]]:
         ValueError: they cannot be read.
     """
     try:
-        said: Any = OmegaConf.to_container(OmegaConf.load(folder / MULTIRUN), resolve=False)
-        overrides = said["hydra"]["overrides"]
+        overrides = read_yaml(folder / MULTIRUN)["hydra"]["overrides"]
         hydra = [override for override in overrides["hydra"] if not override.startswith(("hydra.sweep", "hydra.mode"))]
         return [migrated_override(override) for override in overrides["task"]], hydra
-    except (YAMLError, ValueError, KeyError, TypeError, OSError) as error:
+    except (KeyError, TypeError, AttributeError, OSError) as error:
         raise ValueError(f"{folder / MULTIRUN} cannot be read: {first_line(error)}") from error
 
 
-def command_to_resume(folder: Path, overrides: Sequence[str]) -> list[str]:
+def command_to_resume(folder: Path, arguments: Sequence[str]) -> list[str]:
     """The command that goes on with a sweep in its folder.
 
     Args:
         folder: of the sweep.
-        overrides: what else the command said: the sweep's own again, or none; the launcher may be another one.
+        arguments: what else the command said: the sweep's own again, or none; the launcher may be another one.
 
     Raises:
         ValueError: the overrides are those of another sweep.
     """
     jobs, hydra = command_of(folder)
-    said = _own(overrides)
+    said = _about_jobs(arguments)
     if said and said != sorted(jobs):
         raise ValueError(
             f"the sweep in {folder} was started with other overrides: {' '.join(jobs)}. Say these again beside "
             f"resume=, or none; for other overrides begin a sweep of its own"
         )
-    rest = list(overrides) if said else [*overrides, *jobs, *hydra]
-    rest = [override for override in rest if not override.startswith("hydra.sweep.dir=") and override not in FLAGS]
-    first = next(number for number, override in enumerate(rest) if _is_override(override))
-    rest.insert(first, f"hydra.sweep.dir={quote(str(folder))}")  # argparse wants the overrides side by side
-    return ["-m", *rest]
+    rest = [argument for argument in arguments if argument not in FLAGS]
+    overrides = overrides_in(rest)
+    flags = [argument for argument in rest if argument not in overrides]
+    overrides = [one for one in overrides if not one.startswith("hydra.sweep.dir=")]
+    more = [] if said else [*jobs, *hydra]
+    overrides = [f"hydra.sweep.dir={quote(str(folder))}", *overrides, *more]
+    return ["-m", *flags, *overrides]  # argparse wants the overrides side by side
 
 
-def _own(overrides: Sequence[str]) -> list[str]:
+def _about_jobs(arguments: Sequence[str]) -> list[str]:
     """The overrides about the jobs, sorted."""
-    return sorted(
-        override for override in overrides if _is_override(override) and not override.startswith(("hydra.", "hydra/"))
-    )
-
-
-def _is_override(override: str) -> bool:
-    return not override.startswith("-") and ("=" in override or override.startswith("~"))
+    return sorted(override for override in overrides_in(arguments) if not override.startswith(("hydra.", "hydra/")))
 
 
 def check_number(folder: Path) -> None:

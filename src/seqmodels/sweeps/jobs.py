@@ -4,7 +4,11 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
+from seqmodels.cli.logging import log_to
 from seqmodels.exceptions import JobFailed
+from seqmodels.parallel.machine import request_of
+from seqmodels.parallel.pool import Task, run
+from seqmodels.parallel.slots import WholeMachine
 from seqmodels.runs.record import failed_before_first_checkpoint, is_run, overrides_of, results_of
 from seqmodels.system.files import short
 
@@ -41,10 +45,6 @@ def run_job_apart(cfg: DictConfig, folder: Path, overrides: list[str]) -> float 
     Raises:
         JobFailed: it did not finish.
     """
-    from seqmodels.parallel.machine import request_of
-    from seqmodels.parallel.pool import Task, run
-    from seqmodels.parallel.slots import WholeMachine
-
     task = Task(folder.name, f"{__name__}:_apart", (cfg, folder, overrides), folder / "output.log", request_of(cfg))
     (outcome,) = run([task], WholeMachine())
     if outcome.error is not None:
@@ -53,7 +53,5 @@ def run_job_apart(cfg: DictConfig, folder: Path, overrides: list[str]) -> float 
 
 
 def _apart(cfg: DictConfig, folder: Path, overrides: list[str]) -> float | None:
-    from seqmodels.cli.logging import log_to
-
     log_to(folder)
     return run_job(cfg, folder, overrides)

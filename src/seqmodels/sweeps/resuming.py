@@ -6,7 +6,7 @@ Hydra would compose the config anew and write it over the run's own.
 from pathlib import Path
 
 from seqmodels.cli.logging import log_to
-from seqmodels.config.overrides import items, key_of, overrides_in
+from seqmodels.config.overrides import key_of, overrides_in, trusted_in
 from seqmodels.runs.extend import changes_beside
 from seqmodels.runs.record import is_finished, is_run, last_run_of
 from seqmodels.sweeps.folder import begins_sweep, is_sweep, last_sweep_of
@@ -15,18 +15,22 @@ SHOWS = ("-h", "--help", "--hydra-help", "--version", "-c", "--cfg", "-i", "--in
 """Hydra's flags that show something and run nothing."""
 
 
-def folder_to_resume(overrides: list[str], resume: str) -> Path | None:
+def folder_to_resume(arguments: list[str], resume: str) -> Path | None:
     """The folder, of a run or of a sweep, that `resume=` means; None when `auto` finds none of this command.
+
+    Args:
+        arguments: what else the command said.
+        resume: a folder, or auto.
 
     Raises:
         ValueError: with a flag that only shows something, or with `-m` and the folder of a run.
         FileNotFoundError: the folder holds neither.
     """
-    shows = [override for override in overrides if key_of(override) in SHOWS]
+    shows = [argument for argument in arguments if key_of(argument) in SHOWS]
     if resume == "auto":
         if shows:
             return None
-        return last_sweep_of(overrides) if begins_sweep(overrides) else last_run_of(overrides_in(overrides))
+        return last_sweep_of(arguments) if begins_sweep(arguments) else last_run_of(overrides_in(arguments))
     if shows:
         raise ValueError(f"{shows[0]} shows nothing of a run; its config is {resume}/.hydra/config.yaml")
     folder = Path(resume).expanduser()
@@ -37,27 +41,25 @@ def folder_to_resume(overrides: list[str], resume: str) -> Path | None:
             f"resume={resume} is neither the folder of a run (it holds no .hydra/config.yaml) nor of a sweep (no "
             f"multirun.yaml)"
         )
-    if begins_sweep(overrides):
+    if begins_sweep(arguments):
         raise ValueError(f"resume={resume} goes on with one run; give it without -m, or name the folder of a sweep")
     return folder
 
 
-def go_on(folder: Path, overrides: list[str]) -> None:
+def go_on(folder: Path, arguments: list[str]) -> None:
     """Resume the run, with its log as before; says so when there is nothing left to do.
 
     Args:
         folder: of the run.
-        overrides: what else the command said; for `resume=auto` the run's own overrides.
+        arguments: what else the command said; for `resume=auto` the run's own overrides.
     """
-    overrides = [override for override in overrides_in(overrides) if not override.startswith("hydra.")]
+    overrides = [override for override in overrides_in(arguments) if not override.startswith("hydra.")]
     done = is_finished(folder) and not changes_beside(folder, overrides)
     if not done:
         log_to(folder)
         from seqmodels.runs.run import resume  # here, so that a mistake does not wait for torch
 
-        trust = [value for key, value in items(overrides) if key == "trust"]
-        trusted = [name for names in trust for name in ([names] if isinstance(names, str) else names)]
-        done = resume(folder, overrides, trusted) is None
+        done = resume(folder, overrides, trusted_in(overrides)) is None
     if done:
         print(
             f"{folder} is finished, there is nothing to resume; trainer.max_epochs=... or trainer.max_steps=... would "

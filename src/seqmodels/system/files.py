@@ -1,6 +1,7 @@
 """Files that a reader finds whole or not at all, whenever the writer is killed."""
 
 import os
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,7 +16,7 @@ def short(path: Path) -> Path:
 @contextmanager
 def whole(path: Path) -> Iterator[Path]:
     """A place beside the path to write to, which takes the path's place at the end; after an error nothing is left."""
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+    unfinished = path.with_name(f".{path.name}.{secrets.token_hex(4)}")  # machines that share it may share a pid
     try:
         yield unfinished
         unfinished.replace(path)
