@@ -2,6 +2,7 @@
 
 import json
 import os
+import secrets
 import shutil
 import subprocess
 import sys
@@ -289,12 +290,15 @@ def test_a_state_that_does_not_fit(pumps: Path, predict: Command, capfd: pytest.
     refused("streams cannot be read (no prediction left it)")
 
 
-def test_a_state_that_cannot_be_saved_is_as_it_was(predict: Command, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_state_that_cannot_be_saved_is_as_it_was(
+    predict: Command, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     Path("in.csv").write_text(HEADER + "".join(ROWS[:2]))
     Path("more.csv").write_text(HEADER + ROWS[2])
     assert predict("input=in.csv", "output=a.csv", "state=streams") == 0
     before = Path("streams").read_bytes()
-    Path(f".streams.{os.getpid()}").symlink_to("/dev/full")  # where the new one is written first
+    monkeypatch.setattr(secrets, "token_hex", lambda count: "full")
+    Path(".streams.full").symlink_to("/dev/full")  # where the new one is written first
     assert predict("input=more.csv", "output=b.csv", "state=streams") == 1
     assert "streams cannot be written and is as it was before" in capfd.readouterr().err
     assert Path("streams").read_bytes() == before
