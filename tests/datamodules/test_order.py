@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from seqmodels.datamodules.loaders import TensorRows
-from seqmodels.datamodules.order import InOrder, OrderedBatches, Passes, ShuffledBatches
+from seqmodels.datamodules.order import InOrder, OrderedBatches, Passes, ShuffledBatches, epoch_seed
 from seqmodels.datamodules.window import rank_rows
 
 
@@ -46,6 +46,12 @@ def test_a_pass_that_was_asked_for_and_not_read_is_no_epoch() -> None:
     for order in (InOrder(5, Passes((3, 2))), ShuffledBatches(5, 1, 0, passes=Passes((3, 2)))):
         iter(order)
         assert [len(list(order)) for _ in range(3)] == [3, 5, 5]
+
+
+def test_the_seeds_of_epochs_stay_what_they_are() -> None:
+    """A run that is resumed with a later version reads its rows in the order that it began with."""
+    assert [epoch_seed(1, epoch) for epoch in (0, 1)] == [1623429347705865049, 2174591298215822658]
+    assert epoch_seed(2**63, 1) == 1154423728773467375
 
 
 def test_streams_that_cannot_be_shared_equally() -> None:

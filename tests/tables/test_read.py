@@ -1,6 +1,7 @@
 """Tables in pieces: every kind of file gives the same cells, and every fault is named by file, column and row."""
 
 import decimal
+import zipfile
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -300,6 +301,22 @@ def test_faults_of_numpy_files() -> None:
     with pytest.raises(ValueError, match=r"uneven.npz: the columns differ in length \(a 3, b 4 rows\)"):
         read(Path("uneven.npz"), "a", "b")
     assert numpy_format.ROWS < LONG
+
+
+def test_of_an_npz_only_what_is_wanted_is_read() -> None:
+    parts = {"a": np.arange(3.0), "a.b": np.arange(4.0), "c": np.arange(6.0).reshape(3, 2), "damaged": np.arange(900)}
+    np.savez_compressed("parts.npz", **parts)
+    contents = bytearray(Path("parts.npz").read_bytes())
+    with zipfile.ZipFile("parts.npz") as file:
+        begin = file.getinfo("damaged.npy").header_offset
+    contents[begin + 100 : begin + 200] = bytes(100)
+    Path("parts.npz").write_bytes(contents)
+    (block,) = numpy_format.batches(Path("parts.npz"), ["c.1", "a"], [], Marks())
+    assert {name: column.to_pylist() for name, column in block.items()} == {"c.1": [1, 3, 5], "a": [0, 1, 2]}
+    (block,) = numpy_format.batches(Path("parts.npz"), ["a.b"], [], Marks())
+    assert len(block["a.b"]) == 4
+    with pytest.raises(ValueError, match=r"^parts.npz is not a readable NumPy file: Error -3 while decompressing"):
+        read(Path("parts.npz"), "a")
 
 
 def test_patterns(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from seqmodels.config.ranges import above, at_least
 from seqmodels.cores.base import Core, State
 
 
@@ -53,10 +54,8 @@ class Attention(Core):
                 f"num_heads={num_heads} does not divide a width of {input_size} into heads of an even size; give a "
                 f"width (hidden_size) that is a multiple of {2 * max(num_heads, 1)}, or another number of heads"
             )
-        if window < 2:
-            raise ValueError(f"window={window} shows a step nothing but itself; give an integer of at least 2")
-        if base <= 1:
-            raise ValueError(f"base={base} does not slow the angles down; give a number above 1")
+        at_least(2, window=window)  # one step would show a query nothing but itself
+        above(1, base=base)
         self.input_size = self.output_size = input_size
         self.num_heads, self.window, self.base = num_heads, window, base
         self.qkv = nn.Linear(input_size, 3 * input_size, bias=False)

@@ -14,6 +14,7 @@ from torch.autograd.function import once_differentiable
 
 from seqmodels.config.ranges import at_least
 from seqmodels.cores.base import Core, State
+from seqmodels.cores.checks import expanded
 from seqmodels.cores.scan import linear_scan
 
 
@@ -44,9 +45,7 @@ class IndRNN(Core):
         """
         super().__init__()
         self.input_size = input_size
-        self.output_size = int(expand * input_size)
-        if self.output_size < 1:
-            raise ValueError(f"expand={expand} leaves no unit of {input_size}; give a larger number")
+        self.output_size = expanded(input_size, expand)
         if max_steps is not None:
             at_least(1, max_steps=max_steps)
         self.bound = 2 ** (1 / max_steps) if max_steps else 1.0

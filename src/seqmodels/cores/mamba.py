@@ -19,6 +19,7 @@ from torch.nn import functional as F
 
 from seqmodels.config.ranges import at_least
 from seqmodels.cores.base import Core, State
+from seqmodels.cores.checks import check_dt
 
 CHUNK = {"cpu": 2**19}
 """Numbers of h that exist at once, by device: on a CPU, what its caches hold (2**18 to 2**19 were the fastest)."""
@@ -56,8 +57,7 @@ class Mamba(Core):
     ) -> None:
         super().__init__()
         at_least(1, input_size=input_size, state_size=state_size, expand=expand, conv_size=conv_size)
-        if not 0 < dt_min <= dt_max:
-            raise ValueError(f"dt_min={dt_min} and dt_max={dt_max} are no range; give 0 < dt_min <= dt_max")
+        check_dt(dt_min, dt_max)
         self.input_size = self.output_size = input_size
         width, rank = expand * input_size, math.ceil(input_size / 16)
         self.in_proj = nn.Linear(input_size, 2 * width, bias=False)

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from seqmodels.cores.base import Core, State
+from seqmodels.cores.checks import expanded
 from seqmodels.cores.scan import linear_scan
 
 
@@ -39,9 +40,7 @@ class MinRNN(Core):
         """
         super().__init__()
         self.input_size = input_size
-        self.output_size = int(expand * input_size)
-        if self.output_size < 1:
-            raise ValueError(f"expand={expand} leaves no unit of {input_size}; give a larger number")
+        self.output_size = expanded(input_size, expand)
         self.gates = nn.Linear(input_size, parts * self.output_size)
 
     @abstractmethod

@@ -21,6 +21,7 @@ from torch.nn import functional as F
 
 from seqmodels.config.ranges import at_least, one_of
 from seqmodels.cores.base import Core, State
+from seqmodels.cores.checks import check_dt
 from seqmodels.cores.scan import check_dtype, linear_scan
 
 Init = Literal["lin", "inv"]
@@ -59,8 +60,7 @@ class S4D(Core):
         at_least(1, input_size=input_size)
         if state_size < 2 or state_size % 2:
             raise ValueError(f"state_size={state_size} cannot hold conjugate pairs; give an even number of at least 2")
-        if not 0 < dt_min <= dt_max:
-            raise ValueError(f"dt_min={dt_min} and dt_max={dt_max} are no range; give 0 < dt_min <= dt_max")
+        check_dt(dt_min, dt_max)
         one_of(Init, init=init)
         self.input_size = self.output_size = input_size
         size = (input_size, state_size // 2)

@@ -42,8 +42,7 @@ class TCN(Core):
         """
         super().__init__()
         at_least(1, input_size=input_size, hidden_size=hidden_size, num_layers=num_layers)
-        if kernel_size < 2:
-            raise ValueError(f"kernel_size={kernel_size} sees one step at a time; give an integer of at least 2")
+        at_least(2, kernel_size=kernel_size)  # one step alone is no convolution
         probability(dropout=dropout)
         self.input_size, self.output_size = input_size, hidden_size
         self.kernel_size = kernel_size

@@ -138,13 +138,15 @@ def check_named(example: str, **lists: list[str]) -> None:
         check_once(argument, given)
 
 
-def check_once(argument: str, columns: list[str]) -> None:
+def check_once(argument: str, names: list[str]) -> None:
     """
     Raises:
-        ValueError: a column is named twice.
+        ValueError: a file or a column is named twice.
     """
-    if len(set(columns)) < len(columns):
-        raise ValueError(f"{argument}={columns} names a column twice")
+    once = list(dict.fromkeys(names))
+    if len(once) < len(names):
+        what = "file" if argument == "files" else "column"
+        raise ValueError(f"{argument}={names} names a {what} twice; give each once, {argument}=[{','.join(once)}]")
 
 
 def check_apart(files: Mapping[str, Iterable[Path]]) -> None:

@@ -14,6 +14,7 @@ import math
 from collections.abc import Callable, Iterator
 from itertools import count
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import Sampler
@@ -123,9 +124,13 @@ class InOrder(Sampler[int]):
 
 
 def epoch_seed(seed: int, epoch: int) -> int:
-    """One seed from two, far apart for neighbouring epochs and seeds (the finaliser of SplitMix64, Steele 2014)."""
-    mask = 2**64 - 1
-    z = (seed * 0x9E3779B97F4A7C15 + (epoch + 1) * 0xD1B54A32D192ED03) & mask
-    z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & mask
-    z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & mask
-    return (z ^ (z >> 31)) >> 1
+    """One seed from two, far apart for neighbouring epochs and seeds."""
+    z = (seed * 0x9E3779B97F4A7C15 + (epoch + 1) * 0xD1B54A32D192ED03) % 2**64
+    return int(splitmix64(np.array([z], np.uint64))[0]) >> 1
+
+
+def splitmix64(z: np.ndarray) -> np.ndarray:
+    """SplitMix64's finaliser of uint64, element by element (Steele, Lea & Flood 2014)."""
+    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return z ^ (z >> np.uint64(31))

@@ -84,13 +84,21 @@ def _compare(call: Call, trial: Trial, unit: Tensor, tolerance: float) -> float:
     for x, y in zip(trial.inputs, trial.outputs, strict=True):
         found, *state = _run(call, x, state)  # type: ignore[assignment]
         read += x.shape[1] if x.dim() == 3 else 1
+        _check_shape("the output", found, y, read)
         largest = max(largest, (worst := ((found - y).abs() / unit).max().item()))
-        if found.shape != y.shape or not _near(found, y, unit, tolerance):
+        if not _near(found, y, unit, tolerance):
             raise Disagrees(_complaint(call, trial, unit, worst, read, tolerance))
     for number, (found, end) in enumerate(zip(state, trial.states[-1], strict=True)):
+        _check_shape(f"state_{number}", found, end, read)
         if found.dtype != end.dtype or not _near(found, end, end.abs().max().clamp(min=1), tolerance):
             raise Disagrees(f"state_{number} after {read} steps is not that of the run itself; nothing was written")
     return largest
+
+
+def _check_shape(what: str, found: Tensor, own: Tensor, read: int) -> None:
+    if found.shape != own.shape:
+        shapes = ["x".join(map(str, tensor.shape)) for tensor in (found, own)]
+        raise Disagrees(f"{what} after {read} steps is {shapes[0]}, and {shapes[1]} in the run itself")
 
 
 def _near(found: Tensor, own: Tensor, unit: Tensor, tolerance: float) -> bool:

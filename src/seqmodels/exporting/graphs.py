@@ -25,7 +25,7 @@ Call = Callable[..., tuple[Tensor, ...]]
 FORMS = ("step", "window")
 
 
-class Window(nn.Module):
+class WindowGraph(nn.Module):
     """The module as a function of tensors alone; `fill` is read in place of NaN and infinities."""
 
     fill: Tensor | None
@@ -42,7 +42,7 @@ class Window(nn.Module):
         return y, *state
 
 
-class Step(Window):
+class StepGraph(WindowGraph):
     """The same for one step, without a time axis."""
 
     def forward(self, x: Tensor, *state: Tensor) -> tuple[Tensor, ...]:
@@ -80,11 +80,11 @@ class Form:
 
 
 def form_of(name: str, module: Any, fill: Tensor | None = None) -> Form:
-    """The graph called `name`, step or window, with inputs to trace it by; `fill` as in `Window`."""
+    """The graph called `name`, step or window, with inputs to trace it by; `fill` as in `WindowGraph`."""
     state = begin(module, 1)
     batch, time = sizes_apart(module, state)
     shape = (batch, module.core.input_size) if name == "step" else (batch, time, module.core.input_size)
-    graph = Step(module, fill) if name == "step" else Window(module, fill)
+    graph = StepGraph(module, fill) if name == "step" else WindowGraph(module, fill)
     output = "y" if module.task == "regression" else "logits"
     return Form(graph, (torch.zeros(shape, dtype=dtype_of(module)), *expanded(state, batch)), output)
 

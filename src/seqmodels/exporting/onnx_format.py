@@ -69,7 +69,7 @@ def _dynamic_axes(form: Form) -> list[tuple[int, ...]]:
 
 def read(path: Path) -> Call:
     """The file at work, on one thread of the CPU."""
-    import onnxruntime
+    import onnxruntime  # here, since not everybody has installed it
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1

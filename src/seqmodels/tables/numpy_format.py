@@ -1,4 +1,4 @@
-"""NumPy's own files as tables: .npy is mapped into memory, .npz is read array by array.
+"""NumPy's own files as tables: .npy is mapped into memory, of an .npz the arrays are read that hold a wanted column.
 
 (N,)        one column, "0"; in an .npz the array's name
 (N, C)      columns "0", "1", ...; in an .npz "name.0", "name.1", ...
@@ -8,6 +8,7 @@ structured  the fields by their names; one that is an array again as in an .npz
 from __future__ import annotations
 
 import zipfile
+import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -32,7 +33,7 @@ def column_names(path: Path, marks: Marks) -> list[str]:
     Raises:
         ValueError: the file is damaged, needs pickle, or holds arrays of other shapes.
     """
-    return list(_columns(path))
+    return [column for column, _ in _columns(path)]
 
 
 def batches(path: Path, numbers: Sequence[str], others: Sequence[str], marks: Marks) -> Iterator[dict[str, pa.Array]]:
@@ -41,7 +42,9 @@ def batches(path: Path, numbers: Sequence[str], others: Sequence[str], marks: Ma
     Raises:
         ValueError: the columns differ in length, or hold what no column can.
     """
-    wanted = {name: _columns(path)[name] for name in (*numbers, *others)}
+    names = [*numbers, *others]
+    columns = dict(_columns(path, names))
+    wanted = {name: columns[name] for name in names}
     lengths = {name: len(column) for name, column in wanted.items()}
     if len(set(lengths.values())) > 1:
         described = ", ".join(f"{name} {length:,}" for name, length in lengths.items())
@@ -50,16 +53,26 @@ def batches(path: Path, numbers: Sequence[str], others: Sequence[str], marks: Ma
         yield {name: _arrow(path, name, column[first : first + ROWS]) for name, column in wanted.items()}
 
 
-def _columns(path: Path) -> dict[str, np.ndarray]:
-    """Views of what the file holds; a column of an .npz is read when it is looked at."""
+def _columns(path: Path, wanted: Sequence[str] | None = None) -> Iterator[tuple[str, np.ndarray]]:
+    """The columns by name, as views of the arrays in the file; None for `wanted` goes through all arrays."""
+    for name, array in _arrays(path, wanted):
+        yield from _named(path, name, array)
+
+
+def _arrays(path: Path, wanted: Sequence[str] | None) -> Iterator[tuple[str, np.ndarray]]:
     try:
         loaded = np.load(path, mmap_mode="r", allow_pickle=False)
-        arrays = dict(loaded) if path.suffix.lower() == ".npz" else {"": loaded}
-    except (ValueError, EOFError, OSError, zipfile.BadZipFile) as error:
+        if isinstance(loaded, np.ndarray):
+            yield "", loaded
+            return
+        with loaded:
+            for name in loaded.files:
+                if wanted is None or any(f"{column}.".startswith(f"{name}.") for column in wanted):
+                    yield name, loaded[name]
+    except (ValueError, EOFError, OSError, zipfile.BadZipFile, zlib.error) as error:
         if isinstance(error, FileNotFoundError | PermissionError):
             raise
         raise ValueError(f"{path} is not a readable NumPy file: {error}") from error
-    return {column: cells for name, array in arrays.items() for column, cells in _named(path, name, array)}
 
 
 def _named(path: Path, name: str, array: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:

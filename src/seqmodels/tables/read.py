@@ -8,7 +8,6 @@ Rows are counted from 1, below the header; empty lines of a CSV are no rows.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -16,14 +15,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from seqmodels.tables.cells import BadCell, Texts, as_numbers, as_texts, as_times
+from seqmodels.tables.columns import check_there, check_unique
 from seqmodels.tables.formats import Marks, formats
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-
-SHOWN = 20
-"""Columns that an error lists."""
 
 TAB = r"""$'datamodule.delimiter="\t"'"""
 """How a shell says it: without the dollar, Hydra would be given a backslash and a t."""
@@ -69,7 +66,9 @@ def blocks(
     """
     format, marks = formats()[path.suffix.lower()], Marks(delimiter, decimal)
     wanted = list(dict.fromkeys([*numbers, *texts, *times]))
-    _check_columns(path, wanted, format.column_names(path, marks), delimiter)
+    found = format.column_names(path, marks)
+    check_there(path, wanted, found, _remedy(found, delimiter))
+    check_unique(path, wanted, found)
     others = [name for name in wanted if name in {*texts, *times}]
     alone = [name for name in wanted if name not in others]
     first = 1
@@ -94,17 +93,6 @@ def _converted(path: Path, name: str, first: int, convert: Any, batch: dict[str,
         raise ValueError(f"{path}, column {name}, row {first + error.index}: {error}") from error
     except TypeError as error:
         raise ValueError(f"{path}, column {name}: {error}") from error
-
-
-def _check_columns(path: Path, wanted: Sequence[str], found: Sequence[str], delimiter: str) -> None:
-    for name in wanted:
-        if found.count(name) > 1:
-            raise ValueError(f"{path} has {found.count(name)} columns named {name!r}; names must differ")
-        if name not in found:
-            near = difflib.get_close_matches(name, found, 1)
-            guess = f", did you mean {near[0]!r}?" if near else ""
-            there = ", ".join(found[:SHOWN]) + (f" and {len(found) - SHOWN} more" if len(found) > SHOWN else "")
-            raise ValueError(f"{path} has no column {name!r}{guess}; there is: {there}{_remedy(found, delimiter)}")
 
 
 def _remedy(found: Sequence[str], delimiter: str) -> str:

@@ -294,6 +294,23 @@ def test_cifar10_is_downloaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         assert (tmp_path / "new" / theirs.name / name).read_bytes() == (theirs / name).read_bytes()
 
 
+def test_files_that_another_process_brings_while_this_one_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class BringsThem(http.server.BaseHTTPRequestHandler):
+        def handle(self) -> None:
+            write_idx(tmp_path)  # and hangs up without an answer
+
+    server = http.server.HTTPServer(("127.0.0.1", 0), BringsThem)
+    monkeypatch.setattr(FashionMNIST, "mirrors", [f"http://127.0.0.1:{server.server_port}/"])
+    once = threading.Thread(target=server.handle_request)
+    once.start()
+    ensure_files(FASHION, tmp_path)
+    once.join()
+    server.server_close()
+    assert sorted(path.name for path in (tmp_path / FASHION.folder).iterdir()) == sorted(FASHION.files)
+
+
 def test_a_broken_download_leaves_nothing(tmp_path: Path, fashion_mirror: list[str]) -> None:
     broken = tmp_path / "mirror" / "t10k-labels-idx1-ubyte.gz"
     broken.write_bytes(broken.read_bytes()[:-1])

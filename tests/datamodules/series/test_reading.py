@@ -209,6 +209,23 @@ def test_a_table_that_somebody_damaged() -> None:
             getattr(found, name)
 
 
+@pytest.mark.parametrize("text", ["", '{"rows": 2', "{}", "[1]"])
+def test_an_index_that_somebody_damaged(text: str) -> None:
+    csv("a.csv", "x,y", "1,2", "3,4")
+    (table(PLAIN, "a.csv").folder / "index.json").write_text(text)
+    with pytest.raises(ValueError, match=r"^cache/\w+ is not whole any more .* delete that folder"):
+        table(PLAIN, "a.csv")
+
+
+def test_what_is_remembered_of_a_table_is_found_again_if_damaged() -> None:
+    csv("a.csv", "x,y", "1,2", "3,4")
+    found = table(PLAIN, "a.csv")
+    assert found.remembered(["mean"], lambda: {"mean": 1}) == found.remembered(["mean"], dict) == {"mean": 1}
+    (kept,) = found.folder.glob("*[0-9a-f].json")
+    kept.write_text("")
+    assert found.remembered(["mean"], lambda: {"mean": 2}) == found.remembered(["mean"], dict) == {"mean": 2}
+
+
 def test_the_cache_is_the_users_own_unless_said_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(Path.cwd() / "home"))
     csv("a.csv", "x,y", "1,2")

@@ -323,7 +323,14 @@ GOOD = {"files": ["s.csv"], "inputs": ["x"], "targets": ["y"]}
         ({"files": []}, r"^files=\[\] leaves open .* such as datamodule.files=\[data/\*.csv\]"),
         ({"inputs": []}, r"^inputs=\[\] leaves open"),
         ({"targets": []}, r"^targets=\[\] leaves open"),
-        ({"inputs": ["x", "x"]}, r"^inputs=\['x', 'x'\] names a column twice"),
+        (
+            {"inputs": ["x", "y", "x"]},
+            r"^inputs=\['x', 'y', 'x'\] names a column twice; give each once, inputs=\[x,y\]$",
+        ),
+        (
+            {"files": ["a.csv", "a.csv"]},
+            r"^files=\['a.csv', 'a.csv'\] names a file twice; give each once, files=\[a.csv\]$",
+        ),
         ({"inputs": ["x", "y"]}, r"^horizon=0 with 'y' among the inputs and the targets would only copy it"),
         ({"horizon": -1}, "^horizon=-1 is too small"),
         ({"window": 0}, "^window=0 is too small"),
@@ -348,8 +355,16 @@ def test_wrong_arguments_are_named(wrong: dict, message: str) -> None:
 @pytest.mark.parametrize(
     ("rows", "options", "message"),
     [
-        (3, {"horizon": 3}, r"^s.csv has 3 rows, which is too short: with horizon=3 a series needs at least 4$"),
-        (4, {"horizon": 3}, r"^nothing is left for val: s.csv with 4 rows is cut with val_fraction=0.1"),
+        (
+            3,
+            {"horizon": 3},
+            r"^s.csv has 3 rows, which is too short: with horizon=3 a series needs at least 4; .* datamodule.horizon=",
+        ),
+        (
+            4,
+            {"horizon": 3},
+            r"^nothing is left for val: s.csv with 4 rows is cut with val_fraction=0.1.* datamodule.val_files=",
+        ),
         (
             60,
             {"num_streams": 2},
@@ -361,7 +376,11 @@ def test_wrong_arguments_are_named(wrong: dict, message: str) -> None:
             r"^num_streams=7 is too much for val, which has 6 steps; give at most 6$",
         ),
         (60, {"val_files": ["s.csv"]}, r"^s.csv is named by files and by val_files; a file belongs in one part"),
-        (60, {"missing": "mask", "inputs": ["e"]}, r"^column e has no value in the training part"),
+        (
+            60,
+            {"missing": "mask", "inputs": ["e"]},
+            r"^column e has no value in the training part; .* of datamodule.inputs=",
+        ),
     ],
 )
 def test_data_that_does_not_suffice(rows: int, options: dict, message: str) -> None:

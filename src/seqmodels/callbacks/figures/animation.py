@@ -10,30 +10,41 @@ import lightning.pytorch as pl
 import matplotlib
 import torch
 from matplotlib.animation import PillowWriter
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from seqmodels.callbacks.figures.stream import Piece, piece, plot_pieces
+from seqmodels.config.ranges import above, at_least
 
 log = logging.getLogger(__name__)
 
 
 class FitAnimation(pl.Callback):
-    """Writes `figures/fit.gif` from the first windows of the training, as they were predicted at that time."""
+    """Writes `figures/fit.gif` from the first windows of the training, as they were predicted at that time.
+
+    Listens to training steps that return `prediction`; others it ignores.
+    """
 
     def __init__(self, windows: int = 60, visible: int = 10, frames_per_second: int = 10) -> None:
         """
         Args:
-            windows: frames, one a training window.
+            windows: frames, one a training window; 0: none.
             visible: windows in sight at a time.
             frames_per_second: of the animation.
+
+        Raises:
+            ValueError: an argument is outside its range.
         """
+        at_least(0, windows=windows)
+        at_least(1, visible=visible)
+        above(0, frames_per_second=frames_per_second)
         self.windows, self.visible, self.frames_per_second = windows, visible, frames_per_second
         self._pieces: list[Piece] = []
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        if len(self._pieces) < self.windows and trainer.is_global_zero:
+        if "prediction" in outputs and len(self._pieces) < self.windows and trainer.is_global_zero:
             self._pieces.append(piece(batch, outputs["prediction"]))
 
     def state_dict(self) -> dict[str, Any]:
@@ -62,10 +73,14 @@ def animation(windows: int = 60, visible: int = 10, frames_per_second: int = 10)
 
 
 class LiveFit(FitAnimation):
-    """The animation, and the same in a window while training, where there is a display."""
+    """The animation, and the same in a window while training, where there is a display.
+
+    pyplot is imported where the window is opened: it looks for a toolkit, which no other run needs.
+    """
+
+    _figure: Figure | None = None
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        self._axes = None
         if not trainer.is_global_zero:
             return
         if sys.platform.startswith("linux") and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
@@ -79,21 +94,36 @@ class LiveFit(FitAnimation):
             )
             return
         plt.ion()
-        self._axes = plt.subplots(figsize=(8, 3), layout="constrained")[1]
+        self._figure, _ = plt.subplots(figsize=(8, 3), layout="constrained")
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         seen = len(self._pieces)
         super().on_train_batch_end(trainer, pl_module, outputs, batch, batch_idx)
-        if self._axes is not None and len(self._pieces) > seen:
+        if self._figure is not None and len(self._pieces) > seen:
             import matplotlib.pyplot as plt
 
-            draw_frame(self._axes, self._pieces, len(self._pieces), self.visible, trainer.datamodule.name)  # type: ignore[attr-defined]
+            name = trainer.datamodule.name  # type: ignore[attr-defined]
+            draw_frame(self._figure.axes[0], self._pieces, len(self._pieces), self.visible, name)
             plt.pause(0.05)
 
+    def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        super().on_fit_end(trainer, pl_module)
+        self._close()
 
-def draw_frame(axes: matplotlib.axes.Axes, pieces: list[Piece], end: int, visible: int, name: str) -> None:
+    def on_exception(self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException) -> None:
+        self._close()
+
+    def _close(self) -> None:
+        if self._figure is not None:
+            import matplotlib.pyplot as plt
+
+            plt.close(self._figure)
+            self._figure = None
+
+
+def draw_frame(axes: Axes, pieces: list[Piece], end: int, visible: int, name: str) -> None:
     """The frame after window `end`."""
     start = max(0, end - visible)
     axes.clear()

@@ -11,6 +11,7 @@ from torch import Tensor
 from torchmetrics.functional.classification import multiclass_confusion_matrix
 
 from seqmodels.callbacks.figures.publish import publish
+from seqmodels.config.ranges import at_least
 
 log = logging.getLogger(__name__)
 
@@ -23,7 +24,11 @@ class ClassificationFigures(pl.Callback):
         Args:
             samples: test sequences whose prediction is printed and drawn, from the first on.
             mistakes: sequences in the figure that shows wrong ones first.
+
+        Raises:
+            ValueError: an argument is below 1.
         """
+        at_least(1, samples=samples, mistakes=mistakes)
         self.samples, self.mistakes = samples, mistakes
         self._reset()
 

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from seqmodels.callbacks.figures.publish import publish
+from seqmodels.config.ranges import at_least
 
 NAMED = 20
 """Classes that a figure names."""
@@ -29,7 +30,11 @@ class LabellingFigure(pl.Callback):
         """
         Args:
             samples: test sequences that are drawn, from the first on.
+
+        Raises:
+            ValueError: there are none.
         """
+        at_least(1, samples=samples)
         self.samples = samples
         self._strips: dict[str, np.ndarray] = {}
 

@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from seqmodels.callbacks.figures.publish import publish
+from seqmodels.config.ranges import at_least
 
 
 class ScatterFigure(pl.Callback):
@@ -16,8 +17,12 @@ class ScatterFigure(pl.Callback):
     def __init__(self, points: int = 2000) -> None:
         """
         Args:
-            points: steps that count and are drawn, from the first on; of several targets the first.
+            points: steps that count and are drawn, from the first on; of several targets the first. 0: no figure.
+
+        Raises:
+            ValueError: a negative number of them.
         """
+        at_least(0, points=points)
         self.points = points
         self._pairs: list[Tensor] = []
         self._missing = points

@@ -13,6 +13,7 @@ from matplotlib.ticker import MaxNLocator
 from torch import Tensor
 
 from seqmodels.callbacks.figures.publish import publish
+from seqmodels.config.ranges import at_least
 
 
 class StreamFigure(pl.Callback):
@@ -28,7 +29,11 @@ class StreamFigure(pl.Callback):
         """
         Args:
             windows: how many are drawn, the last ones read.
+
+        Raises:
+            ValueError: there are none.
         """
+        at_least(1, windows=windows)
         self.windows = windows
         self._reset()
 
@@ -105,9 +110,9 @@ class Piece(NamedTuple):
     prediction: Tensor
 
 
-def piece(batch: Any, prediction: Tensor, row: int = 0) -> Piece:
-    """The given row of a window and of its prediction."""
-    x, y, predicted = move_data_to_device((batch.x[row], batch.y[row], prediction[row].detach().float()), "cpu")
+def piece(batch: Any, prediction: Tensor) -> Piece:
+    """The first row of a window and of its prediction."""
+    x, y, predicted = move_data_to_device((batch.x[0], batch.y[0], prediction[0].detach().float()), "cpu")
     nothing = y[:, :1].isnan()  # a missing target, or padding
     return Piece(x.masked_fill(nothing, math.nan), y, predicted.masked_fill(nothing, math.nan))
 

@@ -45,7 +45,9 @@ def ensure_files(images: ImageSet, root: Path) -> None:
                 if _missing(images, folder):  # else another process has just brought them
                     _download(images, root)
         except OSError as error:
-            raise _explained(images, root, error) from error
+            missing = _missing(images, folder)
+            if missing:  # else another process, perhaps on another machine, has just brought them
+                raise _explained(images, root, missing, error) from error
     images.check(folder)
 
 
@@ -53,13 +55,11 @@ def _missing(images: ImageSet, folder: Path) -> list[str]:
     return [name for name in images.files if not (folder / name).exists()]
 
 
-def _explained(images: ImageSet, root: Path, error: OSError) -> Exception:
-    folder = root / images.folder
-    missing = _missing(images, folder)
+def _explained(images: ImageSet, root: Path, missing: list[str], error: OSError) -> Exception:
     if len(missing) < len(images.files):
         return ValueError(
-            f"{folder / missing[0]} is missing beside others of {images.title}'s files and cannot be downloaded "
-            f"({error}); add it, or point SEQMODELS_DATA at a complete copy"
+            f"{root / images.folder / missing[0]} is missing beside others of {images.title}'s files and cannot be "
+            f"downloaded ({error}); add it, or point SEQMODELS_DATA at a complete copy"
         )
     return Unavailable(
         f"{images.title} is not in {root} and could not be downloaded: {error}. To supply it, put its files "

@@ -31,7 +31,7 @@ def split_by_class(classes: list[str], val_fraction: float, test_fraction: float
     if val + test > len(free):
         raise ValueError(
             f"val_fraction={val_fraction} and test_fraction={test_fraction} take {val + test} of {count} sequences, "
-            f"but each of the {len(by_class)} classes keeps one to train on; give smaller ones, or test_files"
+            f"but each of the {len(by_class)} classes keeps one to train on; give smaller ones, or test_files=[...]"
         )
     taken = free[_evenly(len(free), val + test)]
     for_test = np.zeros(len(taken), bool)

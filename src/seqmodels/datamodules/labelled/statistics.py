@@ -59,13 +59,16 @@ def fit_statistics(train: Sequences) -> TrainingStatistics:
     if len(classes) < 2:
         raise ValueError(
             f"{train.files[0]}: all {len(train.ids):,} training sequences are of the class {classes[0]!r}; a "
-            f"classification needs at least two classes"
+            f"classification needs at least two classes; name files of others too, datamodule.files=[...]"
         )
     finite = np.isfinite(train.values)
     counts = finite.sum(0)
     if not counts.all():
         name = train.columns[int(counts.argmin())]
-        raise ValueError(f"{train.files[0]}, column {name}: no value in any training sequence; leave it out of inputs")
+        raise ValueError(
+            f"{train.files[0]}, column {name}: no value in any training sequence; leave it out of "
+            f"datamodule.inputs=[...]"
+        )
     mean = np.where(finite, train.values, 0).sum(0) / counts
     std = np.sqrt((np.where(finite, train.values - mean, 0) ** 2).sum(0) / counts)
     std = np.where(std > 1e-12 * np.abs(mean), std, 1)  # a constant column varies by rounding at most

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from seqmodels.datamodules.missing import forward_filled
 from seqmodels.datamodules.series.lanes import Segment
 from seqmodels.datamodules.series.statistics import ROWS, TrainingStatistics
 from seqmodels.datamodules.series.table import SeriesTable
@@ -66,12 +67,11 @@ def last_known(values: np.ndarray, floor: int, start: int, stop: int) -> np.ndar
     before, row = np.full(block.shape[1], np.nan), start
     while row > floor and np.isnan(before[np.isnan(block[0])]).any():
         earlier = values[max(floor, row - ROWS) : row]
-        found = _last(earlier)
+        found = _filled(earlier, np.full_like(before, np.nan))
         before, row = np.where(np.isnan(before), found[-1], before), row - len(earlier)
-    return _last(np.concatenate([before[None], block]))[1:]
+    return _filled(block, before)
 
 
-def _last(values: np.ndarray) -> np.ndarray:
-    """Missing cells repeat the one above."""
-    rows = np.where(np.isnan(values), 0, np.arange(len(values))[:, None])
-    return np.take_along_axis(values, np.maximum.accumulate(rows, 0), 0)
+def _filled(values: np.ndarray, before: np.ndarray) -> np.ndarray:
+    """(n, Y) neighbouring rows, in which missing cells repeat the one above; `before` (Y,) stands above the first."""
+    return forward_filled(values, np.zeros(1, int), np.zeros(len(values), bool), before[None])

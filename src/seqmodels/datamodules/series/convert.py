@@ -6,7 +6,6 @@ Rows of different groups may be mixed in the files: a row goes to the place that
 """
 
 import json
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -17,6 +16,7 @@ from seqmodels.datamodules.missing import forward_filled
 from seqmodels.datamodules.series.clock import Clock
 from seqmodels.datamodules.series.scan import group_codes, scan_files
 from seqmodels.datamodules.series.spec import TableSpec
+from seqmodels.system.files import flush
 from seqmodels.tables.read import Block, blocks
 
 INPUTS, TARGETS, INDEX = "inputs.f32", "targets.f32", "index.json"
@@ -35,9 +35,10 @@ def write_table(files: Sequence[Path], spec: TableSpec, folder: Path) -> None:
             for block in _blocks(path, spec):
                 writer.write(number, path, block)
         for file in (inputs, targets):
-            file.flush()
-            os.fsync(file.fileno())
-    (folder / INDEX).write_text(json.dumps(writer.index()), encoding="utf-8")
+            flush(file)
+    with (folder / INDEX).open("wb") as index:
+        index.write(json.dumps(writer.index()).encode())
+        flush(index)
 
 
 def _blocks(path: Path, spec: TableSpec) -> Any:

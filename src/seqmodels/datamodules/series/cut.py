@@ -33,7 +33,8 @@ def cut(table: SeriesTable, split: str, val_fraction: float, test_fraction: floa
     if not segments:
         raise ValueError(
             f"nothing is left for {split}: {_longest(table)} is cut with val_fraction={val_fraction} and "
-            f"test_fraction={test_fraction}, horizon={horizon}; give longer series or other fractions"
+            f"test_fraction={test_fraction}, horizon={horizon}; give longer series, other fractions, "
+            f"or files of their own with datamodule.val_files=[...] and datamodule.test_files=[...]"
         )
     return segments
 
@@ -67,7 +68,7 @@ def _segments(series: Series, start: int, stop: int, horizon: int) -> Iterator[S
     if series.rows <= horizon:
         raise ValueError(
             f"{series.name} has {series.rows:,} rows, which is too short: with horizon={horizon} a series needs at "
-            f"least {horizon + 1}"
+            f"least {horizon + 1}; leave it out, or give a smaller datamodule.horizon=NUMBER"
         )
     for p, q in series.pieces():
         first, end = max(p, start - horizon), min(q, stop) - horizon

@@ -88,7 +88,10 @@ class SeriesStream(FileData, StreamData):
             )
         val, test = self.fractions.values()
         if val + test >= 1:
-            raise ValueError(f"val_fraction={val} and test_fraction={test} leave nothing to train on")
+            raise ValueError(
+                f"val_fraction={val} and test_fraction={test} leave nothing to train on; give smaller ones, or files "
+                f"of their own with val_files=[...] and test_files=[...]"
+            )
         self.input_names, self.target_names = spec.inputs, spec.targets
         self.input_size, self.output_size = len(spec.inputs), len(spec.targets)
         if horizon and set(spec.targets) <= set(spec.inputs):

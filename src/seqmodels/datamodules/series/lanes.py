@@ -65,7 +65,6 @@ class Lanes:
 
     Attributes:
         windows: how many batches an epoch has, that is windows of the longest lane.
-        steps: how many steps count.
     """
 
     def __init__(self, segments: Sequence[Segment], lanes: int, window: int, unit: int, warmup: int) -> None:
@@ -78,7 +77,6 @@ class Lanes:
             warmup: steps read before a piece, as many as there are.
         """
         self.window, self.warmup = window, warmup
-        self.steps = sum(segment.stop - segment.start for segment in segments)
         self._lanes = list(deal(segments, lanes, unit))
         self._ends = [list(accumulate(self._length(piece) for piece in lane)) for lane in self._lanes]
         self.windows = max((ends[-1] for ends in self._ends if ends), default=0)

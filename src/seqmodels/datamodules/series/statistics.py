@@ -100,7 +100,10 @@ def mean_and_std(values: np.ndarray, rows: Rows, names: Sequence[str]) -> tuple[
         count = count + n
     empty = np.flatnonzero(count == 0)
     if len(empty):
-        raise ValueError(f"column {names[empty[0]]} has no value in the training part; give more data, or leave it out")
+        raise ValueError(
+            f"column {names[empty[0]]} has no value in the training part; give more data, or leave it out of "
+            f"datamodule.inputs=[...] and datamodule.targets=[...]"
+        )
     std = np.sqrt(squares / count)
     constant = std <= np.finfo(np.float32).eps * np.abs(mean)  # nothing but rounding
     return mean.tolist(), np.where(constant, 1, std).tolist()

@@ -9,8 +9,8 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -61,10 +61,11 @@ class SeriesTable:
 
     def __init__(self, folder: Path, files: Sequence[Path], spec: TableSpec) -> None:
         self.folder, self.files, self.spec = folder, list(files), spec
-        index = json.loads((folder / INDEX).read_text(encoding="utf-8"))
-        self.series = [Series(**one) for one in index["series"]]
-        self.rows: int = index["rows"]
-        self.missing: dict[str, int] = index["missing"]
+        with self._whole():
+            index = json.loads((folder / INDEX).read_text(encoding="utf-8"))
+            self.series = [Series(**one) for one in index["series"]]
+            self.rows: int = index["rows"]
+            self.missing: dict[str, int] = index["missing"]
 
     def __reduce__(self) -> Any:
         return SeriesTable, (self.folder, self.files, self.spec)
@@ -82,7 +83,7 @@ class SeriesTable:
     def remembered(self, about: list[Any], find: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         """What `find` returns, found once: plain values that follow from the table and from `about`."""
         path = self.folder / f"{_hash(about)}.json"
-        if path.exists():
+        with suppress(OSError, ValueError):  # there is none yet, or a loss of power has damaged it
             return json.loads(path.read_text(encoding="utf-8"))
         found = find()
         with suppress(OSError):  # of a folder that may only be read
@@ -90,9 +91,18 @@ class SeriesTable:
         return found
 
     def _mapped(self, name: str, columns: int) -> np.ndarray:
-        try:
+        with self._whole():
             return np.memmap(self.folder / name, "<f4", "r", shape=(self.rows, columns))
-        except (ValueError, OSError) as error:
+
+    @contextmanager
+    def _whole(self) -> Iterator[None]:
+        """
+        Raises:
+            ValueError: what is read of the folder is not what was written there.
+        """
+        try:
+            yield
+        except (ValueError, OSError, KeyError, TypeError) as error:
             raise ValueError(
                 f"{self.folder} is not whole any more ({error}); delete that folder, and the files are converted again"
             ) from error

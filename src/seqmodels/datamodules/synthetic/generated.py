@@ -19,7 +19,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from seqmodels.config.ranges import at_least
-from seqmodels.datamodules.order import epoch_seed
+from seqmodels.datamodules.order import epoch_seed, splitmix64
 from seqmodels.datamodules.samples import SampleData
 
 _GAMMA = np.uint64(0x9E3779B97F4A7C15)
@@ -102,13 +102,6 @@ def uniform(key: int, rows: np.ndarray, numbers: int) -> np.ndarray:
     """
     n = rows.astype(np.uint64)[:, None] * np.uint64(numbers) + np.arange(1, numbers + 1, dtype=np.uint64)
     return (splitmix64(np.uint64(key) + n * _GAMMA) >> np.uint64(11)) * 2.0**-53
-
-
-def splitmix64(z: np.ndarray) -> np.ndarray:
-    """SplitMix64's finaliser of uint64, element by element."""
-    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return z ^ (z >> np.uint64(31))
 
 
 def below(n: int, u: np.ndarray) -> Tensor:

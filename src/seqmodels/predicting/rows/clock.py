@@ -6,16 +6,12 @@ from typing import Any
 
 from omegaconf import DictConfig
 
+from seqmodels.datamodules.series.clock import JUMP, SECOND
 from seqmodels.predicting.rows.errors import BadRow
 from seqmodels.tables.cells import MISSING
 
 Time = int | float
 """A number as the input has it, or a date in nanoseconds since 1970, in UTC if no zone is given."""
-
-JUMP = 1.5
-"""A gap is a difference of more than so many steps, as in training."""
-
-SECOND = 10**9
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 

@@ -1,13 +1,11 @@
 """Which columns of the input a run reads, and which are shown again beside its predictions."""
 
-import difflib
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from omegaconf import DictConfig
 
-SHOWN = 20
-"""Columns that an error lists."""
+from seqmodels.tables.columns import check_there, check_unique
 
 
 class Columns(NamedTuple):
@@ -77,16 +75,9 @@ def fit(columns: Columns, found: Sequence[str], source: str, must: Sequence[str]
     Raises:
         ValueError: one is missing or there twice.
     """
-    for name in must:
-        if name not in found:
-            near = difflib.get_close_matches(name, found, 1)
-            guess = f", did you mean {near[0]!r}?" if near else ""
-            more = f" and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
-            raise ValueError(f"{source} has no column {name!r}{guess}; there is: {', '.join(found[:SHOWN])}{more}")
+    check_there(source, must, found)
     here = columns._replace(
         id=columns.id if columns.id in found else None, time=columns.time if columns.time in found else None
     )
-    for name in [*here.inputs, *here.shown]:
-        if found.count(name) > 1:
-            raise ValueError(f"{source} has {found.count(name)} columns named {name!r}; names must differ")
+    check_unique(source, [*here.inputs, *here.shown], found)
     return here

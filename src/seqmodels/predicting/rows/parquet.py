@@ -47,7 +47,7 @@ class ParquetRows:
 
 
 def _plain(column: pa.Array) -> list[Any]:
-    import pyarrow as pa
+    import pyarrow as pa  # here, since lines are read without it
     import pyarrow.compute as pc
 
     types = pa.types

@@ -1,0 +1,22 @@
+"""Checks of arguments that several cores take."""
+
+
+def expanded(input_size: int, expand: float) -> int:
+    """H, as a multiple of D.
+
+    Raises:
+        ValueError: no unit is left.
+    """
+    width = int(expand * input_size)
+    if width < 1:
+        raise ValueError(f"expand={expand} leaves no unit of {input_size}; give a larger number")
+    return width
+
+
+def check_dt(dt_min: float, dt_max: float) -> None:
+    """
+    Raises:
+        ValueError: there is no positive step size between them.
+    """
+    if not 0 < dt_min <= dt_max:
+        raise ValueError(f"dt_min={dt_min} and dt_max={dt_max} are no range; give 0 < dt_min <= dt_max")

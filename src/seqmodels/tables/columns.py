@@ -1,0 +1,39 @@
+"""Whether a table has the columns that are wanted of it, and each once."""
+
+from collections.abc import Iterable, Sequence
+
+from seqmodels.config.nearest import nearest
+
+SHOWN = 20
+"""Columns that an error lists."""
+
+
+def check_there(source: object, wanted: Iterable[str], found: Sequence[str], remedy: str = "") -> None:
+    """
+    Args:
+        source: of the table, for errors.
+        wanted: columns.
+        found: all that it has.
+        remedy: what a message that one is missing ends with.
+
+    Raises:
+        ValueError: one is missing.
+    """
+    for name in wanted:
+        if name not in found:
+            near = nearest(name, found)
+            guess = f", did you mean {near!r}?" if near else ""
+            more = f" and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
+            raise ValueError(
+                f"{source} has no column {name!r}{guess}; there is: {', '.join(found[:SHOWN])}{more}{remedy}"
+            )
+
+
+def check_unique(source: object, wanted: Iterable[str], found: Sequence[str]) -> None:
+    """
+    Raises:
+        ValueError: one is there more than once; the arguments are those of `check_there`.
+    """
+    for name in wanted:
+        if found.count(name) > 1:
+            raise ValueError(f"{source} has {found.count(name)} columns named {name!r}; names must differ")
