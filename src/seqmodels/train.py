@@ -83,7 +83,7 @@ def command() -> None:
         go_on(folder, arguments)
         return
     try:
-        with raised_by_hydra():
+        with raised_by_hydra("train"):
             _job()
     except KeyboardInterrupt as stop:
         raise Stopped.of(stop, str(Sweep.folder) if Sweep.folder else None) from None

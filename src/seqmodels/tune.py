@@ -49,7 +49,7 @@ def command() -> None:
                 f"{argument}: a search lies in outputs/NAME/study_STUDY; name=... and study=... choose another"
             )
     asked.clear()
-    with raised_by_hydra():
+    with raised_by_hydra("tune"):
         _compose()
     if asked:
         from seqmodels.searching.search import search  # here, so that --help and a typo do not wait for torch

@@ -26,6 +26,9 @@ def only_run() -> Path:
     ("words", "message"),
     [
         (["datamodule.viw=rows"], "datamodule.viw"),
+        (["core.hiden_size=4"], "core.hiden_size is no key of this config; did you mean core.hidden_size?"),
+        (["corr=gru"], "corr is no key of this config; did you mean core?"),
+        (["xyz=1"], "xyz is no key of this config; --cfg job shows all keys"),
         (["core=lstn"], "Could not find 'core/lstn'"),
         (["+experiment=mnist"], "Could not find 'experiment/mnist'"),
         (["+core.hidden=3"], "core.hidden is not known to seqmodels.cores.recurrent.LSTM"),

@@ -5,16 +5,16 @@ anything. What is none of a command's own keys is an override of the run's confi
 """
 
 import argparse
-import difflib
 import math
 import sys
 import textwrap
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
 from seqmodels.config.compose import is_group
+from seqmodels.config.nearest import nearest
 from seqmodels.config.overrides import split
 from seqmodels.config.ranges import above, at_least, one_of
 
@@ -154,14 +154,14 @@ def read(about: str | None, keys: Sequence[Key], arguments: Sequence[str] | None
         elif value is None or not name:
             raise ValueError(f"{argument} is not key=value; the keys are {', '.join(names)}")
         else:
-            raise ValueError(f"{name} is not a key of this command; {nearest(name, names)}")
+            raise ValueError(f"{name} is not a key of this command; {meant(name, names)}")
     return Arguments(said, overrides, {key.name: key.value(said.get(key.name, key.default)) for key in keys})
 
 
-def nearest(name: str, known: Iterable[str]) -> str:
+def meant(name: str, known: Sequence[str]) -> str:
     """The end of a message about a name that is not known."""
-    near = difflib.get_close_matches(name, known := list(known), n=1)
-    return f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}"
+    near = nearest(name, known)
+    return f"did you mean {near}?" if near else f"there are {', '.join(known)}"
 
 
 class OptionParser(argparse.ArgumentParser):
@@ -184,5 +184,5 @@ class OptionParser(argparse.ArgumentParser):
         _, unknown, rest = message.partition("unrecognized arguments: ")
         if unknown:
             options = [name for action in self._actions for name in action.option_strings if name.startswith("--")]
-            message = f"{rest} is not known; {nearest(rest.split()[0], options)}"
+            message = f"{rest} is not known; {meant(rest.split()[0], options)}"
         raise ValueError(f"{message} ({self.prog} --help shows all)")

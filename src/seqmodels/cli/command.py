@@ -9,6 +9,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from hydra.errors import ConfigCompositionException
+
+from seqmodels.config.compose import refused
+from seqmodels.config.normalize import config_dirs
+from seqmodels.config.overrides import overrides_in
 from seqmodels.exceptions import MISTAKES, Stopped, message_of
 from seqmodels.system.process import UNREAD
 from seqmodels.system.signals import stoppable
@@ -43,14 +48,20 @@ def run_command(command: Callable[[], Any]) -> int:
 
 
 @contextmanager
-def raised_by_hydra() -> Iterator[None]:
-    """Around Hydra's main: an error goes on to `run_command`, where Hydra would print it and leave by itself."""
+def raised_by_hydra(root: str) -> Iterator[None]:
+    """Around Hydra's main: an error goes on to `run_command`, where Hydra would print it and leave by itself.
+
+    Args:
+        root: of the configs: "train" or "tune".
+    """
     from hydra._internal import utils
 
     before = utils._is_env_set
     utils._is_env_set = lambda name: True  # of HYDRA_FULL_ERROR, which processes that a run starts would inherit
     try:
         yield
+    except ConfigCompositionException as error:
+        raise refused(error, overrides_in(sys.argv[1:]), root, config_dirs(sys.argv[1:])) from error
     finally:
         utils._is_env_set = before
 

@@ -1,6 +1,5 @@
 """Which callbacks a run has: the choice `callbacks=...`, and the values that an experiment sets of them."""
 
-import difflib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -9,6 +8,7 @@ import yaml
 from hydra.core.override_parser.types import ChoiceSweep, QuotedString
 from omegaconf import DictConfig, open_dict
 
+from seqmodels.config.nearest import nearest
 from seqmodels.config.overrides import parse
 from seqmodels.config.places import conf_dir
 
@@ -61,8 +61,8 @@ def _defaults(name: str, places: Sequence[Path]) -> list[Any]:
 def _check_known(name: str) -> None:
     known = {key for path in (conf_dir() / "callbacks").glob("*.yaml") for key in _content(path)} - {"defaults"}
     if name not in known:
-        near = difflib.get_close_matches(name, known, n=1)
-        meant = f"did you mean callbacks.{near[0]}?" if near else f"there are {', '.join(sorted(known))}"
+        near = nearest(name, known)
+        meant = f"did you mean callbacks.{near}?" if near else f"there are {', '.join(sorted(known))}"
         raise ValueError(f"callbacks.{name} has no _target_ and is no callback of ours; {meant}")
 
 

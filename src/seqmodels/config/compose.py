@@ -11,8 +11,10 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
 from seqmodels.config.callbacks import settle
+from seqmodels.config.flat import flat
+from seqmodels.config.nearest import nearest
 from seqmodels.config.normalize import ADDED_GROUPS, normalized, refuse_old_name
-from seqmodels.config.overrides import parse, plain, quote
+from seqmodels.config.overrides import key_of, parse, plain, quote
 from seqmodels.config.places import conf_dir
 from seqmodels.exceptions import first_line
 
@@ -26,12 +28,40 @@ def compose(overrides: Sequence[str] = (), root: str = "train", folders: Sequenc
         folders: further places of YAMLs, as `--config-dir` names them.
 
     Raises:
-        hydra.errors.HydraException: an override names what does not exist.
+        ValueError: an override names a key that does not exist.
+        hydra.errors.HydraException: an override chooses a YAML that does not exist.
     """
-    with hydra.initialize_config_dir(str(conf_dir()), version_base="1.3"):
-        cfg = hydra.compose(root, [*search_path(folders), *normalized(overrides, folders)])
+    try:
+        with hydra.initialize_config_dir(str(conf_dir()), version_base="1.3"):
+            cfg = hydra.compose(root, [*search_path(folders), *normalized(overrides, folders)])
+    except HydraException as error:
+        raise refused(error, overrides, root, folders) from error
     settle(cfg)
     return cfg
+
+
+REFUSED = re.compile(r"Could not override '(.+?)'\.")
+
+
+def refused(error: HydraException, overrides: Sequence[str], root: str, folders: Sequence[str] = ()) -> Exception:
+    """What Hydra complains of, told in a better way where it advises a `+` before a key that is a typing error.
+
+    Args:
+        error: Hydra's.
+        overrides, root, folders: as in `compose`.
+    """
+    found = REFUSED.match(str(error))
+    if not found:
+        return error
+    try:
+        cfg = compose([one for one in overrides if key_of(one) != found[1]], root, folders)
+    except (HydraException, OmegaConfBaseException, ValueError):
+        return error  # more than one thing is wrong
+    leaves = [key.split(".") for key in flat(cfg)]
+    meant = nearest(found[1], {".".join(leaf[: depth + 1]) for leaf in leaves for depth in range(len(leaf))})
+    return ValueError(
+        f"{found[1]} is no key of this config; " + (f"did you mean {meant}?" if meant else "--cfg job shows all keys")
+    )
 
 
 DEVICES = ("accelerator", "devices", "num_nodes", "strategy")

@@ -1,6 +1,5 @@
 """Config to objects; the only file that instantiates what a config names."""
 
-import difflib
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from seqmodels.checkpoints.io import AtomicCheckpointIO
 from seqmodels.config.keys import explained
+from seqmodels.config.nearest import nearest
 from seqmodels.config.schema import check_config, parameters
 from seqmodels.datamodules.checks import check_class, check_source
 from seqmodels.distributed.slurm import cluster_environment
@@ -93,8 +93,8 @@ def _check_monitor(monitor: str, module: Any, trainer: pl.Trainer) -> None:
     for callback in trainer.callbacks:  # type: ignore[attr-defined]
         known |= getattr(callback, "metric_names", frozenset())
     if monitor not in known:
-        near = difflib.get_close_matches(monitor, known, n=1)
-        meant = f"did you mean monitor={near[0]}?" if near else f"choose one of {', '.join(sorted(known))}"
+        near = nearest(monitor, known)
+        meant = f"did you mean monitor={near}?" if near else f"choose one of {', '.join(sorted(known))}"
         raise ValueError(f"monitor={monitor} is not measured by {type(module).__name__}; {meant}")
 
 
