@@ -138,6 +138,7 @@ def test_two_runs_never_share_a_folder() -> None:
     small = ["+experiment=sine_rnn", "trainer.max_steps=2", "callbacks=none", "logger=none", "test=false"]
     first, second = (train(compose(small)).folder for _ in range(2))
     assert first != second
+    assert not list(first.rglob("*.ckpt"))
     with pytest.raises(FileExistsError, match="holds a run already and will not be overwritten"):
         train(compose(small), first)
 

@@ -16,7 +16,7 @@ from omegaconf import DictConfig
 from seqmodels.cli.command import raised_by_hydra, run_command
 from seqmodels.config.normalize import normalized
 from seqmodels.config.outputs import register_resolvers
-from seqmodels.config.overrides import key_of, quoted, take, text_of
+from seqmodels.config.overrides import key_of, overrides_in, quoted, take, text_of
 from seqmodels.config.places import conf_dir
 from seqmodels.exceptions import MISTAKES, JobFailed, JobsFailed, Stopped, message_of, reason
 from seqmodels.parallel.machine import request_of
@@ -70,6 +70,9 @@ def command() -> None:
     Sweep.folder = None
     arguments, resume = take(multirun_first(sys.argv[1:]), "resume")
     arguments = normalized(quoted(arguments, "init_from"))
+    for override in overrides_in(arguments):
+        if key_of(override) == "search":
+            raise ValueError(f"{override} is for a search: python -m seqmodels.tune instead of seqmodels.train")
     folder = folder_to_resume(arguments, resume) if resume not in (None, "null") else None
     if folder is None:
         sys.argv[1:] = arguments

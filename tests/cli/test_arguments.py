@@ -33,7 +33,7 @@ def test_what_is_not_given() -> None:
         (Key("a", "true|false", "", read=flag), "yes", "a=yes is not known; choose true or false"),
         (Key("a", "NUMBER", "", read=count), "12", 12),
         (Key("a", "NUMBER", "", read=count), "0", "a=0 is too small; give an integer of at least 1"),
-        (Key("a", "NUMBER", "", read=count), "1.5", "a=1.5 is not a number; give an integer of at least 1"),
+        (Key("a", "NUMBER", "", read=count), "1.5", "a=1.5 is no such number; give an integer of at least 1"),
         (Key("a", "NUMBER", "", read=positive), "1e-3", 1e-3),
         (Key("a", "NUMBER", "", read=positive), "0", "a=0.0 is too small; give a number above 0"),
         (Key("a", "NUMBER", "", read=positive), "nan", "a=nan is too small; give a number above 0"),

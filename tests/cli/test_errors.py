@@ -51,6 +51,9 @@ def only_run() -> Path:
         (["callbacks=diagnostics", "callbacks.diagnostics.every=0"], "callbacks.diagnostics.every=0 is too small"),
         (["mode=most"], "mode=most is not known; choose min or max"),
         (["monitor=val/accuracy"], "val/accuracy"),
+        (["monitor=val/loss"], "mode=max, but val/loss is better the lower it is; give mode=min with it"),
+        (["monitor=test/acc"], "monitor=test/acc is measured when all is over; choose monitor=val/acc"),
+        (["search=sine_stream"], "is for a search: python -m seqmodels.tune"),
         (["checkpoint.every_n_steps=0"], "checkpoint.every_n_steps=0 is too small; give an integer of at least 1"),
     ],
 )

@@ -95,6 +95,9 @@ def test_a_commands_own_arguments_are_text() -> None:
         ("sweep=cores", "+sweep=cores"),
         ("search=sine_stream", "+search=sine_stream"),
         ("debug=fast", "+debug=fast"),
+        ("+core=gru", "core=gru"),
+        ("+core.dropout=0.1", "+core.dropout=0.1"),
+        ("+callbacks=diagnostics", "callbacks=[default,diagnostics]"),
         ("callbacks=diagnostics", "callbacks=[default,diagnostics]"),
         ("callbacks=[early_stopping,diagnostics]", "callbacks=[default,early_stopping,diagnostics]"),
         ("callbacks=[default,diagnostics]", "callbacks=[default,diagnostics]"),
@@ -125,6 +128,11 @@ def test_an_old_name_gets_one_sentence_with_the_new_one(old: str, new: str) -> N
         compose([old])
     with pytest.raises(ValueError, match=rf"is {key_of(new)} now; give"):
         merge(compose(), [old])
+
+
+def test_a_schedule_is_taken_away_by_a_choice() -> None:
+    with pytest.raises(ValueError, match=r"^module.scheduler is scheduler now; give scheduler=none$"):
+        normalized(["~module.scheduler"])
 
 
 def test_an_experiment_that_has_become_an_override_is_told(tmp_path: Path) -> None:

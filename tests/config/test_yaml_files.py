@@ -29,7 +29,7 @@ def test_values_of_a_hand_are_what_hydra_takes_them_for(text: str) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("a: [", "cannot be read: while parsing"),
+        ("a: [", "cannot be read: did not find expected node content in line 2"),
         ("- 1", "holds no keys"),
         ("a: !!python/object:os.system {}", "cannot be read: could not determine a constructor"),
         ("a: &a [*a]", "holds more than"),

@@ -166,7 +166,7 @@ def test_wrong_columns(name: str, text: str, message: str, predict: Command, cap
         (["input=in.csv", "output=out.csv", "chunk=0"], "chunk=0 is too small; give an integer of at least 1"),
         (
             ["input=in.csv", "output=out.csv", "threads=many"],
-            "threads=many is not a number; give an integer",
+            "threads=many is no such number; give an integer",
         ),
         (["input=-", "output=out.csv", "chunk=9"], "chunk=9 waits for many rows, and standard input is read as it"),
         (["input=in.csv", "output=out.csv", "keep=nose"], "in.csv has no column 'nose', did you mean 'note'?"),
@@ -297,8 +297,8 @@ def test_a_state_that_cannot_be_saved_is_as_it_was(
     Path("more.csv").write_text(HEADER + ROWS[2])
     assert predict("input=in.csv", "output=a.csv", "state=streams") == 0
     before = Path("streams").read_bytes()
-    monkeypatch.setattr(secrets, "token_hex", lambda count: "full")
-    Path(".streams.full").symlink_to("/dev/full")  # where the new one is written first
+    monkeypatch.setattr(secrets, "token_hex", lambda size: "new")
+    Path(".streams.new").symlink_to("/dev/full")  # where the new one is written first
     assert predict("input=more.csv", "output=b.csv", "state=streams") == 1
     assert "streams cannot be written and is as it was before" in capfd.readouterr().err
     assert Path("streams").read_bytes() == before

@@ -79,6 +79,29 @@ def test_a_finished_run_is_extended_on_demand(command: Command, capfd: pytest.Ca
     assert results("run")["steps"] == 18
 
 
+def test_whom_a_command_trusts_makes_no_other_run(command: Command, capfd: pytest.CaptureFixture[str]) -> None:
+    """Parts of a package of one's own, in a run and in a sweep; what is finished needs nobody's trust."""
+    words = [*QUICK, *callback("AtStep", step=99)]
+    assert command(*words, "resume=auto") == 0
+    (run,) = Path("outputs").glob("*/*")
+    (run / "results.json").unlink()
+    assert command(*words, "resume=auto") == 1
+    assert "trust=[tests]" in capfd.readouterr().err
+    assert command(*words, "resume=auto", "trust=[tests]") == 0
+    assert list(Path("outputs").glob("*/*")) == [run]
+    sweep = ["-m", *words, "seed=1,2", "hydra.sweep.dir=sweep"]
+    assert command(*sweep) == 0
+    assert command("resume=sweep") == 0
+    jobs = sorted(path for path in Path("sweep").iterdir() if path.is_dir())
+    (jobs[1] / "results.json").unlink()
+    assert command("resume=sweep") == 1
+    assert command("resume=sweep", "trust=[tests]") == 0
+    (jobs[1] / "results.json").unlink()
+    assert command(*sweep, "resume=auto", "trust=[tests]") == 0
+    assert sorted(path for path in Path("sweep").iterdir() if path.is_dir()) == jobs
+    assert [results(job)["status"] for job in jobs] == ["completed"] * 2
+
+
 def test_what_cannot_be_read_is_not_the_run_of_this_command(command: Command) -> None:
     for path in ("outputs/other/2026/.hydra/config.yaml", "outputs/other/sweep_1/multirun.yaml"):
         Path(path).parent.mkdir(parents=True)

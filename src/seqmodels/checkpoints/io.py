@@ -100,5 +100,7 @@ def read_tensors(path: Path) -> Any:
         if damaged:
             raise ValueError(f"{damaged} in it is damaged")
         return torch.load(path, map_location="cpu", weights_only=True)
+    except zipfile.BadZipFile as error:
+        raise ValueError("it is cut short, damaged or of another kind") from error
     except Exception as error:  # whatever a damaged or hostile file makes the readers raise
         raise ValueError(first_line(error)) from error

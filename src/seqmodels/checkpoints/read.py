@@ -95,7 +95,10 @@ def chosen(folder: Path, checkpoint: str | None = None) -> Saved:
             f"checkpoint={checkpoint}: there is no {path}; choose best, last or the path of a checkpoint (the run has "
             f"{kept})"
         )
-    return Saved(path, read(path))
+    try:
+        return Saved(path, read(path))
+    except ValueError as error:
+        raise ValueError(f"{error}; checkpoint=last takes the newest one that is whole") from error
 
 
 def fit_weights(module: nn.Module, theirs: dict[str, torch.Tensor], origin: str) -> None:

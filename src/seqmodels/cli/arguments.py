@@ -78,7 +78,7 @@ def flag(name: str, text: str) -> bool:
 def count(name: str, text: str) -> int:
     """A reader of integers of at least 1."""
     if not text.isdecimal():
-        raise ValueError(f"{name}={text} is not a number; give an integer of at least 1")
+        raise ValueError(f"{name}={text} is no such number; give an integer of at least 1")
     at_least(1, **{name: int(text)})
     return int(text)
 

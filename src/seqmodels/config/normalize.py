@@ -1,6 +1,7 @@
 """Overrides as people type them, turned into those that Hydra takes.
 
 experiment=mnist_lstm            +experiment=mnist_lstm: groups without a choice of their own are added
++core=gru                        core=gru: the others have one, to be replaced
 callbacks=diagnostics            callbacks=[default,diagnostics]: one more comes beside those of every run
 datamodule.delimiter=;           datamodule.delimiter=';': what is not of Hydra's grammar is text
 module.core.hidden_size=64       refused with core.hidden_size=64, its name of today
@@ -21,6 +22,10 @@ from seqmodels.exceptions import first_line
 
 ADDED_GROUPS = ("experiment", "sweep", "search", "debug")
 """They stand in no defaults list, so that Hydra wants a `+` before them."""
+
+
+CHOSEN_GROUPS = ("datamodule", "module", "core", "optimizer", "scheduler", "trainer", "callbacks", "logger")
+"""They have a choice already, so that Hydra wants no `+` before them."""
 
 
 def normalized(arguments: Sequence[str], folders: Iterable[str] = ()) -> list[str]:
@@ -51,12 +56,15 @@ def refuse_old_name(override: str) -> None:
     """
     today = migrated_override(override)
     if today != override:
-        raise ValueError(f"{key_of(override)} is {key_of(today)} now; give {today}")
+        remedy = "scheduler=none" if today == "~scheduler" else today
+        raise ValueError(f"{key_of(override)} is {key_of(today)} now; give {remedy}")
 
 
 def _normalized(override: str, places: Sequence[Path]) -> str:
     refuse_old_name(override)
     sign, key, value = split(override)
+    if key in CHOSEN_GROUPS and sign == "+":
+        sign, override = "", override.removeprefix("+")
     if key == "experiment" and value and "psmnist_" in value:
         _refuse_old_experiments(value, places)
     if key in ADDED_GROUPS and not sign and value != "null":

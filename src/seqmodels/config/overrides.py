@@ -132,6 +132,11 @@ def items(overrides: Iterable[str]) -> list[tuple[str, Any]]:
     return [(one.key_or_group, plain(one)) for one in parse(overrides)]
 
 
+def without(overrides: Iterable[str], *keys: str) -> list[str]:
+    """All but the overrides of these keys."""
+    return [one for one in overrides if key_of(one) not in keys]
+
+
 def trusted_in(overrides: Iterable[str]) -> list[str]:
     """The packages that `trust=` among the overrides names."""
     named = [value for key, value in items(overrides) if key == "trust"]

@@ -41,6 +41,9 @@ def read_yaml(path: Path, kind: type = dict) -> Any:
     try:
         content = yaml.load(path.read_text(encoding="utf-8"), _Loader)
         size = _size(content, {})
+    except yaml.MarkedYAMLError as error:
+        line = f" in line {error.problem_mark.line + 1}" if error.problem_mark else ""
+        raise ValueError(f"{path} cannot be read: {error.problem}{line}") from error
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise ValueError(f"{path} cannot be read: {first_line(error)}") from error
     if not isinstance(content, kind):

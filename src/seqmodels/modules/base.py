@@ -1,8 +1,8 @@
 """What the modules share: a core and a head, the optimiser, and when to log."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import lightning.pytorch as pl
 import torch
@@ -24,6 +24,11 @@ Stats = tuple[float | Sequence[float], float | Sequence[float]]
 """Mean and standard deviation, of all columns together or one of each."""
 
 
+DIRECTIONS = dict.fromkeys(("loss", "loss_mean", "mae", "mase"), "min") | dict.fromkeys(
+    ("acc", "acc_scored", "r2"), "max"
+)
+
+
 class SequenceModule(pl.LightningModule):
     """A core, a linear head on top, and how both are optimised.
 
@@ -31,11 +36,13 @@ class SequenceModule(pl.LightningModule):
         task: what its data must be for: classification, labelling or regression.
         train_measures: what it logs of a training step as train/...
         measures: what it logs of a validation and a test as val/... and test/...
+        directions: the `mode` that goes with each of these: min where a lower value is better, else max.
     """
 
     task: str
     train_measures: tuple[str, ...] = ("loss",)
     measures: tuple[str, ...] = ("loss",)
+    directions: ClassVar[Mapping[str, str]] = DIRECTIONS
     input_mean: Tensor
     input_std: Tensor
 

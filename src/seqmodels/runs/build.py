@@ -1,6 +1,7 @@
 """Config to objects; the only file that instantiates what a config names."""
 
 import difflib
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -10,7 +11,7 @@ from typing import Any
 import lightning.pytorch as pl
 import torch
 from hydra.utils import get_class, get_object, instantiate
-from lightning.pytorch.callbacks import ProgressBar
+from lightning.pytorch.callbacks import Checkpoint, ProgressBar
 from omegaconf import DictConfig, OmegaConf
 
 from seqmodels.checkpoints.io import AtomicCheckpointIO
@@ -20,6 +21,8 @@ from seqmodels.datamodules.checks import check_class, check_source
 from seqmodels.distributed.slurm import cluster_environment
 from seqmodels.distributed.supervised import use_supervised_launcher
 from seqmodels.runs.trainer import intervals, quieten_lightning, set_threads
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,8 @@ def build(cfg: DictConfig, folder: Path) -> Parts:
     pl.seed_everything(cfg.seed, workers=True, verbose=False)
     module = build_module(cfg, datamodule)
     _check_monitor(cfg.monitor, module, trainer)
+    if cfg.monitor.startswith("val/") and not datamodule.val_dataloader():
+        log.warning("monitor=%s: this data has no validation part, so there will be no best.ckpt", cfg.monitor)
     return Parts(datamodule, module, trainer)
 
 
@@ -66,8 +71,22 @@ def build_module(cfg: DictConfig, datamodule: Any) -> Any:
         return instantiate(cfg.module, **{name: value for name, value in told.items() if name in taken})
 
 
+def check_mode(cfg: DictConfig) -> None:
+    """
+    Raises:
+        ValueError: `mode` would take the worst value of `monitor` for the best.
+    """
+    directions = getattr(get_class(cfg.module._target_), "directions", {})
+    best = directions.get(cfg.monitor.rpartition("/")[2], cfg.mode)
+    if cfg.mode in ("min", "max") and best != cfg.mode:
+        worth = "higher" if best == "max" else "lower"
+        raise ValueError(f"mode={cfg.mode}, but {cfg.monitor} is better the {worth} it is; give mode={best} with it")
+
+
 def _check_monitor(monitor: str, module: Any, trainer: pl.Trainer) -> None:
     """What says what it measures is asked; a module of somebody else may measure anything."""
+    if monitor.startswith("test/"):
+        raise ValueError(f"monitor={monitor} is measured when all is over; choose monitor=val/{monitor[5:]}")
     known = getattr(module, "metric_names", None)
     if known is None:
         return
@@ -85,8 +104,11 @@ def _factory(cfg: DictConfig, section: str) -> Callable[..., Any] | None:
 
 
 def _make(cfg: DictConfig, section: str, /, *arguments: Any, **named: Any) -> Any:
-    with explained(cfg, section):
-        return instantiate(cfg[section])(*arguments, **named)
+    try:
+        with explained(cfg, section):
+            return instantiate(cfg[section])(*arguments, **named)
+    except ValueError as error:  # torch's own say "Invalid learning rate", and not whose
+        raise error if f"{section}." in str(error) else ValueError(f"{section}: {error}") from error
 
 
 def _check_task(cfg: DictConfig, datamodule: Any) -> None:
@@ -120,9 +142,12 @@ def build_trainer(cfg: DictConfig, folder: Path, **settings: Any) -> pl.Trainer:
                 "use trainer=cpu, or install a driver and a torch build that match"
             )
         made = [instantiate(callback) for callback in (cfg.callbacks or {}).values() if callback]
-        callbacks = [callback for callback in made if callback is not None]
-        if not cfg.trainer.enable_progress_bar:
-            callbacks = [callback for callback in callbacks if not isinstance(callback, ProgressBar)]
+        shown = bool(cfg.trainer.enable_progress_bar)
+        callbacks = [one for one in made if one is not None and (shown or not isinstance(one, ProgressBar))]
+        own = {
+            "enable_checkpointing": any(isinstance(one, Checkpoint) for one in callbacks),
+            "enable_progress_bar": any(isinstance(one, ProgressBar) for one in callbacks),
+        }  # else Lightning adds its own
         checkpoint_io = AtomicCheckpointIO(OmegaConf.to_container(cfg, resolve=True))  # type: ignore[arg-type]
         trainer: pl.Trainer = instantiate(
             cfg.trainer,
@@ -130,6 +155,7 @@ def build_trainer(cfg: DictConfig, folder: Path, **settings: Any) -> pl.Trainer:
             callbacks=callbacks,
             logger=[instantiate(logger, folder=str(folder)) for logger in (cfg.logger or {}).values() if logger],
             plugins=[plugin for plugin in (checkpoint_io, cluster_environment()) if plugin],
+            **own,
             **settings,
         )
     use_supervised_launcher(trainer)

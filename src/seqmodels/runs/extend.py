@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from omegaconf import DictConfig, OmegaConf
 
 from seqmodels.config.compose import DEVICES, merge
-from seqmodels.config.overrides import items, key_of, last_of_each_key, plain
+from seqmodels.config.overrides import items, last_of_each_key, plain, without
 from seqmodels.runs.record import overrides_of, resumed_overrides, saved_config
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def changes_beside(folder: Path, overrides: Sequence[str]) -> list[str]:
 
 def apply_overrides(cfg: DictConfig, overrides: Sequence[str]) -> None:
     """Change the config in place; whom a command trusts is no part of a run."""
-    merge(cfg, [one for one in overrides if key_of(one) != "trust"])
+    merge(cfg, without(overrides, "trust"))
 
 
 def check_extension(cfg: DictConfig, folder: Path, checkpoint: "Saved") -> None:

@@ -15,7 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from seqmodels.checkpoints.places import FOLDER, place_of
 from seqmodels.config.migrate import migrated, migrated_override
-from seqmodels.config.overrides import text_of
+from seqmodels.config.overrides import text_of, without
 from seqmodels.config.yaml_files import read_yaml
 from seqmodels.exceptions import first_line
 from seqmodels.runs.results import VERSION, Results, read_results
@@ -74,18 +74,19 @@ def last_run_of(overrides: Sequence[str]) -> Path | None:
     """The newest run that this command has made, finished or not; None if there is none. What cannot be read is none.
 
     Args:
-        overrides: of the command; `hydra.run.dir` among them names the only folder in question.
+        overrides: of the command; `hydra.run.dir` among them names the only folder in question. Whom the command trusts
+            makes no other run.
     """
     chosen = [text_of(one) for one in overrides if one.startswith("hydra.run.dir=")]
     places = [Path(chosen[-1])] if chosen else Path("outputs").glob("*/*")
-    own = sorted(one for one in overrides if not one.startswith("hydra."))
+    own = sorted(one for one in without(overrides, "trust") if not one.startswith("hydra."))
     runs = [place for place in places if is_run(place) and _is_made_by(place, own)]
     return max(runs, key=lambda run: (run / CONFIG).stat().st_mtime, default=None)
 
 
 def _is_made_by(folder: Path, overrides: Sequence[str]) -> bool:
     try:
-        return sorted(overrides_of(folder)) == overrides
+        return sorted(without(overrides_of(folder), "trust")) == overrides
     except (OSError, ValueError):
         return False
 

@@ -22,7 +22,7 @@ from seqmodels.distributed.supervised import shut_down_ranks, supervised
 from seqmodels.exceptions import Pruned, Stopped, one_stop, reason
 from seqmodels.loggers.local import Rewindable
 from seqmodels.runs.announce import log_results, log_start
-from seqmodels.runs.build import Parts, build
+from seqmodels.runs.build import Parts, build, check_mode
 from seqmodels.runs.describe import hyperparameters, measured, results
 from seqmodels.runs.extend import LIMITS, apply_overrides, changes_beside, check_extension
 from seqmodels.runs.folder import locked, new_folder
@@ -67,6 +67,7 @@ def train(cfg: DictConfig, folder: str | Path | None = None, overrides: Sequence
     if cfg.get("resume"):
         raise ValueError(f"resume={cfg.resume} is for the command; from Python call seqmodels.runs.run.resume(folder)")
     settle(cfg)
+    check_mode(cfg)
     folder = new_folder(cfg, folder, overrides)
     with locked(folder):
         return _attempt(cfg, folder, overrides)

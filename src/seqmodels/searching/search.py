@@ -10,6 +10,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from seqmodels.cli.logging import log_to
 from seqmodels.exceptions import Stopped
+from seqmodels.runs.build import check_mode
 from seqmodels.searching.claims import abandon, unfinished
 from seqmodels.searching.figures import leave_figures
 from seqmodels.searching.outcome import best_of, command_for_best, leave_best, leave_table
@@ -43,6 +44,7 @@ def search(
     """
     this = read_search(cfg, overrides, name, places)
     probe(this)
+    check_mode(cfg)
     study = open_study(this)
     log_to(this.folder, LOG)
     abandon(study, this)

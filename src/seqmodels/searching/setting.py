@@ -13,6 +13,7 @@ from omegaconf.errors import OmegaConfBaseException
 from seqmodels.config.callbacks import settle
 from seqmodels.config.compose import compose
 from seqmodels.config.flat import differences, flat
+from seqmodels.config.migrate import migrated_key
 from seqmodels.config.overrides import items, key_of, parse, quoted
 from seqmodels.config.ranges import above, at_least
 from seqmodels.config.schema import check_config, check_node, fits
@@ -193,6 +194,8 @@ def probe(search: Search) -> None:
         ValueError: names the dimension and the value that make no config.
     """
     for dimension in search.space:
+        if (today := migrated_key(dimension.key)) != dimension.key:
+            raise ValueError(f"space.{dimension.key} is {today} now; write space.{today} in the YAML of the search")
         values: tuple[Choice, ...] = dimension.choices or (dimension.low,)
         for value in values:
             overrides = dimension.overrides_for(value)

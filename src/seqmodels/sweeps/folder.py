@@ -15,7 +15,7 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, open_dict, read_write
 
 from seqmodels.config.migrate import migrated_override
-from seqmodels.config.overrides import overrides_in, quote, text_of
+from seqmodels.config.overrides import overrides_in, quote, text_of, trusted_in, without
 from seqmodels.config.yaml_files import read_yaml
 from seqmodels.exceptions import first_line
 from seqmodels.runs.record import is_finished, is_run, results_of
@@ -68,7 +68,7 @@ def last_sweep_of(arguments: Sequence[str]) -> Path | None:
     sweeps = sorted(filter(is_sweep, places), key=lambda place: (place / MULTIRUN).stat().st_mtime, reverse=True)
     for sweep in sweeps:
         with suppress(ValueError):
-            if sorted(command_of(sweep)[0]) == _about_jobs(arguments):
+            if _about_jobs(command_of(sweep)[0]) == _about_jobs(arguments):
                 return sweep
     return None
 
@@ -92,14 +92,15 @@ def command_to_resume(folder: Path, arguments: Sequence[str]) -> list[str]:
 
     Args:
         folder: of the sweep.
-        arguments: what else the command said: the sweep's own again, or none; the launcher may be another one.
+        arguments: what else the command said: the sweep's own again, or none; the launcher may be another one, and
+            `trust=` may stand beside both.
 
     Raises:
         ValueError: the overrides are those of another sweep.
     """
     jobs, hydra = command_of(folder)
     said = _about_jobs(arguments)
-    if said and said != sorted(jobs):
+    if said and said != _about_jobs(jobs):
         raise ValueError(
             f"the sweep in {folder} was started with other overrides: {' '.join(jobs)}. Say these again beside "
             f"resume=, or none; for other overrides begin a sweep of its own"
@@ -108,14 +109,16 @@ def command_to_resume(folder: Path, arguments: Sequence[str]) -> list[str]:
     overrides = overrides_in(rest)
     flags = [argument for argument in rest if argument not in overrides]
     overrides = [one for one in overrides if not one.startswith("hydra.sweep.dir=")]
-    more = [] if said else [*jobs, *hydra]
-    overrides = [f"hydra.sweep.dir={quote(str(folder))}", *overrides, *more]
-    return ["-m", *flags, *overrides]  # argparse wants the overrides side by side
+    if not said:
+        overrides += [*(without(jobs, "trust") if trusted_in(overrides) else jobs), *hydra]
+    place = f"hydra.sweep.dir={quote(str(folder))}"
+    return ["-m", *flags, place, *overrides]  # argparse wants the overrides side by side
 
 
 def _about_jobs(arguments: Sequence[str]) -> list[str]:
-    """The overrides about the jobs, sorted."""
-    return sorted(override for override in overrides_in(arguments) if not override.startswith(("hydra.", "hydra/")))
+    """The overrides that say what the jobs are, sorted."""
+    overrides = without(overrides_in(arguments), "trust")
+    return sorted(override for override in overrides if not override.startswith(("hydra.", "hydra/")))
 
 
 def check_number(folder: Path) -> None:

@@ -5,11 +5,12 @@ from pathlib import Path
 from omegaconf import DictConfig
 
 from seqmodels.cli.logging import log_to
+from seqmodels.config.overrides import without
 from seqmodels.exceptions import JobFailed
 from seqmodels.parallel.machine import request_of
 from seqmodels.parallel.pool import Task, run
 from seqmodels.parallel.slots import WholeMachine
-from seqmodels.runs.record import failed_before_first_checkpoint, is_run, overrides_of, results_of
+from seqmodels.runs.record import failed_before_first_checkpoint, is_finished, is_run, overrides_of, results_of
 from seqmodels.system.files import short
 
 
@@ -26,9 +27,9 @@ def run_job(cfg: DictConfig, folder: Path, overrides: list[str]) -> float | None
 
     if not is_run(folder) or failed_before_first_checkpoint(folder):
         return train(cfg, folder, overrides).monitor
-    if (own := overrides_of(folder)) != overrides:
+    if without(own := overrides_of(folder), "trust") != without(overrides, "trust"):
         raise ValueError(f"{folder} holds the run of {' '.join(own)}, and this job is {' '.join(overrides)}")
-    result = resume(folder, trust=cfg.trust)
+    result = None if is_finished(folder) else resume(folder, trust=cfg.trust)
     if result is None:
         print(f"{short(folder)} is finished already")
         ended = results_of(folder)

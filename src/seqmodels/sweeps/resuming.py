@@ -5,11 +5,14 @@ Hydra would compose the config anew and write it over the run's own.
 
 from pathlib import Path
 
+from omegaconf import OmegaConf
+
 from seqmodels.cli.logging import log_to
 from seqmodels.config.overrides import key_of, overrides_in, trusted_in
 from seqmodels.runs.extend import changes_beside
-from seqmodels.runs.record import is_finished, is_run, last_run_of
+from seqmodels.runs.record import is_finished, is_run, last_run_of, saved_config
 from seqmodels.sweeps.folder import begins_sweep, is_sweep, last_sweep_of
+from seqmodels.system.files import short
 
 SHOWS = ("-h", "--help", "--hydra-help", "--version", "-c", "--cfg", "-i", "--info", "--resolve", "-sc")
 """Hydra's flags that show something and run nothing."""
@@ -61,7 +64,7 @@ def go_on(folder: Path, arguments: list[str]) -> None:
 
         done = resume(folder, overrides, trusted_in(overrides)) is None
     if done:
-        print(
-            f"{folder} is finished, there is nothing to resume; trainer.max_epochs=... or trainer.max_steps=... would "
-            f"extend it"
-        )
+        longer = f"resume={short(folder)} with a higher trainer.max_epochs=N or trainer.max_steps=N makes it longer"
+        if OmegaConf.select(saved_config(folder), "scheduler") is not None:  # which ends where the run was to end
+            longer = f"init_from={short(folder)} begins a new run with its weights"
+        print(f"{folder} is finished, there is nothing to resume; {longer}")
