@@ -98,7 +98,7 @@ def main() -> None:
         watch.stage = "reading windows"
         count = len(data.train_dataloader())
         for i in np.random.default_rng(0).integers(0, count, given.windows).tolist():
-            data.make_window("train", i)
+            data.splits["train"].window(i)
         watch.over.set()
         watch.join()
         rows = data.data.table("files").rows

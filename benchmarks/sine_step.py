@@ -55,7 +55,7 @@ def bare(words: argparse.Namespace) -> float:
     torch.set_num_threads(1)
     torch.manual_seed(1)
     data = instantiate(compose(overrides(words)).datamodule)
-    windows = [data.make_window("train", i) for i in range(200)]
+    windows = [data.splits["train"].window(i) for i in range(200)]
     rnn, head = getattr(nn, words.core)(1, words.hidden, batch_first=True), nn.Linear(words.hidden, 1)
     optimizer = torch.optim.Adam([*rnn.parameters(), *head.parameters()], lr=0.001, fused=True)
     state, started = None, 0.0
@@ -84,7 +84,7 @@ def lightning(words: argparse.Namespace) -> float:
     torch.set_num_threads(1)
     torch.manual_seed(1)
     data = instantiate(compose(overrides(words)).datamodule)
-    windows = [tuple(data.make_window("train", i)[:2]) for i in range(200)]
+    windows = [tuple(data.splits["train"].window(i)[:2]) for i in range(200)]
 
     class Endless(torch.utils.data.IterableDataset):
         def __iter__(self) -> Any:

@@ -65,7 +65,7 @@ def test_an_input_that_is_no_number_is_an_error_that_names_it(value: float, log_
         fit(module, 20, data, log_every_n_steps=log_every, limit_val_batches=0)
     assert module.tbptt.carried.windows == max(log_every, 2) - 1
     with pytest.raises(ValueError, match=r"row 1 step 4 of window 9"):
-        module.predict_step(data.make_window("train", 1), 9)
+        module.predict_step(data.splits["train"].window(1), 9)
 
 
 def test_what_is_noted_is_looked_at_together_and_never_grows_large() -> None:

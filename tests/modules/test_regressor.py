@@ -72,7 +72,7 @@ def test_training_is_the_loop_written_out(core: str, carry: bool) -> None:
     optimizer = torch.optim.SGD([p for p in reference.parameters() if p.requires_grad], lr=0.1)
     state = None
     for i in range(12):
-        w = data.make_window("train", i)
+        w = data.splits["train"].window(i)
         y, end = reference.core(w.x.double(), state)
         loss = torch.nn.functional.mse_loss(reference.head(y), w.y.double())
         optimizer.zero_grad()
@@ -133,7 +133,7 @@ def test_stages_have_states_of_their_own() -> None:
 def test_validation_measures_from_the_streams_beginning() -> None:
     data, module = SineStream(**STREAMS, val_windows=9), regressor()
     trainer = fit(module, 6, data, val_check_interval=6)
-    x, y = (torch.cat([getattr(data.make_window("val", i), name) for i in range(9)], 1) for name in "xy")
+    x, y = (torch.cat([getattr(data.splits["val"].window(i), name) for i in range(9)], 1) for name in "xy")
     with torch.no_grad():
         prediction, _ = module(x)
     error = (prediction - y).square().mean().item()

@@ -148,7 +148,7 @@ def test_accumulation_and_clipping_are_the_loop_written_out(m: int, burn_in: int
     optimizer, clipped = sgd(plain), []
     plain.trainer = TRAINER
     for i in range(10):
-        w = data.make_window("train", i)
+        w = data.splits["train"].window(i)
         (plain.training_step(Window(w.x.double(), w.y.double(), w.reset, w.mask))["loss"] / 2).backward()
         if i % 2:
             clipped.append(torch.nn.utils.clip_grad_norm_(plain.parameters(), 0.05) > 0.05)
@@ -192,7 +192,7 @@ def test_without_carry_every_window_burns_in() -> None:
 def test_metrics_leave_burn_in_out() -> None:
     data, module = SineStream(**STREAMS, val_windows=4), regressor(burn_in=10)
     metrics = fit(module, 3, data, val_check_interval=3).callback_metrics
-    x, y = (torch.cat([getattr(data.make_window("val", i), name) for i in range(4)], 1) for name in "xy")
+    x, y = (torch.cat([getattr(data.splits["val"].window(i), name) for i in range(4)], 1) for name in "xy")
     with torch.no_grad():
         error = (module(x)[0] - y)[:, 10:]
     assert metrics["val/loss"].item() == pytest.approx(error.square().mean().item(), rel=1e-5)

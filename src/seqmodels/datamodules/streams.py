@@ -37,10 +37,6 @@ class StreamData(SequenceData):
         self.num_streams = num_streams
         self.splits: dict[str, Windows] = {}
 
-    def make_window(self, split: str, i: int) -> Window:
-        """Window i of all streams of train, val or test; a pure function of its arguments."""
-        return self.splits[split].window(i)
-
     def train_dataloader(self) -> DataLoader[Window]:
         windows = self.splits["train"]
         limits = [limit for limit in (self.overfit_batches or None, windows.count) if limit is not None]

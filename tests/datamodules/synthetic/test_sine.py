@@ -50,7 +50,7 @@ def test_precision_does_not_fade_on_a_long_stream() -> None:
     data = SineStream(dt=0.01, span=None, window=100)
     i = 10_000_000
     np.testing.assert_allclose(
-        data.make_window("train", i).x[0, :, 0], np.sin((i * 100 + np.arange(100)) * 0.01), atol=1e-6
+        data.splits["train"].window(i).x[0, :, 0], np.sin((i * 100 + np.arange(100)) * 0.01), atol=1e-6
     )
 
 
@@ -71,10 +71,10 @@ def test_noise_is_on_the_input_only() -> None:
 
 def test_a_window_is_a_function_of_its_index_alone() -> None:
     data = SineStream(**MANY)
-    late = data.make_window("train", 7)
+    late = data.splits["train"].window(7)
     assert same(late, first(SineStream(**MANY), 8)[7])
-    assert same(late, data.make_window("train", 7))
-    assert not torch.equal(late.x, SineStream(**MANY, seed=2).make_window("train", 7).x)
+    assert same(late, data.splits["train"].window(7))
+    assert not torch.equal(late.x, SineStream(**MANY, seed=2).splits["train"].window(7).x)
 
 
 def test_held_out_streams_are_others_and_begin_anew() -> None:
@@ -112,9 +112,9 @@ def test_moved_borders_cut_the_same_signal() -> None:
 def test_moved_borders_are_functions_of_seed_and_index(workers: int) -> None:
     windows = first(SineStream(**MANY, random_window=3, num_workers=workers), 20)
     alone = SineStream(**MANY, random_window=3)
-    assert all(same(window, alone.make_window("train", i)) for i, window in enumerate(windows))
+    assert all(same(window, alone.splits["train"].window(i)) for i, window in enumerate(windows))
     other = SineStream(**MANY, random_window=3, seed=2)
-    assert [w.x.shape for w in windows] != [other.make_window("train", i).x.shape for i in range(20)]
+    assert [w.x.shape for w in windows] != [other.splits["train"].window(i).x.shape for i in range(20)]
 
 
 def test_only_training_borders_move() -> None:
