@@ -99,7 +99,7 @@ def test_a_finished_sweep_is_not_run_again(command: Command, capfd: pytest.Captu
     assert command(*words, "resume=auto") == 0
     folder = only_sweep()
     before = {path: path.stat().st_mtime_ns for path in folder.glob("*/*") if path.name != "train.log"}
-    assert len(before) > 4 * 5
+    assert len(before) >= 4 * 5
     capfd.readouterr()
     for again in (["resume=auto"], [f"resume={folder}"]):
         assert command(*words, *again) == 0
