@@ -12,6 +12,7 @@ from pathlib import Path
 import matplotlib
 import pytest
 import torch
+from lightning.pytorch.utilities.rank_zero import rank_zero_only
 from omegaconf import DictConfig
 
 from seqmodels.cli.command import run_command
@@ -57,13 +58,14 @@ def mnist_root() -> Path:
 
 @pytest.fixture(autouse=True)
 def _away_from_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every test works in a folder of its own, on one thread, with nothing left in the environment."""
+    """Every test works in a folder of its own, as rank 0, on one thread, with nothing left in the environment."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setenv("MPLCONFIGDIR", MATPLOTLIB)
     monkeypatch.setenv("HYDRA_FULL_ERROR", "0")
     for name in ("PL_GLOBAL_SEED", "PL_SEED_WORKERS"):
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(rank_zero_only, "rank", 0)  # which Lightning sets for as long as the process lives
     torch.set_num_threads(1)
 
 
@@ -75,6 +77,9 @@ def _loggers_as_before() -> Iterator[None]:
         if handler not in handlers:
             handler.close()
     logging.root.handlers[:] = handlers
+    for logger in logging.root.manager.loggerDict.values():
+        if isinstance(logger, logging.Logger):
+            logger.disabled = False  # by a library that sets up logging for itself
 
 
 @pytest.fixture

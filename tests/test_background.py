@@ -12,9 +12,10 @@ SIGNALS = f"{' '.join(TESTS)} -k 'stopped or signal or ctrl_c'"
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("processes", [0, 2])
 @pytest.mark.parametrize("script", ["{} & wait $!", "nohup {}"])
-def test_in_the_background_and_without_a_terminal(script: str) -> None:
-    suite = f"{sys.executable} -m pytest -p no:cacheprovider {SIGNALS}"
+def test_in_the_background_and_without_a_terminal(script: str, processes: int) -> None:
+    suite = f"{sys.executable} -m pytest -n {processes} -p no:cacheprovider {SIGNALS}"
     ended = subprocess.run(["sh", "-c", script.format(suite)], cwd=ROOT, capture_output=True, text=True, timeout=600)
     assert ended.returncode == 0, ended.stdout
     assert " passed" in ended.stdout

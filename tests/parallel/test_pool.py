@@ -194,6 +194,7 @@ def test_a_second_ctrl_c_kills_those_that_do_not_listen() -> None:
     assert not psutil.pid_exists(int(Path("a").read_text()))
 
 
+@pytest.mark.slow
 def test_jobs_do_not_outlive_a_parent_that_is_killed() -> None:
     """They save and end, and so does whatever they have started."""
     parent, _ = start("tests.parallel.test_pool:parent_of_two", (), Allocation(), Path("log"))

@@ -73,6 +73,7 @@ def test_the_test_measures_what_reading_the_whole_series_would() -> None:
     assert result.metrics["test/mae"] == pytest.approx(np.mean(errors), rel=1e-5)
 
 
+@pytest.mark.slow
 def test_cut_off_twice() -> None:
     words = [*SERIES, "trainer.max_epochs=2"]
     assert_same_run(cut_and_resumed(words, random_steps(2, 2 * EPOCH)), whole(words))

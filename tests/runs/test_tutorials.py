@@ -72,6 +72,7 @@ def test_sine_rnn_tf_has_tensorflows_losses_from_its_weights() -> None:
     assert losses[:12] == pytest.approx(TENSORFLOW["losses"][:12], rel=1e-3)
 
 
+@pytest.mark.slow
 def test_sine_rnn_tf_lies_in_tensorflows_band() -> None:
     """200 draws of TensorFlow's model: min 0.060, median 0.185, mean 0.205, sd 0.100, max 0.630.
 
