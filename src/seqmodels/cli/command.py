@@ -61,7 +61,9 @@ def raised_by_hydra(root: str) -> Iterator[None]:
     try:
         yield
     except ConfigCompositionException as error:
-        raise refused(error, overrides_in(sys.argv[1:]), root, config_dirs(sys.argv[1:])) from error
+        if better := refused(error, overrides_in(sys.argv[1:]), root, config_dirs(sys.argv[1:])):
+            raise better from error
+        raise
     finally:
         utils._is_env_set = before
 

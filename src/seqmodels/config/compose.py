@@ -35,7 +35,9 @@ def compose(overrides: Sequence[str] = (), root: str = "train", folders: Sequenc
         with hydra.initialize_config_dir(str(conf_dir()), version_base="1.3"):
             cfg = hydra.compose(root, [*search_path(folders), *normalized(overrides, folders)])
     except HydraException as error:
-        raise refused(error, overrides, root, folders) from error
+        if better := refused(error, overrides, root, folders):
+            raise better from error
+        raise
     settle(cfg)
     return cfg
 
@@ -43,8 +45,10 @@ def compose(overrides: Sequence[str] = (), root: str = "train", folders: Sequenc
 REFUSED = re.compile(r"Could not override '(.+?)'\.")
 
 
-def refused(error: HydraException, overrides: Sequence[str], root: str, folders: Sequence[str] = ()) -> Exception:
-    """What Hydra complains of, told in a better way where it advises a `+` before a key that is a typing error.
+def refused(
+    error: HydraException, overrides: Sequence[str], root: str, folders: Sequence[str] = ()
+) -> ValueError | None:
+    """A better way to say what Hydra says: it advises a `+` before a key that is a typing error. None for other complaints.
 
     Args:
         error: Hydra's.
@@ -52,11 +56,11 @@ def refused(error: HydraException, overrides: Sequence[str], root: str, folders:
     """
     found = REFUSED.match(str(error))
     if not found:
-        return error
+        return None
     try:
         cfg = compose([one for one in overrides if key_of(one) != found[1]], root, folders)
     except (HydraException, OmegaConfBaseException, ValueError):
-        return error  # more than one thing is wrong
+        return None  # more than one thing is wrong
     leaves = [key.split(".") for key in flat(cfg)]
     meant = nearest(found[1], {".".join(leaf[: depth + 1]) for leaf in leaves for depth in range(len(leaf))})
     return ValueError(
