@@ -48,7 +48,7 @@ REFUSED = re.compile(r"Could not override '(.+?)'\.")
 def refused(
     error: HydraException, overrides: Sequence[str], root: str, folders: Sequence[str] = ()
 ) -> ValueError | None:
-    """A better way to say what Hydra says: it advises a `+` before a key that is a typing error. None for other complaints.
+    """A better way to say that there is no such key: Hydra advises a `+` before it. None for its other complaints.
 
     Args:
         error: Hydra's.
