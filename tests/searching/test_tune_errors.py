@@ -56,7 +56,8 @@ def test_a_wrong_word(words: list[str], message: str, tune: Command, capsys: pyt
 
 @pytest.mark.parametrize("name", options("search"))
 def test_every_search_fits_its_experiment(name: str) -> None:
-    from seqmodels.searching.setting import probe, read_search
+    from seqmodels.searching.probe import probe
+    from seqmodels.searching.setting import read_search
 
     words = [f"+experiment={name}", f"+search={name}"]
     search = read_search(compose(words, root="tune"), words, name)

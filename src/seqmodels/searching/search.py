@@ -14,7 +14,8 @@ from seqmodels.runs.build import check_mode
 from seqmodels.searching.claims import abandon, unfinished
 from seqmodels.searching.figures import leave_figures
 from seqmodels.searching.outcome import best_of, command_for_best, leave_best, leave_table
-from seqmodels.searching.setting import Search, probe, read_search
+from seqmodels.searching.probe import probe
+from seqmodels.searching.setting import Search, read_search
 from seqmodels.searching.space import overrides_for, values_of
 from seqmodels.searching.study import open_study
 from seqmodels.searching.workers import LOG, work, work_together
