@@ -9,6 +9,7 @@ from hydra.utils import instantiate
 from torch import Tensor
 
 from seqmodels.cores.base import Core, State, batch_size, detach
+from seqmodels.cores.differencing import Differencing
 from seqmodels.cores.initial_state import LearnedInitialState
 from tests.conftest import core_config, options
 
@@ -106,6 +107,36 @@ def test_the_state_is_batch_first_and_starts_where_none_starts(name: str, b: int
     assert batch_size(state) == b
     torch.testing.assert_close(core(x, state), core(x, None), atol=0, rtol=0)
     assert [s.shape for s in core(x)[1]] == [s.shape for s in state]
+
+
+def wrapped(name: str, layers: int) -> Core:
+    """A core, or one that reads the changes of its input."""
+    return Differencing(make_core("gru", layers)) if name == "differencing" else make_core(name, layers)
+
+
+@pytest.mark.parametrize("name", [*CORES, "differencing"])
+@pytest.mark.parametrize("layers", [1, 2])
+@pytest.mark.parametrize("t", [1, 2, 50])
+def test_a_state_owns_its_memory(name: str, layers: int, t: int) -> None:
+    """Else 100,000 steps stay in memory, and go into a file, for the sake of the last."""
+    core, x = wrapped(name, layers), signal(2, t)
+    y, end = core(x)
+    for state, others in ((end, [x, y]), (core.initial_state(2), [*core.parameters()])):
+        for tensor in state:
+            assert tensor.untyped_storage().nbytes() == tensor.numel() * tensor.element_size()
+        places = [tensor.untyped_storage().data_ptr() for tensor in [*state, *others]]
+        assert len({*places[: len(state)]} - {*places[len(state) :]}) == len(state)
+
+
+@pytest.mark.parametrize("name", [*CORES, "differencing"])
+@pytest.mark.parametrize("layers", [1, 2])
+@pytest.mark.parametrize(("b", "t"), [(2, 0), (0, 0), (0, 1), (0, 5)])
+def test_reading_nothing_changes_nothing(name: str, layers: int, b: int, t: int) -> None:
+    core = wrapped(name, layers)
+    for before in (tuple(tensor[:b] for tensor in core(signal(2, 3))[1]), None):
+        y, after = core(signal(b, t), before)
+        assert y.shape == (b, t, core.output_size)
+        torch.testing.assert_close(after, core.initial_state(b) if before is None else before, atol=0, rtol=0)
 
 
 @every_core

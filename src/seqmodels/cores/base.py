@@ -19,7 +19,9 @@ class Core(nn.Module, ABC):
 
     - reading a sequence in pieces, carrying the state, equals reading it at once;
     - rows of the batch do not influence each other;
-    - y at step t depends on x up to and including step t only.
+    - y at step t depends on x up to and including step t only;
+    - a state owns its memory: it is no view that keeps a whole window alive;
+    - reading nothing, T = 0 or B = 0, changes nothing: `__call__` sees to it, `forward` always has something to read.
 
     Attributes:
         input_size: D of the input.
@@ -53,6 +55,13 @@ class Core(nn.Module, ABC):
         Returns:
             y: (B, T, output_size), and the state after the last step, still part of the graph.
         """
+
+    def __call__(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State]:
+        """As `forward`, also where T or B is 0: then the state is the one that came."""
+        if x.shape[0] and x.shape[1]:
+            return super().__call__(x, state)
+        state = self.initial_state(len(x), x.device) if state is None else state
+        return x.new_zeros(*x.shape[:2], self.output_size), state
 
     def reset_rows(self, state: State, rows: Tensor) -> State:
         """Let some streams start anew and leave the others bit for bit as they are.

@@ -36,4 +36,4 @@ class Differencing(Core):
         last, begun, *inner = self.initial_state(len(x), x.device, x.dtype) if state is None else state
         before = torch.where(begun > 0, last.to(x.dtype), x[:, 0])
         y, end = self.core(x - torch.cat([before[:, None], x[:, :-1]], 1), tuple(inner))
-        return y, (x[:, -1], torch.ones_like(begun), *end)
+        return y, (x[:, -1].clone(), torch.ones_like(begun), *end)

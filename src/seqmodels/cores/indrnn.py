@@ -69,7 +69,7 @@ class IndRNN(Core):
             u = self.u.clamp(-self.bound, self.bound)
         drive = self.input(x).to(h.dtype)
         y = torch.relu(drive + (u * h).unsqueeze(1)) if x.shape[1] == 1 else _Recurrence.apply(drive, u, h)
-        return y, (y[:, -1],)
+        return y, (y[:, -1].clone(),)
 
 
 class _Recurrence(torch.autograd.Function):

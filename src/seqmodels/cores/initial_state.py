@@ -40,13 +40,9 @@ class LearnedInitialState(Core):
     def initial_state(
         self, batch_size: int, device: torch.device | None = None, dtype: torch.dtype | None = None
     ) -> State:
-        values = (getattr(self, name) for name in self._names)
-        return tuple(
-            value.to(device=device, dtype=dtype if value.is_floating_point() else None).expand(
-                batch_size, *value.shape[1:]
-            )
-            for value in values
-        )
+        values = [getattr(self, name) for name in self._names]
+        moved = [value.to(device=device, dtype=dtype if value.is_floating_point() else None) for value in values]
+        return tuple(value.expand(batch_size, *value.shape[1:]).clone() for value in moved)
 
     def forward(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State]:
         if state is None:

@@ -72,7 +72,7 @@ class LRU(Core):
         inputs = F.linear(x, (self.gamma.exp()[:, None, None] * self.B).flatten(0, 1)).to(h.dtype)
         states = self._states(inputs.unflatten(-1, (-1, 2)), h)
         readout = torch.stack([self.C[..., 0], -self.C[..., 1]], -1).flatten(1)
-        return F.linear(states.flatten(2), readout) + self.D * x, (states[:, -1],)
+        return F.linear(states.flatten(2), readout) + self.D * x, (states[:, -1].clone(),)
 
     def _states(self, inputs: Tensor, h: Tensor) -> Tensor:
         """All states (B, T, N, 2). A single step is written out in real numbers, since ONNX knows no others."""

@@ -55,7 +55,7 @@ class MinRNN(Core):
     def forward(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State]:
         (h,) = self.initial_state(len(x), x.device) if state is None else state
         y = linear_scan(*self._terms(self.gates(x).to(h.dtype)), h)
-        return y, (y[:, -1],)
+        return y, (y[:, -1].clone(),)
 
 
 class MinGRU(MinRNN):

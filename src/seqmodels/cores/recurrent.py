@@ -76,8 +76,8 @@ class _Recurrent(Core):
     ) -> State:
         weight = self.rnn.all_weights[0][1]
         shape = (batch_size, self.num_layers, self.output_size)
-        zeros = torch.zeros(shape, device=device or weight.device, dtype=dtype or weight.dtype)
-        return (zeros,) * self.state_tensors
+        device, dtype = device or weight.device, dtype or weight.dtype
+        return tuple(torch.zeros(shape, device=device, dtype=dtype) for _ in range(self.state_tensors))
 
     def forward(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State]:
         if state is None:

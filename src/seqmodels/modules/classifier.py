@@ -64,7 +64,7 @@ class SequenceClassifier(SequenceModule):
             lengths: (B,) valid steps of each row, from 1 to T; None means T.
 
         Returns:
-            logits (B, classes), and the state after step T.
+            logits (B, classes), and the state after step T. Of no steps at all, T = 0, the logits are NaN.
         """
         y, state = self.core(self.normalized(x), state)
         return self.head(self.dropout(read_out(y, self.readout, lengths))), state
@@ -97,7 +97,9 @@ class SequenceClassifier(SequenceModule):
 
 
 def read_out(y: Tensor, readout: Readout, lengths: Tensor | None = None) -> Tensor:
-    """The (B, H) summary of (B, T, H) outputs: the last valid step, or the mean over the valid steps."""
+    """The (B, H) summary of (B, T, H) outputs: the last valid step, or the mean over the valid steps; NaN of none."""
+    if not y.shape[1]:
+        return y.new_full((len(y), y.shape[2]), torch.nan)
     if lengths is None:
         return y[:, -1] if readout == "last" else y.mean(1)
     if readout == "last":
