@@ -55,7 +55,7 @@ def test_mixed_precision_trains() -> None:
 
 def test_workers_and_gpu_go_together() -> None:
     words = ["+experiment=sine_stream", "trainer=gpu", "datamodule.num_workers=2", "trainer.max_steps=20"]
-    assert train(compose([*words, "trainer.val_check_interval=20"])).metrics["train/loss"] > 0
+    assert train(compose([*words, "trainer.val_check_interval=20"])).metrics["train/loss_mean"] > 0
 
 
 def test_no_batch_of_images_travels() -> None:

@@ -135,7 +135,7 @@ def test_ctrl_c(command: Command, capfd: pytest.CaptureFixture[str]) -> None:
     assert signal.getsignal(signal.SIGINT) is before
     results = json.loads((only_run() / "results.json").read_text())
     assert results["status"] == "interrupted"
-    assert results["metrics"]["train/loss"] > 0
+    assert results["metrics"]["train/loss_mean"] > 0
     last = torch.load(only_run() / "checkpoints" / "last.ckpt", weights_only=True)
     assert last["global_step"] == results["steps"] > 0
     assert "Traceback" not in capfd.readouterr().err

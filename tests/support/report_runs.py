@@ -7,6 +7,8 @@ from typing import Any
 
 import yaml
 
+from seqmodels.runs.results import VERSION
+
 CONFIG: dict[str, Any] = {
     "name": "toy",
     "seed": 1,
@@ -69,6 +71,7 @@ def make_run(
     (folder / ".hydra" / "config.yaml").write_text(yaml.safe_dump(cfg, sort_keys=False, allow_unicode=True))
     metrics = {} if value is None else {cfg["monitor"]: value, "test/acc": value - 0.01}
     content = {
+        "version": VERSION,
         "status": "completed",
         "name": cfg["name"],
         "datamodule": "mnist",

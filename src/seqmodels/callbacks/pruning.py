@@ -12,6 +12,7 @@ from typing import Any
 import lightning.pytorch as pl
 from lightning.pytorch.callbacks import Checkpoint
 
+from seqmodels.config.ranges import one_of
 from seqmodels.exceptions import Pruned
 
 Judge = Callable[[int, float], bool]
@@ -38,12 +39,14 @@ class Pruning(Checkpoint):
     trial is left. With several processes rank 0 asks and tells the others.
     """
 
-    def __init__(self, monitor: str) -> None:
+    def __init__(self, monitor: str, weights: str = "best") -> None:
         """
         Args:
             monitor: a logged metric: val/..., looked at after each validation, or train/..., after each epoch.
+            weights: best or last, the trial's value is theirs: those that would be tested, if a trial were.
         """
-        self.monitor = monitor
+        one_of(("best", "last"), weights=weights)
+        self.monitor, self.weights = monitor, weights
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         if trainer.state.fn == "fit" and not trainer.sanity_checking and self.monitor.startswith("val/"):

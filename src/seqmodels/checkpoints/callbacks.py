@@ -169,6 +169,9 @@ class BestCheckpoint(Checkpoint):
 
     Apart from `last.ckpt`: Lightning's own callback rewrites its last one only when the best improves, and forgets the
     best value of a run whose folder was moved.
+
+    Attributes:
+        reached: "best" and "last", as far as there are any: the step and the metrics of these validations.
     """
 
     def __init__(self, monitor: str, mode: str) -> None:
@@ -181,16 +184,17 @@ class BestCheckpoint(Checkpoint):
         self.monitor = monitor
         self.sign = 1 if mode == "max" else -1
         self.best: float | None = None
+        self.reached: dict[str, dict[str, Any]] = {}
 
     @property
     def state_key(self) -> str:
         return "BestCheckpoint"  # Lightning asks for it at every hook and would put it together from all settings
 
     def state_dict(self) -> dict[str, Any]:
-        return {"best": self.best}
+        return {"best": self.best, "reached": dict(self.reached)}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        self.best = state_dict["best"]
+        self.best, self.reached = state_dict["best"], dict(state_dict["reached"])
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         if trainer.state.fn != "fit" or trainer.sanity_checking:
@@ -210,10 +214,16 @@ class BestCheckpoint(Checkpoint):
         if self.monitor not in trainer.callback_metrics:
             return
         value = float(trainer.strategy.broadcast(float(trainer.callback_metrics[self.monitor])))
+        metrics = {
+            name: float(measured)
+            for name, measured in trainer.callback_metrics.items()
+            if name.startswith("val/") or name == self.monitor
+        }
+        self.reached["last"] = {"step": trainer.global_step, "metrics": metrics}
         if math.isnan(value) or (self.best is not None and self.sign * value <= self.sign * self.best):
             return
         if _is_finite(trainer):
-            self.best = value
+            self.best, self.reached["best"] = value, self.reached["last"]
             trainer.save_checkpoint(place_of(Path(trainer.default_root_dir), "best"))
 
 

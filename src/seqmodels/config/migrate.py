@@ -106,7 +106,22 @@ def former_key(key: str) -> str:
 
 def migrated_checkpoint(contents: dict[str, Any]) -> dict[str, Any]:
     """A checkpoint's contents under their present names."""
-    return {STATES.get(key, key): value for key, value in contents.items()}
+    contents = {STATES.get(key, key): value for key, value in contents.items()}
+    if isinstance(callbacks := contents.get("callbacks"), dict):
+        contents["callbacks"] = _with_reached(callbacks, contents.get("config"))
+    return contents
+
+
+def _with_reached(callbacks: dict[str, Any], config: Any) -> dict[str, Any]:
+    """The best value of a run that did not note yet at which step it was, nor what else was measured there."""
+    best = callbacks.get("BestCheckpoint")
+    if not isinstance(best, dict) or "reached" in best:
+        return callbacks
+    monitor = config.get("monitor") if isinstance(config, dict) else None
+    known = (
+        {"best": {"step": None, "metrics": {monitor: best["best"]}}} if monitor and best.get("best") is not None else {}
+    )
+    return callbacks | {"BestCheckpoint": best | {"reached": known}}
 
 
 def _with_targets(node: Any) -> Any:

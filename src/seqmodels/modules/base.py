@@ -35,12 +35,14 @@ class SequenceModule(pl.LightningModule):
     Attributes:
         task: what its data must be for: classification, labelling or regression.
         train_measures: what it logs of a training step as train/...
+        batch_measures: those of them that are of one batch, and say little of the weights.
         measures: what it logs of a validation and a test as val/... and test/...
         directions: the `mode` that goes with each of these: min where a lower value is better, else max.
     """
 
     task: str
     train_measures: tuple[str, ...] = ("loss",)
+    batch_measures: tuple[str, ...] = ("loss", "acc")
     measures: tuple[str, ...] = ("loss",)
     directions: ClassVar[Mapping[str, str]] = DIRECTIONS
     input_mean: Tensor

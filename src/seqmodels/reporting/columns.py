@@ -106,6 +106,7 @@ def mean(values: Iterable[Any]) -> float | None:
 LEGEND = (
     "n: runs that count, one for each seed. sd, behind ±: sample standard deviation over seeds. 95 % interval, in "
     "brackets: Student's t interval of the mean, for each group by itself, not corrected for the number of groups; a "
-    "single run has none. The monitor's value is the last one that the run measured. Run time is that of the last "
-    "attempt, parameters are those that learn; both are means over the runs."
+    "single run has none. The monitor's value is that of the weights that a run tests: the best that it reached, or "
+    "with test=last the last one. Run time is that of the last attempt, parameters are those that learn; both are "
+    "means over the runs."
 )

@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from seqmodels.reporting.runs import Run
 from seqmodels.reporting.statistics import moments
 
 POINTS = 300
@@ -28,10 +27,19 @@ class Curve:
     n: int
 
 
-def train_loss(runs: Sequence[Run]) -> str | None:
-    """The column of the training loss that all of the runs may have: `train/loss`, or one like it."""
-    names = dict.fromkeys(name for run in runs for name in run.metrics if name.startswith("train/") and "loss" in name)
+def train_loss(folders: Sequence[Path]) -> str | None:
+    """The column of the training loss that all of these runs may have: `train/loss`, or one like it."""
+    columns = dict.fromkeys(name for folder in folders for name in _columns(folder))
+    names = [name for name in columns if name.startswith("train/") and "loss" in name]
     return "train/loss" if "train/loss" in names else next(iter(names), None)
+
+
+def _columns(folder: Path) -> list[str]:
+    try:
+        with (folder / "metrics.csv").open(newline="", encoding="utf-8", errors="replace") as file:
+            return next(csv.reader(file), [])
+    except (OSError, csv.Error):
+        return []
 
 
 def read_curves(folder: Path, metrics: Sequence[str]) -> dict[str, tuple[Array, Array]]:

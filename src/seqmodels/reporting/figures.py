@@ -59,7 +59,7 @@ def _one_row(axes: Any, row: int, group: Group, colour: str) -> None:
 def learning_curves(table: Table) -> str:
     """The training loss and the monitor by step, for the best groups; "" where no curve has two steps."""
     groups = [group for group in table.groups if group.runs][:DRAWN]
-    loss = train_loss([run for group in groups for run in group.runs])
+    loss = train_loss([run.folder for group in groups for run in group.runs])
     metrics = [name for name in dict.fromkeys((loss, table.monitor)) if name]
     curves: dict[str, list[tuple[int, Curve]]] = {}
     for index, group in enumerate(groups):

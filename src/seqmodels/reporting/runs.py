@@ -2,7 +2,7 @@
 
 import math
 import os
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
@@ -11,9 +11,13 @@ from seqmodels.config.flat import flat
 from seqmodels.config.overrides import split
 from seqmodels.config.yaml_files import read_yaml
 from seqmodels.exceptions import first_line
+from seqmodels.reporting.curves import read_curves
 from seqmodels.reporting.settings import settings_of, settings_said, text
 from seqmodels.runs.record import CONFIG, is_run
 from seqmodels.runs.results import FILE, Results, of_kind, read_results
+
+BY_WEIGHTS = 2
+"""The version of results.json since which its metrics are those of the weights that were tested."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +48,8 @@ class Run(Results):
     @cached_property
     def extras(self) -> dict[str, str]:
         """The rest of results.json, flat."""
-        rest = flat({"versions": self.versions, "git": self.git, **self.facts})
+        reached = {key: asdict(one) for key, one in (("best", self.best), ("last", self.last)) if one}
+        rest = flat({"weights": self.weights, **reached, "versions": self.versions, "git": self.git, **self.facts})
         return {key: text(key, value) for key, value in rest.items() if value not in (None, {})}
 
 
@@ -74,9 +79,17 @@ def read_run(folder: Path) -> Run:
     if known["mode"] not in ("max", "min"):
         problem = problem or f"mode is {known['mode']!r}, neither max nor min"
         known["mode"] = "max"
+    if results.version < BY_WEIGHTS and settings.get("test") != "last":
+        known["metrics"] = results.metrics | _best_in_file(folder, known["monitor"], known["mode"])
     if problem:
         known |= {"status": "unreadable", "error": problem.replace(f"{folder}{os.sep}", "")}
     return Run(**vars(results) | known, folder=folder, settings=settings, time=time)
+
+
+def _best_in_file(folder: Path, monitor: str, mode: str) -> dict[str, float]:
+    """What results.json did not say before it went by weights: the best value of the monitor, from metrics.csv."""
+    curves = read_curves(folder, [monitor])
+    return {monitor: float(max(curves[monitor][1]) if mode == "max" else min(curves[monitor][1]))} if curves else {}
 
 
 def choice(run: Run, group: str) -> str | None:

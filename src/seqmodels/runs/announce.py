@@ -9,6 +9,7 @@ from omegaconf import DictConfig
 from seqmodels.modules.parameter_groups import timescale_parameters
 from seqmodels.runs.describe import device_of, trainable_parameters
 from seqmodels.runs.results import Results
+from seqmodels.runs.weights import told
 from seqmodels.system.files import short
 
 log = logging.getLogger(__name__)
@@ -56,6 +57,8 @@ def log_results(datamodule: Any, results: Results, folder: Path) -> None:
     width = max((len(name) for name in table), default=0)
     for name in [*sorted(results.metrics), *(name for name in table if name not in results.metrics)]:
         log.info("  %s  %.6g", name.ljust(width), table[name])
+    if weights := told(results):
+        log.info("  %s  %s", "weights".ljust(width), weights)
     log.info("  %s  %s", "folder".ljust(width), short(folder))
     _verdict(results)
     _notice(datamodule)

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-import lightning.pytorch as pl
 import torch
 from omegaconf import DictConfig, OmegaConf
 from torch import nn
@@ -12,11 +11,7 @@ from torch import nn
 from seqmodels.config.flat import flat
 from seqmodels.runs.provenance import git_revision, versions
 from seqmodels.runs.results import Results
-
-
-def measured(trainer: pl.Trainer) -> dict[str, float]:
-    """The last value of every metric, "test/acc" and so on."""
-    return {name: float(value) for name, value in trainer.callback_metrics.items()}
+from seqmodels.runs.weights import counted, reached
 
 
 def device_of(trainer: Any) -> str:
@@ -75,8 +70,12 @@ def results(
     )
     if parts is None:
         return ended
+    validations = reached(parts.trainer)
     return replace(
         ended,
+        weights=counted(cfg, parts.trainer) if validations or metrics else None,
+        best=validations.get("best"),
+        last=validations.get("last"),
         datamodule=parts.datamodule.name,
         parameters=trainable_parameters(parts.module),
         steps=parts.trainer.global_step,

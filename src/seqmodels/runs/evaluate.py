@@ -15,8 +15,9 @@ from seqmodels.config.overrides import split
 from seqmodels.exceptions import one_stop
 from seqmodels.runs.announce import log_results
 from seqmodels.runs.build import Parts, build_trainer
-from seqmodels.runs.describe import measured, results
+from seqmodels.runs.describe import results
 from seqmodels.runs.load import load_run
+from seqmodels.runs.weights import measured
 from seqmodels.system.files import short
 
 log = logging.getLogger(__name__)
@@ -66,16 +67,17 @@ def evaluate(
     trainer = build_trainer(loaded.cfg, folder, **{key.removeprefix("trainer."): value for key, value in ALONE.items()})
     with one_stop(), explained(loaded.cfg, *SECTIONS):
         trainer.test(loaded.module, datamodule=loaded.datamodule, verbose=False)
-    metrics = measured(trainer)
+    metrics = measured(loaded.cfg, trainer)
     if not metrics:
         raise ValueError(f"the data of {loaded.datamodule.name!r} has no test part, so there is nothing to evaluate")
     folder.mkdir(parents=True, exist_ok=True)
     parts = Parts(loaded.datamodule, loaded.module, trainer)
     ended = results(loaded.cfg, parts, "evaluated", metrics, overrides, time.monotonic() - started)
-    origin = {"run": str(loaded.folder), "checkpoint": str(loaded.checkpoint)}
-    ended = replace(ended, steps=None, facts=origin | ended.facts)
+    origin = {"run": str(loaded.folder), "checkpoint": str(loaded.checkpoint), "step": loaded.step}
+    weights = {"best.ckpt": "best", "last.ckpt": "last"}.get(loaded.checkpoint.name)
+    ended = replace(ended, steps=None, weights=weights, facts=origin | ended.facts)
     ended.write(folder)
-    log.info("%s, tested with %s", loaded.cfg.name, short(loaded.checkpoint))
+    log.info("%s, tested with %s, of step %s", loaded.cfg.name, short(loaded.checkpoint), loaded.step)
     log.info("  data    %s", loaded.datamodule.summary())
     log_results(loaded.datamodule, ended, folder)
     return Evaluation(folder, metrics)

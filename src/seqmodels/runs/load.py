@@ -33,6 +33,7 @@ class LoadedRun:
         datamodule: knows the names of what goes in and out and what was learned from the training data, but has read
             nothing.
         checkpoint: the file the weights come from.
+        step: after which optimizer step it was written.
     """
 
     folder: Path
@@ -40,6 +41,7 @@ class LoadedRun:
     module: Any
     datamodule: Any
     checkpoint: Path
+    step: int | None = None
 
     @property
     def input_mean(self) -> Tensor:
@@ -85,7 +87,7 @@ def load_run(
     check_source(datamodule)
     module = build_module(cfg, datamodule)
     fit_weights(module, saved.contents["state_dict"], f"the weights in {saved.path}")
-    return LoadedRun(folder, cfg, module.eval(), datamodule, saved.path)
+    return LoadedRun(folder, cfg, module.eval(), datamodule, saved.path, saved.contents.get("global_step"))
 
 
 def learned_from_data(datamodule: Any, saved: Saved) -> dict[str, Any] | None:

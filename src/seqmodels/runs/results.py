@@ -3,12 +3,16 @@
 {"version": 1, "status": "completed", "name": "mnist_lstm", "datamodule": "mnist", "metrics": {"test/acc": 0.98}, ...}
 
 Its keys are the attributes of `Results`; what the data adds (`facts`) stands beside them. Numbers that are not finite
-are written as Python's json does, NaN and Infinity. A file without a version has the same keys; it is of before 2027.
+are written as Python's json does, NaN and Infinity.
+
+A run counts with the weights that it tests: the best ones by its `monitor`, or with test=last the last. Its `metrics`
+are all of these weights. The console, loggers, sweeps, searches and reports go by that one rule. Of a file of version 0
+or 1 they are the last values, beside a test of the best weights.
 """
 
 import json
 import math
-from dataclasses import dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +21,16 @@ from seqmodels.exceptions import first_line
 from seqmodels.system.files import replace
 
 FILE = "results.json"
-VERSION = 1
+VERSION = 2
 STATUSES = ("completed", "interrupted", "failed", "pruned", "evaluated")
+
+
+@dataclass(frozen=True)
+class Reached:
+    """What a validation found: the optimizer step after which it was, None where that is not known, and its values."""
+
+    step: int | None
+    metrics: dict[str, float]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,7 +44,10 @@ class Results:
         error: the first line of what went wrong; None if nothing did.
         name: of the experiment.
         datamodule: the name of the data really used; None when the run did not get so far.
-        metrics: the last value of each, "test/acc" and so on.
+        metrics: "val/acc", "test/acc" and so on, all of the same weights.
+        weights: which these are, best or last; None as long as nothing was measured.
+        best: the validation with the best `monitor`, ...
+        last: ... and the last one; None where there was none. The last weights are those of `steps`.
         monitor: the metric that the run was after, ...
         mode: ... and whether max or min of it.
         overrides: of the command, then those beside each `resume=`.
@@ -53,6 +68,9 @@ class Results:
     name: str | None = None
     datamodule: str | None = None
     metrics: dict[str, float] = field(default_factory=dict)
+    weights: str | None = None
+    best: Reached | None = None
+    last: Reached | None = None
     monitor: str | None = None
     mode: str | None = None
     overrides: list[str] = field(default_factory=list)
@@ -68,6 +86,7 @@ class Results:
     def write(self, folder: Path) -> None:
         """Into the run's folder, in one step, so that a reader never sees half of it."""
         own = {one.name: getattr(self, one.name) for one in fields(Results) if one.name != "facts"}
+        own |= {key: asdict(own[key]) for key in ("best", "last") if own[key]}
         replace(folder / FILE, json.dumps(own | self.facts, indent=2) + "\n")
 
 
@@ -96,7 +115,10 @@ def read_results(folder: Path) -> Results:
     return Results(
         **read,
         version=version,
-        metrics={name: float(value) for name, value in _mapping(content, "metrics").items() if _is_number(value)},
+        metrics=_metrics(content),
+        weights=weights if (weights := content.get("weights")) in ("best", "last") else None,
+        best=_reached(content, "best"),
+        last=_reached(content, "last"),
         overrides=[migrated_override(one) for one in of_kind(content, "overrides", list) or [] if isinstance(one, str)],
         seed=of_kind(content, "seed", int),
         versions={name: str(value) for name, value in _mapping(content, "versions").items()},
@@ -113,6 +135,15 @@ def of_kind(content: dict[str, Any], key: str, kind: type) -> Any:
 
 def _mapping(content: dict[str, Any], key: str) -> dict[str, Any]:
     return of_kind(content, key, dict) or {}
+
+
+def _metrics(content: dict[str, Any]) -> dict[str, float]:
+    return {name: float(value) for name, value in _mapping(content, "metrics").items() if _is_number(value)}
+
+
+def _reached(content: dict[str, Any], key: str) -> Reached | None:
+    found = _mapping(content, key)
+    return Reached(of_kind(found, "step", int), _metrics(found)) if found else None
 
 
 def _is_number(value: Any) -> bool:

@@ -23,12 +23,13 @@ from seqmodels.exceptions import Pruned, Stopped, one_stop, reason
 from seqmodels.loggers.local import Rewindable
 from seqmodels.runs.announce import log_results, log_start
 from seqmodels.runs.build import Parts, build, check_mode
-from seqmodels.runs.describe import hyperparameters, measured, results
+from seqmodels.runs.describe import hyperparameters, results
 from seqmodels.runs.extend import LIMITS, apply_overrides, changes_beside, check_extension
 from seqmodels.runs.folder import locked, new_folder
 from seqmodels.runs.record import is_finished, mark_running, overrides_of, resumed_overrides, saved_config
 from seqmodels.runs.results import Results
 from seqmodels.runs.trust import check_targets
+from seqmodels.runs.weights import measured
 from seqmodels.system.process import is_first_process
 
 __all__ = ["Parts", "Result", "build", "compose", "resume", "train"]
@@ -42,8 +43,8 @@ class Result:
 
     Attributes:
         folder: of the run.
-        metrics: the last value of every metric, "test/acc" and so on.
-        monitor: the last value of the config's `monitor`; None if it was not measured.
+        metrics: "val/acc", "test/acc" and so on, of the weights that were tested: see results.py.
+        monitor: of the same weights the value of the config's `monitor`; None if it was not measured.
     """
 
     folder: Path
@@ -118,7 +119,8 @@ def _attempt(
     """Build, train and test; `checkpoint` is where a resumed run goes on, `beside` what was said to it."""
     started = time.monotonic()
     parts: Parts | None = None
-    metrics: dict[str, float] = dict(checkpoint.contents["metrics"]) if checkpoint else {}
+    before = checkpoint.contents["metrics"] if checkpoint else {}
+    metrics: dict[str, float] = {name: value for name, value in before.items() if name.startswith("val/")}
     status, error = "failed", None
     ended: Results | None = None
     try:
@@ -143,7 +145,7 @@ def _attempt(
         raise
     finally:
         if parts is not None:
-            metrics |= measured(parts.trainer)
+            metrics |= measured(cfg, parts.trainer)
             shut_down_ranks(parts.trainer)
         if is_first_process() and (parts is not None or checkpoint is None):
             seconds = time.monotonic() - started
@@ -162,13 +164,13 @@ def _fit_and_test(
     if trainer.is_global_zero:
         log_start(cfg, parts, folder, begin)
     trainer.fit(module, datamodule=datamodule, ckpt_path=checkpoint.path if checkpoint else None, weights_only=True)
-    metrics |= measured(trainer)
+    metrics |= measured(cfg, trainer)
     if cfg.test:
         best = place_of(Path(trainer.strategy.broadcast(str(folder))), "best")  # of rank 0, who writes
         if cfg.test == "best" and best.exists():
             module.load_state_dict(read(best)["state_dict"])
         trainer.test(module, datamodule=datamodule, verbose=False)
-        metrics |= measured(trainer)
+        metrics |= measured(cfg, trainer)
     if cfg.monitor not in metrics:
         log.warning("monitor=%s was not measured; there is: %s", cfg.monitor, ", ".join(metrics) or "nothing")
     for logger in trainer.loggers:

@@ -71,6 +71,7 @@ class Search:
             "trainer.enable_progress_bar=false",
             "+callbacks.pruning._target_=seqmodels.callbacks.pruning.Pruning",
             f"+callbacks.pruning.monitor={self.monitor}",
+            f"+callbacks.pruning.weights={self.weights}",
             *self.overrides,
             "test=false",
             *overrides,
@@ -82,14 +83,10 @@ class Search:
         check_config(cfg)
         return cfg
 
-    def value_of(self, values: Mapping[int, float]) -> float:
-        """What a trial is worth, by its validations: the best, which best.ckpt holds, or with test=last the last one.
-
-        So it is the value of those weights that a run with the same config would test.
-        """
-        if self.run["test"] == "last":
-            return values[max(values)]
-        return max(values.values()) if self.mode == "max" else min(values.values())
+    @property
+    def weights(self) -> str:
+        """Which ones a trial counts with, best or last: those that a run with the same config would test."""
+        return "last" if self.run["test"] == "last" else "best"
 
 
 def read_search(cfg: DictConfig, overrides: Sequence[str], name: str | None, places: Sequence[str] = ()) -> Search:

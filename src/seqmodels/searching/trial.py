@@ -74,11 +74,19 @@ def _run_trial(study: Study, search: Search, claim: Claim) -> None:
             state = _train(search, claim)
     except Exception as failure:
         state, error = TrialState.FAIL, reason(failure)
-    if state == TrialState.COMPLETE and not judge.values:
+    value = _value_of(search, claim) if state == TrialState.COMPLETE else None
+    if state == TrialState.COMPLETE and value is None:
         state, error = TrialState.FAIL, f"monitor={search.monitor} was never measured"
     if error is not None:
         claim.trial.set_user_attr("error", error)
-    study.tell(claim.trial, search.value_of(judge.values) if state == TrialState.COMPLETE else None, state)
+    study.tell(claim.trial, value, state)
+
+
+def _value_of(search: Search, claim: Claim) -> float | None:
+    """As results.json says it, so that a report ranks the trials as their study does."""
+    ended = results_of(claim.folder)
+    reached = (getattr(ended, search.weights) or ended) if ended else None
+    return reached.metrics.get(search.monitor) if reached else None
 
 
 def _train(search: Search, claim: Claim) -> TrialState:
