@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
-from seqmodels.reporting.columns import left_out
+from seqmodels.reporting.columns import left_out, mixed
 from seqmodels.reporting.folders import runs_below
 from seqmodels.reporting.groups import Table, tables_of
 from tests.support.report_runs import ABSENT, make_run, unfinished
@@ -147,6 +147,29 @@ def test_data_experiments_and_monitors_are_never_mixed() -> None:
         ("toy", "mnist", "val/loss"),
     ]
     assert all(len(table.runs) == 1 for table in found)
+
+
+def test_runs_of_a_file_that_changed_are_not_averaged_with_those_before() -> None:
+    def read(size: int) -> dict[str, Any]:
+        return {"files": {"files": {"files": [{"name": "pump.csv", "bytes": size}], "rows": size // 10}}}
+
+    for seed in (1, 2):
+        make_run(Path(f"outputs/before_{seed}"), 0.9, seed, results=read(12556))
+        make_run(Path(f"outputs/after_{seed}"), 0.7, seed, results=read(7557))
+    make_run(Path("outputs/silent"), 0.8, 3)
+    (table,) = tables()
+    assert [group.parts["data"].split(" (")[0] for group in table.groups] == ["12556 bytes", "unknown", "7557 bytes"]
+    assert [len(group.runs) for group in table.groups] == [2, 1, 2]
+    assert "read other data" in (mixed(table) or "")
+
+
+def test_a_run_that_does_not_say_what_it_read_joins_the_others() -> None:
+    for seed in (1, 2):
+        make_run(Path(f"outputs/{seed}"), 0.9, seed, results={"images": {"train": {"count": 3, "sha256": "f00d"}}})
+    make_run(Path("outputs/silent"), 0.8, 3)
+    (table,) = tables()
+    assert [len(group.runs) for group in table.groups] == [3]
+    assert mixed(table) is None
 
 
 def test_what_does_not_count_is_listed_with_its_group_and_its_reason() -> None:

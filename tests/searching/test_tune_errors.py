@@ -54,6 +54,22 @@ def test_a_wrong_word(words: list[str], message: str, tune: Command, capsys: pyt
     assert not list(Path().glob("outputs/*/*/*_*/.hydra"))
 
 
+def test_a_study_does_not_go_on_with_a_file_that_has_changed(tune: Command, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [f"{step},{step % 7}" for step in range(300)]
+    words = [
+        "--config-dir", "mine", "+experiment=signal", "+search=quick", "trainer=cpu", "threads=1", "core.hidden_size=4",
+        "callbacks=checkpoints", "logger=csv", "trainer.max_epochs=1", "datamodule.files=[pump.csv]",
+        "datamodule.inputs=[load]", "datamodule.targets=[load]", "datamodule.horizon=1", "datamodule.time=minute",
+    ]  # fmt: skip
+    Path("pump.csv").write_text("\n".join(["minute,load", *rows]))
+    assert tune(*words, "n_trials=1") == 0
+    Path("pump.csv").write_text("\n".join(["minute,load", *rows[:200]]))
+    assert tune(*words, "n_trials=2") == 1
+    said = capsys.readouterr().err
+    assert "study=quick was begun on other data: files.files.files.0.bytes was 1701 and is 1101." in said
+    assert "study=ANOTHER" in said
+
+
 @pytest.mark.parametrize("name", options("search"))
 def test_every_search_fits_its_experiment(name: str) -> None:
     from seqmodels.searching.probe import probe

@@ -5,6 +5,7 @@ from functools import partial
 from statistics import fmean
 from typing import Any
 
+from seqmodels.reporting.data import KEY
 from seqmodels.reporting.groups import Group, Table
 from seqmodels.reporting.runs import Run
 from seqmodels.reporting.wording import clean, count, duration, interval, number, plural, spread
@@ -83,7 +84,7 @@ def tally(runs: Iterable[Run]) -> str:
 
 
 def mixed(table: Table) -> str | None:
-    """A word of warning where the runs of a table were not made by the same code."""
+    """A word of warning where the runs of a table were not made by the same code, or of the same data."""
     runs = [run for group in table.groups for run in group.runs]
     found = []
     for key, thing in (("git.commit", "commit"), ("versions.torch", "torch version")):
@@ -94,6 +95,8 @@ def mixed(table: Table) -> str | None:
     changed = sum(run.extras.get("git.dirty") == "true" for run in runs)
     if changed:
         sentences.append(f"The code of {plural(changed, 'run')} had changes that were not committed.")
+    if any(KEY in run.settings for run in runs):
+        sentences.append("Some with the same settings have read other data, and are groups apart.")
     return " ".join(sentences) or None
 
 

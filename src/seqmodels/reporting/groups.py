@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from seqmodels.reporting.data import apart_by_data
 from seqmodels.reporting.labels import name_parts, varied
 from seqmodels.reporting.runs import Run, choice
 from seqmodels.reporting.statistics import Summary, summary
@@ -101,7 +102,7 @@ def _table(name: str, data: str, monitor: str, mode: str, runs: list[Run]) -> Ta
     members: dict[tuple[str | None, ...], list[Run]] = {}
     for run in runs:
         members.setdefault(tuple(run.settings.get(key) for key in keys), []).append(run)
-    sorted_out = [_sort_out(group) for group in members.values()]
+    sorted_out = [_sort_out(group) for same in members.values() for group in apart_by_data(same)]
     ranked = [(used, left_out) for used, left_out in sorted_out if used]
     rest = [(used, left_out) for used, left_out in sorted_out if not used]
     groups = _named(name, ranked)  # a run that failed shall not make the names of the others longer

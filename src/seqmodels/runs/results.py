@@ -24,6 +24,9 @@ FILE = "results.json"
 VERSION = 2
 STATUSES = ("completed", "interrupted", "failed", "pruned", "evaluated")
 
+IDENTITY = ("files", "sequences", "images")
+"""Facts that differ when the data does: sizes and rows, or a hash of the contents."""
+
 
 @dataclass(frozen=True)
 class Reached:
@@ -82,6 +85,12 @@ class Results:
     versions: dict[str, str] = field(default_factory=dict)
     git: dict[str, Any] | None = None
     facts: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def data_identity(self) -> str | None:
+        """What tells the data from another of the same name and path, as text; None where the facts do not say."""
+        found = {key: self.facts[key] for key in IDENTITY if key in self.facts}
+        return json.dumps(found, sort_keys=True) if found else None
 
     def write(self, folder: Path) -> None:
         """Into the run's folder, in one step, so that a reader never sees half of it."""

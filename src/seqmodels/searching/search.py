@@ -12,6 +12,7 @@ from seqmodels.cli.logging import log_to
 from seqmodels.exceptions import Stopped
 from seqmodels.runs.build import check_mode
 from seqmodels.searching.claims import abandon, unfinished
+from seqmodels.searching.data import refuse_other_data
 from seqmodels.searching.figures import leave_figures
 from seqmodels.searching.outcome import best_of, command_for_best, leave_best, leave_table
 from seqmodels.searching.probe import probe
@@ -47,6 +48,7 @@ def search(
     probe(this)
     check_mode(cfg)
     study = open_study(this)
+    refuse_other_data(study, this)
     log_to(this.folder, LOG)
     abandon(study, this)
     greeting(study, this)

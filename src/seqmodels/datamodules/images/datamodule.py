@@ -7,6 +7,7 @@ The images lie on the device as uint8 (with workers: in memory, and travel there
 sequences of floats in [0, 1], (B, T, D), with labels (B,).
 """
 
+import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -190,9 +191,18 @@ class ImageSequences(SampleData):
         return f"{self.name}: {self.sizes()}; {self.view}, {self.steps} steps of {self.input_size}{order}"
 
     def facts(self) -> dict[str, Any]:
-        if self.order is None:
-            return {}
-        return {"permutation": {"name": self.order.name, "sha256": self.order.sha256}}
+        facts: dict[str, Any] = {"images": {split: _hash(rows) for split, rows in self.splits.items()}}
+        if self.order:
+            facts["permutation"] = {"name": self.order.name, "sha256": self.order.sha256}
+        return facts
+
+
+def _hash(rows: TensorRows) -> dict[str, Any]:
+    """How many images, and what their pixels and labels are, so that changed files do not pass for the same data."""
+    digest = hashlib.sha256()
+    for tensor in (rows.x, rows.y):
+        digest.update(tensor.cpu().contiguous().numpy().data)
+    return {"count": len(rows.x), "sha256": digest.hexdigest()}
 
 
 def _mean_and_std(images: Tensor) -> tuple[float, float]:
