@@ -16,14 +16,30 @@ def progress() -> ProgressBar:
 
 
 class Bar(RichProgressBar):
-    """Lightning's bar, without the "/-2" that it puts after the epoch of an endless stream."""
+    """Lightning's bar, up to where `max_steps` ends it, and without the "/-2" after the epoch of an endless stream."""
+
+    @property
+    def total_train_batches(self) -> int | float:
+        """Of this epoch, counted from its begin."""
+        trainer = self.trainer
+        batches = trainer.num_training_batches
+        if trainer.max_steps <= 0:
+            return batches
+        read: Any = trainer.fit_loop.epoch_loop.batch_progress.current
+        done = read.processed
+        if done >= batches:  # those of the epoch before, as long as this one has read none
+            done = 0
+        return min(batches, done + (trainer.max_steps - trainer.global_step) * trainer.accumulate_grad_batches)
 
     def _get_train_description(self, current_epoch: int) -> str:
         return super()._get_train_description(current_epoch).replace("/-2", "")
 
 
 class PlainProgress(ProgressBar):
-    """A line after each validation, and at a logging step when nothing was said for a while."""
+    """A line after each validation, and at a logging step when nothing was said for a while.
+
+    It shows what was measured at its step, never a value of an earlier one.
+    """
 
     silence = 10.0  # seconds
 
@@ -31,6 +47,7 @@ class PlainProgress(ProgressBar):
         super().__init__()
         self._enabled = True
         self._printed = 0.0
+        self._lines = 0
 
     def enable(self) -> None:
         self._enabled = True
@@ -40,31 +57,41 @@ class PlainProgress(ProgressBar):
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         self._printed = time.monotonic()
+        self._lines = 0
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        every: int = trainer.log_every_n_steps  # type: ignore[attr-defined]
-        if every and trainer.global_step % every == 0 and time.monotonic() - self._printed > self.silence:
-            self._line(trainer)
+        if _is_logged(trainer) and time.monotonic() - self._printed > self.silence:
+            self._line(trainer, validated=False)
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         if trainer.state.fn == "fit" and not trainer.sanity_checking:
-            self._line(trainer)
+            self._line(trainer, validated=True)
 
-    def _line(self, trainer: pl.Trainer) -> None:
+    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        if not self._lines:
+            self._line(trainer, validated=False)
+
+    def _line(self, trainer: pl.Trainer, validated: bool) -> None:
         if not (self._enabled and trainer.is_global_zero):
             return
+        kinds = (*["train/"] * _is_logged(trainer), *["val/"] * validated)
         metrics = [
-            f"{name} {float(value):.4f}"
-            for name, value in trainer.callback_metrics.items()
-            if name.startswith(("train/", "val/"))
+            f"{name} {float(value):.4f}" for name, value in trainer.callback_metrics.items() if name.startswith(kinds)
         ]
         print(
             " | ".join([f"epoch {trainer.current_epoch}", f"step {trainer.global_step}", *metrics]),
             flush=True,
         )
         self._printed = time.monotonic()
+        self._lines += 1
+
+
+def _is_logged(trainer: pl.Trainer) -> bool:
+    """Whether the last step was a logging step."""
+    every: int = trainer.log_every_n_steps  # type: ignore[attr-defined]
+    return every > 0 and trainer.global_step > 0 and trainer.global_step % every == 0
 
 
 _NOTHING: AbstractContextManager[None] = nullcontext()

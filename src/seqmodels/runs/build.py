@@ -20,7 +20,7 @@ from seqmodels.config.schema import check_config, parameters
 from seqmodels.datamodules.checks import check_class, check_source
 from seqmodels.distributed.slurm import cluster_environment
 from seqmodels.distributed.supervised import use_supervised_launcher
-from seqmodels.runs.trainer import intervals, quieten_lightning, set_threads
+from seqmodels.runs.trainer import intervals, logging_interval, quieten_lightning, set_threads
 
 log = logging.getLogger(__name__)
 
@@ -43,7 +43,7 @@ def build(cfg: DictConfig, folder: Path) -> Parts:
         datamodule.setup("fit")
         check_source(datamodule)
     with explained(cfg, "trainer"):
-        when = intervals(cfg.trainer, datamodule)
+        when = intervals(cfg.trainer, datamodule) | logging_interval(cfg.trainer, datamodule)
     trainer = build_trainer(cfg, folder, **when)
     pl.seed_everything(cfg.seed, workers=True, verbose=False)
     module = build_module(cfg, datamodule)

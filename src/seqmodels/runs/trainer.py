@@ -27,6 +27,26 @@ def set_threads(threads: int | str, trainer: pl.Trainer) -> None:
         os.environ["OMP_NUM_THREADS"] = str(threads)  # else Lightning chooses for its child processes
 
 
+def logging_interval(trainer: DictConfig, datamodule: Any) -> dict[str, Any]:
+    """When to log: a training that is shorter than the interval does so at its last step."""
+    every, steps = trainer.log_every_n_steps, _steps(trainer, datamodule)
+    return {"log_every_n_steps": min(every, steps)} if steps and every else {}
+
+
+def _steps(trainer: DictConfig, datamodule: Any) -> int:
+    """Of the whole training, as far as it is known before; else 0."""
+    ends = [trainer.max_steps] if trainer.max_steps > 0 else []
+    if not datamodule.endless and (trainer.max_epochs or 0) > 0:
+        try:
+            batches = len(datamodule.train_dataloader())
+        except TypeError:  # a loader that does not know its length
+            return min(ends, default=0)
+        limit = trainer.limit_train_batches
+        batches = min(batches, limit) if isinstance(limit, int) else int(batches * limit)
+        ends.append(-(-batches // max(1, trainer.accumulate_grad_batches)) * trainer.max_epochs)
+    return min(ends, default=0)
+
+
 def intervals(trainer: DictConfig, datamodule: Any) -> dict[str, Any]:
     """When to validate: at least once an epoch. A stream has no epochs: there, fractions are of the whole training."""
     interval = trainer.val_check_interval
