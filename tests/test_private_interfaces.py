@@ -29,8 +29,14 @@ PRIVATE = [
      "no optimiser step has ended while gradients are accumulated, so nothing is saved or stopped there"),
     ("trainer.fit_loop._data_fetcher", "checkpoints/position.py",
      "what _should_check_val_fx wants to be given"),
-    ("trainer.fit_loop.epoch_loop._should_check_val_fx", "checkpoints/position.py",
+    ("lightning.pytorch.loops.training_epoch_loop:_TrainingEpochLoop", "checkpoints/epoch_loop.py",
+     "the loop that ours replaces: it validates and ends within a group of accumulated gradients"),
+    ("trainer.fit_loop.epoch_loop._should_check_val_fx", "checkpoints/position.py checkpoints/epoch_loop.py",
      "whether a validation follows the batch that has just been consumed"),
+    ("trainer._val_check_time_interval", "checkpoints/epoch_loop.py",
+     "whether validations come by the clock"),
+    ("trainer.fit_loop._can_stop_early", "checkpoints/epoch_loop.py",
+     "whether a stop that was asked for is granted"),
     ("trainer.fit_loop.epoch_loop._num_ready_batches_reached", "checkpoints/position.py",
      "whether an epoch has ended, or was left half-way"),
     ("trainer.fit_loop.epoch_loop._restart_stage", "checkpoints/position.py",
@@ -89,13 +95,15 @@ UNDOCUMENTED = [
     "trainer.fit_loop.epoch_progress.current.processed",
     "trainer.fit_loop.epoch_loop.batch_progress.current.processed",
     "trainer.fit_loop.epoch_loop.restarting",
+    "trainer.fit_loop.epoch_loop.val_loop.restarted_mid_evaluation",
     "trainer.fit_loop.total_batch_idx",
     "trainer._logger_connector.on_batch_end",
     "trainer._logger_connector.update_train_step_metrics",
     "lightning.pytorch.loops.training_epoch_loop:RestartStage.NONE",
     "lightning.pytorch.loops.evaluation_loop:RestartStage.RESTARTED_MID_EVALUATION",
 ]
-"""Not marked as private, but in no documentation either: the state of Lightning's loops, in checkpoints/position.py."""
+"""Not marked as private, but in no documentation either: the state of Lightning's loops, in checkpoints/position.py and
+checkpoints/epoch_loop.py."""
 
 PUBLIC = {"_replace", "_asdict", "_fields", "_target_"}
 """Of named tuples, and a key of Hydra's configs: documented in spite of the underscore."""

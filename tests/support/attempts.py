@@ -75,6 +75,27 @@ class Signalled(pl.Callback):
             self._send(trainer)
 
 
+class StopIn(pl.Callback):
+    """Asks the run to stop by SIGTERM, once: in its `batch`-th training batch, or in the validation behind it."""
+
+    def __init__(self, batch: int, validation: bool = False) -> None:
+        self.batch, self.validation = batch, validation
+
+    def _ask(self, trainer: pl.Trainer) -> None:
+        asked = Path(trainer.default_root_dir, "asked")
+        if trainer.fit_loop.total_batch_idx + 1 == self.batch and not asked.exists():
+            asked.touch()
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    def on_train_batch_start(self, trainer: pl.Trainer, *args: Any) -> None:
+        if not self.validation:
+            self._ask(trainer)
+
+    def on_validation_batch_start(self, trainer: pl.Trainer, *args: Any) -> None:
+        if self.validation:
+            self._ask(trainer)
+
+
 class AtStep(pl.Callback):
     """Saves a checkpoint named after the number of ranks, before the step that follows `step`."""
 

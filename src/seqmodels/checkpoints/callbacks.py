@@ -50,7 +50,7 @@ class LastCheckpoint(Checkpoint):
         self.every_n_steps = every_n_steps
         self.every_n_minutes = every_n_minutes
         self._agreement = Agreement()
-        self._saved_step = 0
+        self._saved: Position | None = None
         self._saved_time = time.monotonic()
         self._due = False
         self._rng: dict[str, Any] | None = None  # as the last step left it
@@ -64,7 +64,7 @@ class LastCheckpoint(Checkpoint):
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         self._agreement = Agreement()
-        self._saved_step = trainer.global_step
+        self._saved = position_of(trainer)
         self._saved_time = time.monotonic()
         self._due, self._rng = False, None
         if self._resumed is not None:
@@ -72,7 +72,8 @@ class LastCheckpoint(Checkpoint):
             self._resumed = None
 
     def _take_up(self, trainer: pl.Trainer, resumed: dict[str, Any]) -> None:
-        steer(trainer, Position(**resumed["position"]))
+        self._saved = Position(**resumed["position"])
+        steer(trainer, self._saved)
         known = {name: torch.tensor(value) for name, value in resumed["metrics"].items()}
         trainer._logger_connector._callback_metrics.update(known)  # the last values, which others may look at
         if trainer.global_rank < len(resumed["rng"]):
@@ -85,7 +86,7 @@ class LastCheckpoint(Checkpoint):
         if self.every_n_minutes is not None:
             minutes = (time.monotonic() - self._saved_time) / 60
             self._due |= self._agreement.reached(trainer, minutes >= self.every_n_minutes) > 0
-        if step == self._saved_step or trainer.fit_loop._should_accumulate():
+        if trainer.fit_loop._should_accumulate():
             return
         self._due |= self.every_n_steps is not None and step % self.every_n_steps == 0
         if self._due:
@@ -144,11 +145,12 @@ class LastCheckpoint(Checkpoint):
         self._resumed = {key: checkpoint[key] for key in ("position", "rng", "metrics")}
 
     def _save(self, trainer: pl.Trainer, validate: bool = False) -> None:
-        self._validate = validate
-        if trainer.global_step != self._saved_step and _is_finite(trainer):
+        position = position_of(trainer, validate)
+        if position != self._saved and _is_finite(trainer):
+            self._validate = validate
             trainer.save_checkpoint(place_of(Path(trainer.default_root_dir), "last"))
-        self._validate = False
-        self._saved_step, self._saved_time = trainer.global_step, time.monotonic()
+            self._validate = False
+        self._saved, self._saved_time = position, time.monotonic()
         self._due, self._rng = False, None
 
 

@@ -13,6 +13,7 @@ from hydra.utils import get_class, get_object, instantiate
 from lightning.pytorch.callbacks import Checkpoint, ProgressBar
 from omegaconf import DictConfig, OmegaConf
 
+from seqmodels.checkpoints.epoch_loop import EpochLoop
 from seqmodels.checkpoints.io import AtomicCheckpointIO
 from seqmodels.config.keys import explained
 from seqmodels.config.nearest import nearest
@@ -158,6 +159,7 @@ def build_trainer(cfg: DictConfig, folder: Path, **settings: Any) -> pl.Trainer:
             **own,
             **settings,
         )
+    EpochLoop(trainer)
     use_supervised_launcher(trainer)
     set_threads(cfg.threads, trainer)
     return trainer

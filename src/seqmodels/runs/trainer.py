@@ -48,14 +48,12 @@ def _steps(trainer: DictConfig, datamodule: Any) -> int:
 
 
 def intervals(trainer: DictConfig, datamodule: Any) -> dict[str, Any]:
-    """When to validate: at least once an epoch. A stream has no epochs: there, fractions are of the whole training."""
+    """When to validate: at least once an epoch. A stream has no epochs: there, fractions are of the whole training.
+
+    `val_check_interval` counts optimiser steps, as `EpochLoop` does.
+    """
     interval = trainer.val_check_interval
     if not datamodule.endless:
-        if isinstance(interval, int) and trainer.check_val_every_n_epoch is not None:
-            batches = len(datamodule.train_dataloader())
-            limit = trainer.limit_train_batches
-            batches = min(batches, limit) if isinstance(limit, int) else int(batches * limit)
-            interval = max(1, min(interval, batches))  # else Lightning refuses a short epoch
         return {"val_check_interval": interval}
     if trainer.max_steps == -1 and trainer.max_time is None:
         raise ValueError("this data is an endless stream and nothing ends the training; set trainer.max_steps")
