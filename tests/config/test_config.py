@@ -8,7 +8,8 @@ from hydra.errors import HydraException
 from omegaconf import OmegaConf, open_dict
 
 from seqmodels.config.keys import with_full_keys
-from seqmodels.config.outputs import job_folder
+from seqmodels.config.outputs import job_folder, place_of
+from seqmodels.config.overrides import key_of
 from seqmodels.config.places import conf_dir
 from seqmodels.config.schema import check_config, fits
 from seqmodels.runs.run import compose
@@ -137,6 +138,33 @@ def test_job_folders_are_readable_and_safe() -> None:
     Path("outputs/a/sweep_1/2_residual-true").mkdir(parents=True)
     assert job_folder(2, ["module.predict_change=true"], "a", "outputs/a/sweep_1") == "2_residual-true"
     assert len(job_folder(12, [f"key{i}=value" for i in range(40)])) <= 100
+
+
+def test_a_jobs_name_begins_with_what_differs() -> None:
+    many = [f"core.key_of_all_jobs_{i}=value" for i in range(9)]
+    overrides = [*many, "optimizer.lr=0.1", "seed=3", "core=gru"]
+    same = [key_of(one) for one in many]
+    assert job_folder(7, overrides, "a", "outputs/a/sweep_1", same) == "7_core-gru_seed-3_lr-0.1"
+    of_three = ["+experiment=smnist_s4d", "trainer.max_steps=2", "seed=1"]
+    assert job_folder(2, of_three, "smnist_s4d", "outputs/smnist/sweep_1", ["trainer.max_steps"]) == "2_s4d_seed-1"
+    Path("outputs/a/sweep_1/7_lr-0.1_seed-3_core-gru").mkdir(parents=True)  # of an earlier build
+    assert job_folder(7, overrides[-3:], "a", "outputs/a/sweep_1") == "7_lr-0.1_seed-3_core-gru"
+
+
+@pytest.mark.parametrize(
+    ("overrides", "place"),
+    [
+        (["+experiment=smnist_lstm,smnist_gru,smnist_s4d", "seed=1,2"], "outputs/smnist"),
+        (["+experiment=sine_rnn,sine_rnn_tf"], "outputs/sine"),
+        (["+experiment=adding_lstm,copy_lstm"], "outputs/adding_lstm-copy_lstm"),
+        (["+experiment=mine"], "outputs/train"),
+        (["+experiment=smnist_lstm,smnist_gru", "+debug=fast"], "outputs/debug/smnist"),
+        (["+debug=null"], "outputs/train"),
+    ],
+)
+def test_a_sweep_over_experiments_is_called_by_what_they_have_in_common(overrides: list[str], place: str) -> None:
+    assert place_of("train", overrides) == Path(place)
+    assert place_of("named", overrides).name == "named"
 
 
 def test_multirun_may_stand_anywhere() -> None:

@@ -163,6 +163,15 @@ def test_runs_of_a_file_that_changed_are_not_averaged_with_those_before() -> Non
     assert "read other data" in (mixed(table) or "")
 
 
+def test_debug_runs_are_no_results_but_where_their_folder_is_named() -> None:
+    make_run(Path("outputs/toy/1"))
+    make_run(Path("outputs/debug/toy/1"), seed=2)
+    runs, notes = runs_below([HERE])
+    assert [run.seed for run in runs] == [1]
+    assert "debug runs are no results" in notes[0]
+    assert len(runs_below([HERE / "debug"])[0]) == 1
+
+
 def test_a_run_that_does_not_say_what_it_read_joins_the_others() -> None:
     for seed in (1, 2):
         make_run(Path(f"outputs/{seed}"), 0.9, seed, results={"images": {"train": {"count": 3, "sha256": "f00d"}}})

@@ -68,8 +68,8 @@ def test_a_sweep_over_experiments_has_one_folder(command: Command, capfd: pytest
     words = ["-m", "+experiment=sine_rnn,sine_rnn_tf", "trainer.max_steps=2", *NO_TEST]
     assert command(*words) == 0
     assert "2 jobs are finished" in capfd.readouterr().out
-    names = [job.name.partition("_max_steps")[0] for job in job_folders(only_sweep())]
-    assert names == ["0_sine_rnn", "1_sine_rnn_tf"]
+    assert only_sweep().parent == Path("outputs/sine")
+    assert [job.name for job in job_folders(only_sweep())] == ["0_rnn", "1_rnn_tf"]
     assert command(*words, "resume=auto") == 0
     assert capfd.readouterr().out.count("is finished already") == 2
 

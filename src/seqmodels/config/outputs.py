@@ -1,6 +1,14 @@
-"""Readable, safe folder names for the jobs of a sweep: `0_core-lstm_seed-1`."""
+"""Where runs lie, and readable, safe names for the jobs of a sweep.
+
+outputs/mnist_lstm/2026-11-22_10-00-00_000000                       a run
+outputs/debug/mnist_lstm/2026-11-22_10-00-00_000000                 one with +debug=, which is no result of anything
+outputs/mnist_lstm/sweep_2026-11-22_10-00-00_000000/0_lstm_seed-1   a job of a sweep
+outputs/smnist/sweep_2026-11-22_10-00-00_000000/0_lstm_seed-1       a job of a sweep over smnist_lstm, smnist_gru
+"""
 
 import re
+from collections.abc import Iterable, Sequence
+from itertools import takewhile
 from pathlib import Path
 
 from omegaconf import OmegaConf
@@ -12,28 +20,83 @@ from seqmodels.config.overrides import split
 LONGEST = 100
 
 NAMELESS = "train"
-"""`name` before an experiment sets it, as in the folder of a sweep over experiments."""
+"""`name` before an experiment sets it, as where a sweep over experiments begins."""
+
+OUTPUTS = Path("outputs")
+DEBUG = "debug"
+"""The folder in `OUTPUTS` for what was made to find a mistake, and the group of choices that say so."""
+
+FIRST = ("core", "seed")
+"""What most sweeps are about, so that it stands at the front of a name."""
 
 
-def job_folder(number: int, overrides: list[str], name: str = "", sweep: str = "") -> str:
-    """The number and what was chosen: keys without their group, values without what no file system should see.
+def place_of(name: str, overrides: Iterable[str] = ()) -> Path:
+    """The folder of all runs of a name, as the overrides of their command have it.
 
-    Paths are left out, since they say little and never fit, and whom the command trusts; the run's name stands where
-    the sweep's folder is not of one name. A job that an earlier build began goes on in the folder that it has.
+    Args:
+        name: of the run, the config's `name`.
+        overrides: with them a sweep over experiments is called by what their names have in common.
     """
+    chosen = {key: value or "" for _, key, value in map(split, overrides)}
+    if name == NAMELESS and "," in chosen.get("experiment", ""):
+        name = _common(chosen["experiment"].split(","))
+    return (OUTPUTS / DEBUG if chosen.get(DEBUG, "null") != "null" else OUTPUTS) / name
+
+
+def all_places(pattern: str) -> list[Path]:
+    """What lies in the folders of all names, those of debug runs too."""
+    return [*OUTPUTS.glob(f"*/{pattern}"), *OUTPUTS.glob(f"{DEBUG}/*/{pattern}")]
+
+
+def _common(names: Sequence[str]) -> str:
+    """Their first words, `smnist` of smnist_lstm and smnist_gru, with something left of each; else all of them."""
+    firsts = [name.split("_")[:-1] for name in names]
+    words = [same[0] for same in takewhile(lambda words: len(set(words)) == 1, zip(*firsts, strict=False))]
+    return _safe("_".join(words) or "-".join(names))
+
+
+def job_folder(number: int, overrides: Sequence[str], name: str = "", sweep: str = "", same: Sequence[str] = ()) -> str:
+    """The number and what differs from job to job: keys without their group, values without what no file system likes.
+
+    Paths are left out, since they say little and never fit. A job that an earlier build began goes on in the folder
+    that it has.
+
+    Args:
+        number: of the job.
+        overrides: of the job.
+        name: of the run.
+        sweep: the folder of the sweep.
+        same: keys of overrides that all jobs have.
+    """
+    chosen = [(key, value) for _, key, value in map(split, overrides)]
+    for former in _of_earlier_builds(number, chosen, name, sweep):
+        if sweep and Path(sweep, former).is_dir():
+            return former
+    first = [str(number)]
+    of_all = Path(sweep).parent.name
+    if sweep and "experiment" in dict(chosen) and "experiment" not in same and name != of_all:
+        first.append(name.removeprefix(f"{of_all}_"))
+    differ = [(key, value) for key, value in chosen if key not in same and key != "trust"]
+    return _joined(first, sorted(differ, key=lambda one: FIRST.index(one[0]) if one[0] in FIRST else len(FIRST)))
+
+
+def _of_earlier_builds(number: int, chosen: list[tuple[str, str | None]], name: str, sweep: str) -> list[str]:
     first = [str(number)]
     if name != NAMELESS and Path(sweep).parent.name == NAMELESS:
         first.append(name)
-    chosen = [(key, value) for _, key, value in map(split, overrides)]
-    former = _joined(first, [(former_key(key), value) for key, value in chosen])
-    if sweep and Path(sweep, former).is_dir():
-        return former
-    return _joined(first, [(key, value) for key, value in chosen if key != "trust"])
+    return [
+        _joined(first, [(former_key(key), value) for key, value in chosen]),
+        _joined(first, [(key, value) for key, value in chosen if key != "trust"]),
+    ]
 
 
 def _joined(first: list[str], chosen: list[tuple[str, str | None]]) -> str:
     parts = [*first, *(_part(key, value or "") for key, value in chosen if _is_shown(key, value or ""))]
-    return re.sub(r"[^A-Za-z0-9._-]", "-", "_".join(parts))[:LONGEST].rstrip("-_.")
+    return _safe("_".join(parts))
+
+
+def _safe(name: str) -> str:
+    return re.sub(r"[^A-Za-z0-9._-]", "-", name)[:LONGEST].rstrip("-_.")
 
 
 def _is_shown(key: str, value: str) -> bool:
@@ -45,5 +108,6 @@ def _part(key: str, value: str) -> str:
 
 
 def register_resolvers() -> None:
-    """Make `${job_folder:...}` known to the `hydra:` block of conf/train.yaml."""
+    """Make `${job_folder:...}` and `${place_of:...}` known to the `hydra:` block of conf/train.yaml."""
     OmegaConf.register_new_resolver("job_folder", job_folder, replace=True)
+    OmegaConf.register_new_resolver("place_of", lambda *arguments: str(place_of(*arguments)), replace=True)

@@ -4,11 +4,12 @@ import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from seqmodels.config.outputs import DEBUG
 from seqmodels.reporting.runs import Run, read_run
 from seqmodels.runs.record import CONFIG, is_run
 from seqmodels.runs.results import FILE
 
-NOT_ENTERED = ("checkpoints", "figures", "evaluations", "export", "__pycache__")
+NOT_ENTERED = ("checkpoints", "figures", "evaluations", "export", "__pycache__", DEBUG)
 
 
 def runs_below(folders: Sequence[Path]) -> tuple[list[Run], list[str]]:
@@ -50,6 +51,8 @@ def _run_folders(top: Path, notes: list[str]) -> Iterator[Path]:
             finished.append(folder)
         elif ".hydra" in folders and is_run(folder):
             unfinished.append(folder)
+        if DEBUG in folders:
+            notes.append(f"{folder / DEBUG} is left out: debug runs are no results; name that folder to see them")
         folders[:] = sorted(name for name in folders if name not in NOT_ENTERED and not name.startswith("."))
     above = {parent for folder in (*finished, *unfinished) for parent in folder.parents}
     yield from sorted([*finished, *(folder for folder in unfinished if folder not in above)])

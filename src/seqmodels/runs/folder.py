@@ -11,6 +11,7 @@ from filelock import Timeout
 from omegaconf import DictConfig, OmegaConf
 
 from seqmodels.checkpoints.places import FOLDER
+from seqmodels.config.outputs import place_of
 from seqmodels.runs.record import failed_before_first_checkpoint
 from seqmodels.runs.results import FILE
 from seqmodels.system.files import replace
@@ -27,7 +28,7 @@ def new_folder(cfg: DictConfig, folder: str | Path | None, overrides: Sequence[s
         FileExistsError: it holds a run already, which did not fail at once.
     """
     if folder is None:
-        folder = Path("outputs") / cfg.name / f"{datetime.now():%Y-%m-%d_%H-%M-%S_%f}"
+        folder = place_of(cfg.name, overrides) / f"{datetime.now():%Y-%m-%d_%H-%M-%S_%f}"
     folder = Path(folder).absolute()
     if not is_first_process():
         return folder

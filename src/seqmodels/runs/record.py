@@ -15,6 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from seqmodels.checkpoints.places import FOLDER, place_of
 from seqmodels.config.migrate import migrated, migrated_override
+from seqmodels.config.outputs import all_places
 from seqmodels.config.overrides import text_of, without
 from seqmodels.config.yaml_files import read_yaml
 from seqmodels.exceptions import first_line
@@ -78,7 +79,7 @@ def last_run_of(overrides: Sequence[str]) -> Path | None:
             makes no other run.
     """
     chosen = [text_of(one) for one in overrides if one.startswith("hydra.run.dir=")]
-    places = [Path(chosen[-1])] if chosen else Path("outputs").glob("*/*")
+    places = [Path(chosen[-1])] if chosen else all_places("*")
     own = sorted(one for one in without(overrides, "trust") if not one.startswith("hydra."))
     runs = [place for place in places if is_run(place) and _is_made_by(place, own)]
     return max(runs, key=lambda run: (run / CONFIG).stat().st_mtime, default=None)

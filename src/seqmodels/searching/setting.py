@@ -11,6 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 from seqmodels.config.callbacks import settle
 from seqmodels.config.compose import compose
 from seqmodels.config.flat import differences, flat
+from seqmodels.config.outputs import place_of
 from seqmodels.config.overrides import items, parse, quoted
 from seqmodels.config.ranges import above, at_least
 from seqmodels.config.schema import check_config, check_node, fits
@@ -115,7 +116,7 @@ def read_search(cfg: DictConfig, overrides: Sequence[str], name: str | None, pla
         raise ValueError("the command itself fixes everything that the search would try; take an override away")
     return Search(
         study=study,
-        folder=Path("outputs", cfg.name, f"study_{study}").absolute(),
+        folder=(place_of(cfg.name, kept) / f"study_{study}").absolute(),
         overrides=tuple(kept),
         places=tuple(places),
         run=flat(run),

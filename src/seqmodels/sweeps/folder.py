@@ -15,7 +15,8 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, open_dict, read_write
 
 from seqmodels.config.migrate import migrated_override
-from seqmodels.config.overrides import overrides_in, quote, text_of, trusted_in, without
+from seqmodels.config.outputs import all_places
+from seqmodels.config.overrides import overrides_in, parse, quote, text_of, trusted_in, without
 from seqmodels.config.yaml_files import read_yaml
 from seqmodels.exceptions import first_line
 from seqmodels.runs.record import is_finished, is_run, results_of
@@ -36,11 +37,18 @@ class Sweep(Callback):
     folder: Path | None = None
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
-        """A sweep over experiments, whose names differ, still has one folder: that of the command, not of the jobs."""
+        """A sweep over experiments, whose names differ, still has one folder: that of the command, not of the jobs.
+
+        And what is the same in all of its jobs stands in none of their names.
+        """
         folder = config.hydra.sweep.dir
         Sweep.folder = Path(folder).absolute()
+        same = [quote(one.key_or_group) for one in parse(config.hydra.overrides.task) if not one.is_sweep_override()]
         with read_write(config), open_dict(config):
-            config.hydra.overrides.hydra.append(f"hydra.sweep.dir={quote(folder)}")
+            config.hydra.overrides.hydra += [
+                f"hydra.sweep.dir={quote(folder)}",
+                f"hydra.job.config.override_dirname.exclude_keys=[{','.join(same)}]",
+            ]
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
         assert Sweep.folder
@@ -64,7 +72,7 @@ def last_sweep_of(arguments: Sequence[str]) -> Path | None:
         arguments: of the command; `hydra.sweep.dir` among them names the only folder in question.
     """
     chosen = [text_of(argument) for argument in arguments if argument.startswith("hydra.sweep.dir=")]
-    places = [Path(chosen[-1])] if chosen else Path("outputs").glob("*/sweep_*")
+    places = [Path(chosen[-1])] if chosen else all_places("sweep_*")
     sweeps = sorted(filter(is_sweep, places), key=lambda place: (place / MULTIRUN).stat().st_mtime, reverse=True)
     for sweep in sweeps:
         with suppress(ValueError):
@@ -81,7 +89,8 @@ def command_of(folder: Path) -> tuple[list[str], list[str]]:
     """
     try:
         overrides = read_yaml(folder / MULTIRUN)["hydra"]["overrides"]
-        hydra = [override for override in overrides["hydra"] if not override.startswith(("hydra.sweep", "hydra.mode"))]
+        own = ("hydra.sweep", "hydra.mode", "hydra.job.config")  # set by us, and again at each start
+        hydra = [override for override in overrides["hydra"] if not override.startswith(own)]
         return [migrated_override(override) for override in overrides["task"]], hydra
     except (KeyError, TypeError, AttributeError, OSError) as error:
         raise ValueError(f"{folder / MULTIRUN} cannot be read: {first_line(error)}") from error
