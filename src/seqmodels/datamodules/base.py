@@ -10,7 +10,8 @@ Batches, by the task (B rows, T steps, D inputs, Y targets):
 
     classification    x (B, T, D), labels (B,) and, where sequences differ, lengths (B,)
     labelling         x (B, T, D), labels (B, T), scored (B, T) bool
-    regression        Window(x (B, T, D), y (B, T, Y), reset (B,), mask (B, T)), row b of each batch the same stream
+    regression        Window(x (B, T, D), y (B, T, Y), reset (B,), mask (B, T)), row b of each batch the same stream;
+                      where a source knows of several series also series (B,)
 
 Most sources are one of two kinds, `samples.SampleData`, whose samples are shuffled, and `streams.StreamData`, whose
 windows follow each other; they bring loaders that give the same batches on any number of workers and processes. This is
@@ -40,7 +41,7 @@ and its conf/datamodule/coins.yaml, after which `datamodule=coins` trains:
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any, Literal
 
@@ -50,6 +51,7 @@ from torch.utils.data import DataLoader
 
 from seqmodels.config.ranges import at_least
 from seqmodels.datamodules.order import Passes
+from seqmodels.datamodules.window import Series
 
 Task = Literal["classification", "labelling", "regression"]
 
@@ -76,6 +78,7 @@ class SequenceData(pl.LightningDataModule, ABC):
         notice: what the data is instead of what was asked for; shown at a run's start and end.
         num_streams: rows of a training window over all processes; None where rows are no streams.
         class_names, input_names, target_names: what classes, inputs and targets are called; numbers if not said.
+        series: what the numbers in `Window.series` stand for; None where nothing tells rows apart.
         input_mean: (D,) mean of the training split, what a missing input is read as; None where nobody asks for it.
         input_stats, target_stats, change_stats, target_scale, target_inputs, fills_with_mean: see `told_to_module`.
     """
@@ -88,11 +91,12 @@ class SequenceData(pl.LightningDataModule, ABC):
     resumable: bool = False
     notice: str | None = None
     num_streams: int | None = None
+    series: Series | None = None
     input_mean: Sequence[float] | None = None
     input_stats: Stats | None = None
     target_stats: Stats | None = None
     change_stats: Stats | None = None
-    target_scale: Sequence[float] | None = None
+    target_scale: Sequence[float | None] | None = None
     target_inputs: Sequence[int] | None = None
     fills_with_mean: bool = False
 
@@ -147,7 +151,7 @@ class SequenceData(pl.LightningDataModule, ABC):
             input_stats, target_stats: mean and standard deviation of the training split, to normalise by;
             change_stats: its root mean squares of what inputs change by in a step, (D,), and targets within the
                 horizon, (Y,);
-            target_scale: the (Y,) errors that MASE measures in;
+            target_scale: the (Y,) errors that MASE measures in, None for a target that has none;
             target_inputs: the (Y,) inputs whose future the targets are;
             fills_with_mean: whether the mean stands where an input is missing.
             What is not known is None.
@@ -200,6 +204,10 @@ class SequenceData(pl.LightningDataModule, ABC):
 
     def facts(self) -> dict[str, Any]:
         """What results.json keeps of the data beside its name, plain values; `baselines` are shown beside the model."""
+        return {}
+
+    def baseline_parts(self) -> Mapping[str, Mapping[str, Any]]:
+        """Of each forecast among the baselines its measures (S, Y) by series and target, NaN where there is none."""
         return {}
 
     def images(self, sequences: Sequence[Tensor]) -> Tensor | None:

@@ -1,5 +1,6 @@
 """What goes from a stream to a module: T steps of B streams."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -14,16 +15,34 @@ class Window(NamedTuple):
         y: (B, T, Y) targets.
         reset: (B,) bool, rows whose stream starts anew at the start of this window.
         mask: (B, T) bool, steps that count in the loss.
+        series: (B,) int64, which of the source's `series` each row belongs to, in all its T steps; empty where nothing
+            tells rows apart.
     """
 
     x: Tensor
     y: Tensor
     reset: Tensor
     mask: Tensor
+    series: Tensor = torch.zeros(0, dtype=torch.long)
 
     def to(self, device: torch.device) -> "Window":
         """The same window on a device."""
         return Window(*(tensor.to(device, non_blocking=True) for tensor in self))
+
+
+class Series(NamedTuple):
+    """What metrics know of the S series of a source, by the numbers in `Window.series`.
+
+    Attributes:
+        names: S.
+        level: (S, Y), near the targets.
+        scale: (S, Y), the error of the naive forecast in the training data, in which MASE measures errors; None
+            for a target that has none. None in all where no series has one.
+    """
+
+    names: Sequence[str]
+    level: Sequence[Sequence[float]]
+    scale: Sequence[Sequence[float | None]] | None
 
 
 def rank_rows(num_streams: int, rank: int, ranks: int) -> slice:

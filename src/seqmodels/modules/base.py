@@ -10,6 +10,7 @@ from lightning.pytorch.plugins import MixedPrecision
 from torch import Tensor, nn
 from torch.optim import LBFGS, Optimizer
 from torch.optim.lr_scheduler import LRScheduler
+from torchmetrics import Metric
 
 from seqmodels.config.ranges import at_least, one_of
 from seqmodels.cores.base import Core
@@ -25,7 +26,7 @@ Stats = tuple[float | Sequence[float], float | Sequence[float]]
 
 
 DIRECTIONS = dict.fromkeys(("loss", "loss_mean", "mae", "mase"), "min") | dict.fromkeys(
-    ("acc", "acc_scored", "r2"), "max"
+    ("acc", "acc_balanced", "acc_scored", "r2"), "max"
 )
 
 
@@ -38,6 +39,8 @@ class SequenceModule(pl.LightningModule):
         batch_measures: those of them that are of one batch, and say little of the weights.
         measures: what it logs of a validation and a test as val/... and test/...
         directions: the `mode` that goes with each of these: min where a lower value is better, else max.
+        bar_measures: which of them a progress bar shows.
+        metrics: of val and test, made anew for every pass through the data, which `evaluate` updates.
     """
 
     task: str
@@ -45,6 +48,7 @@ class SequenceModule(pl.LightningModule):
     batch_measures: tuple[str, ...] = ("loss", "acc")
     measures: tuple[str, ...] = ("loss",)
     directions: ClassVar[Mapping[str, str]] = DIRECTIONS
+    bar_measures: tuple[str, ...] = ()
     input_mean: Tensor
     input_std: Tensor
 
@@ -103,6 +107,7 @@ class SequenceModule(pl.LightningModule):
         self.timescale_lr = timescale_lr
         self._make_optimizer = optimizer
         self._make_scheduler = scheduler
+        self.metrics: dict[str, Metric] = {}
 
     def __setattr__(self, name: str, value: Any) -> None:
         # Lightning notes the running hook in this attribute 40 times a step, and each time nn.Module would look whether
@@ -116,9 +121,48 @@ class SequenceModule(pl.LightningModule):
         """The input as the core reads it."""
         return (x - self.input_mean) / self.input_std if self._normalizes else x
 
+    def metric(self, stage: str) -> Metric | None:
+        """What a pass through val or test is measured with: its `compute` returns all `measures`, and may return more.
+
+        None where the module logs them itself.
+        """
+        return None
+
     def evaluate(self, stage: str, batch: Any, number: int) -> dict[str, Tensor]:
-        """Measure a batch of val or test, the `number`-th; what figures draw is returned."""
+        """Update `metrics[stage]` by a batch of val or test, the `number`-th; what figures draw is returned."""
         raise NotImplementedError
+
+    def on_validation_start(self) -> None:
+        self._begin("val")
+
+    def on_test_start(self) -> None:
+        self._begin("test")
+
+    def on_validation_epoch_end(self) -> None:
+        self._log_measures("val")
+
+    def on_test_epoch_end(self) -> None:
+        self._log_measures("test")
+
+    def _begin(self, stage: str) -> None:
+        metric = self.metric(stage)
+        if metric is not None:
+            if self.device.type == "mps":  # which has no float64
+                metric.set_dtype(torch.float32)
+            self.metrics[stage] = metric.to(self.device)
+
+    def _log_measures(self, stage: str) -> None:
+        if stage in self.metrics:
+            measured = self.metrics[stage].compute()
+            for measure in self.measures:
+                # Every process has the value of all, so the largest is that value to the bit, as a mean might not be.
+                self.log(
+                    f"{stage}/{measure}",
+                    measured[measure].float(),
+                    prog_bar=measure in self.bar_measures,
+                    reduce_fx="max",
+                    sync_dist=True,
+                )
 
     def validation_step(self, batch: Any, batch_idx: int) -> dict[str, Tensor]:
         return self.evaluate("val", batch, batch_idx)

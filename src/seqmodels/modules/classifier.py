@@ -5,12 +5,11 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torchmetrics import MeanMetric
-from torchmetrics.classification import MulticlassAccuracy
 
 from seqmodels.config.ranges import between, one_of, probability
 from seqmodels.cores.base import State
-from seqmodels.modules.base import STAGES, SequenceModule
+from seqmodels.modules.base import SequenceModule
+from seqmodels.modules.metrics.classification import ClassScores
 
 Readout = Literal["last", "mean"]
 Batch = tuple[Tensor, Tensor] | tuple[Tensor, Tensor, Tensor]
@@ -25,7 +24,9 @@ class SequenceClassifier(SequenceModule):
     """
 
     task = "classification"
-    train_measures = measures = ("loss", "acc")
+    train_measures = ("loss", "acc")
+    measures = ("loss", "acc", "acc_balanced")
+    bar_measures = ("acc",)
 
     def __init__(
         self,
@@ -52,9 +53,6 @@ class SequenceClassifier(SequenceModule):
         self.readout = readout
         self.dropout = nn.Dropout(dropout)
         self.label_smoothing = label_smoothing
-        classes = self.head.out_features
-        self.losses = nn.ModuleDict({stage: MeanMetric() for stage in STAGES})
-        self.accuracies = nn.ModuleDict({stage: MulticlassAccuracy(classes, average="micro") for stage in STAGES})
 
     def forward(self, x: Tensor, state: State | None = None, lengths: Tensor | None = None) -> tuple[Tensor, State]:
         """
@@ -85,14 +83,12 @@ class SequenceClassifier(SequenceModule):
         logits, _ = self(x, lengths=lengths[0] if lengths else None)
         return logits, target
 
+    def metric(self, stage: str) -> ClassScores:
+        return ClassScores(self.head.out_features)
+
     def evaluate(self, stage: str, batch: Batch, number: int) -> dict[str, Tensor]:
         logits, target = self._classify(batch)
-        loss: Any = self.losses[stage]
-        accuracy: Any = self.accuracies[stage]
-        loss.update(F.cross_entropy(logits, target), weight=len(target))
-        accuracy.update(logits, target)
-        self.log(f"{stage}/loss", loss, batch_size=len(target))
-        self.log(f"{stage}/acc", accuracy, batch_size=len(target), prog_bar=True)
+        self.metrics[stage].update(F.cross_entropy(logits, target, reduction="none"), logits.argmax(-1), target)
         return {"logits": logits, "target": target}
 
 

@@ -1,20 +1,18 @@
 """One label at every step of a sequence."""
 
-from typing import Any
-
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
-from torchmetrics import MeanMetric
 
 from seqmodels.cores.base import State
-from seqmodels.modules.base import STAGES, SequenceModule
+from seqmodels.modules.base import SequenceModule
+from seqmodels.modules.metrics.classification import ClassScores
 
 Batch = tuple[Tensor, Tensor, Tensor]
 """x (B, T, D), labels (B, T), and scored (B, T) bool, the steps of `acc_scored`; the loss is of all steps."""
 
 
 class SequenceLabeller(SequenceModule):
-    """Reads a sequence and says at each step what it is.
+    """Reads a sequence and says at each step what it is; output_size is the number of classes.
 
     Example:
         logits, state = module(x)              # x (B, T, D), logits (B, T, classes)
@@ -23,17 +21,8 @@ class SequenceLabeller(SequenceModule):
 
     task = "labelling"
     train_measures = ("loss", "acc")
-    measures = ("loss", "acc", "acc_scored")
-
-    def __init__(self, *parts: Any, **shared: Any) -> None:
-        """
-        Args:
-            parts, shared: as in `SequenceModule`; output_size is the number of classes.
-        """
-        super().__init__(*parts, **shared)
-        self.means = nn.ModuleDict(
-            {stage: nn.ModuleDict({measure: MeanMetric() for measure in self.measures}) for stage in STAGES}
-        )
+    measures = ("loss", "acc", "acc_balanced", "acc_scored")
+    bar_measures = ("acc_scored",)
 
     def forward(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State]:
         """
@@ -59,15 +48,13 @@ class SequenceLabeller(SequenceModule):
         """(B, T, classes) probabilities."""
         return self(batch[0])[0].softmax(-1)
 
+    def metric(self, stage: str) -> ClassScores:
+        return ClassScores(self.head.out_features)
+
     def evaluate(self, stage: str, batch: Batch, number: int) -> dict[str, Tensor]:
         x, labels, scored = batch
         logits, _ = self(x)
         predicted = logits.argmax(-1)
-        right = (predicted == labels).float()
-        means: Any = self.means[stage]
-        means["loss"].update(F.cross_entropy(logits.mT, labels, reduction="none"))
-        means["acc"].update(right)
-        means["acc_scored"].update(right[scored])
-        for measure, mean in means.items():
-            self.log(f"{stage}/{measure}", mean, batch_size=len(x), prog_bar=measure == "acc_scored")
+        loss = F.cross_entropy(logits.mT, labels, reduction="none")
+        self.metrics[stage].update(loss, predicted, labels, scored)
         return {"labels": predicted}

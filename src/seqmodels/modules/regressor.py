@@ -4,19 +4,18 @@ from collections.abc import Sequence
 from typing import Any, Literal
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
-from torchmetrics import MeanAbsoluteError, Metric, MetricCollection
 
 from seqmodels.config.ranges import one_of
 from seqmodels.cores.base import State
 from seqmodels.cores.differencing import Differencing
-from seqmodels.datamodules.window import Window
+from seqmodels.datamodules.window import Series, Window
 from seqmodels.modules import burn_in as burning
 from seqmodels.modules import differencing
-from seqmodels.modules.base import STAGES, SequenceModule, Stats
+from seqmodels.modules.base import SequenceModule, Stats
 from seqmodels.modules.finite_inputs import FiniteInputs, without_nan
-from seqmodels.modules.metrics import MeanAbsoluteScaledError, NormalizedMeanSquaredError, R2OfStage
+from seqmodels.modules.metrics.regression import RegressionErrors
 from seqmodels.modules.tbptt import StateDtype, TruncatedBPTT
 
 NanInput = Literal["error", "mask"]
@@ -25,8 +24,8 @@ NanInput = Literal["error", "mask"]
 class StreamRegressor(SequenceModule):
     """Predicts a target at every step of a stream; one window is one optimiser step.
 
-    Inputs, targets and predictions are in physical units; the losses are of normalised targets. Of several targets the
-    mean is taken: of their R² and of their MASE.
+    Inputs, targets and predictions are in physical units; the losses are of normalised targets. MAE, R² and MASE are
+    taken of each target of each series, and then the mean.
 
     Example:
         y, state = module(x)               # x (B, T, D), y (B, T, Y)
@@ -44,7 +43,7 @@ class StreamRegressor(SequenceModule):
         *parts: Any,
         input_stats: Stats | None = None,
         target_stats: Stats | None = None,
-        target_scale: Sequence[float] | None = None,
+        target_scale: Sequence[float | None] | None = None,
         change_stats: tuple[Sequence[float], Sequence[float]] | None = None,
         target_inputs: Sequence[int] | None = None,
         fills_with_mean: bool = False,
@@ -62,7 +61,7 @@ class StreamRegressor(SequenceModule):
             parts, input_stats, shared: as in `SequenceModule`; output_size is Y, targets per step.
             target_stats: mean and standard deviation by which the head's output becomes a prediction; None leaves it.
             target_scale: the (Y,) errors of the naive forecast in the training data, in which MASE measures errors;
-                None leaves MASE out.
+                None leaves a target, or MASE, out. Where the source knows of several `series`, each has its own.
             change_stats: root mean squares in the training data: of what each input changes by from step to step, (D,),
                 and each target from the present step to the one that is predicted, (Y,). None leaves both in the units
                 of `input_stats` and `target_stats`.
@@ -87,6 +86,7 @@ class StreamRegressor(SequenceModule):
             ValueError: an argument is outside its range, or two contradict each other.
         """
         one_of(NanInput, nan_input=nan_input)
+        target_level = 0.0 if target_stats is None else target_stats[0]
         differencing.check(predict_change, difference_inputs, target_inputs, fills_with_mean, nan_input, state_dtype)
         if difference_inputs:
             input_stats = differencing.input_units(input_stats, change_stats and change_stats[0])
@@ -105,8 +105,7 @@ class StreamRegressor(SequenceModule):
         if target_stats is not None:
             self.register_buffer("target_mean", torch.tensor(target_stats[0]))
             self.register_buffer("target_std", torch.tensor(target_stats[1]))
-        std = 1.0 if target_stats is None else target_stats[1]
-        self.metrics = nn.ModuleDict({stage: _metrics(stage, std, target_scale) for stage in STAGES})
+        self._target_scale, self._target_level = target_scale, target_level
         self.measures = ("loss", "mae", "r2", *["mase"] * (target_scale is not None))
 
     def forward(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State]:
@@ -168,9 +167,11 @@ class StreamRegressor(SequenceModule):
         return window._replace(y=(y - self.target_mean) / self.target_std if self._normalizes_target else y)
 
     def on_validation_start(self) -> None:
+        super().on_validation_start()
         self.tbptt.begin("val")
 
     def on_test_start(self) -> None:
+        super().on_test_start()
         self.tbptt.begin("test")
 
     def on_predict_start(self) -> None:
@@ -207,13 +208,21 @@ class StreamRegressor(SequenceModule):
         self._inputs.note(window.x, number, look, self.global_rank)
         return window
 
+    def metric(self, stage: str) -> RegressionErrors:
+        unit = self.target_std.tolist() if self._normalizes_target else 1.0
+        targets, scale = self.head.out_features, self._target_scale
+        known: Series | None = getattr(getattr(self._trainer, "datamodule", None), "series", None)
+        if known is None:
+            return RegressionErrors(stage, unit, self._target_level, scale, targets=targets)
+        return RegressionErrors(stage, unit, known.level, scale and known.scale, scale, targets, len(known.names))
+
     def evaluate(self, stage: str, window: Window, number: int) -> dict[str, Tensor]:
         y, window = self.tbptt.read(stage, self._finite(window, number, look=True))
-        prediction, mask = self._in_units(self.head(y), window.x), window.mask
-        metrics: Any = self.metrics[stage]
-        metrics.update(prediction[mask], window.y[mask])
-        self.log_dict(metrics, batch_size=len(window.x))
-        return {"prediction": prediction, "mask": mask}
+        output, mask = self.head(y), window.mask
+        # Less the target before both get their unit back: a prediction of 1e6 has no digits left for a small error.
+        error = output - self._normalized_target(window).y
+        self.metrics[stage].update(error, window.y, mask, window.series)
+        return {"prediction": self._in_units(output, window.x), "mask": mask}
 
 
 def masked_mse(prediction: Tensor, window: Window) -> Tensor:
@@ -224,15 +233,3 @@ def masked_mse(prediction: Tensor, window: Window) -> Tensor:
     target = torch.where(window.mask.unsqueeze(-1), window.y, prediction.detach())
     share = window.mask.sum().clamp(min=1) / window.mask.numel()
     return F.mse_loss(prediction, target) / share
-
-
-def _metrics(stage: str, std: float | Sequence[float], scale: Sequence[float] | None) -> MetricCollection:
-    metrics: dict[str, Metric] = {
-        f"{stage}/loss": NormalizedMeanSquaredError(std),
-        f"{stage}/mae": MeanAbsoluteError(),
-        f"{stage}/r2": R2OfStage(stage),
-    }
-    if scale is not None:
-        metrics[f"{stage}/mase"] = MeanAbsoluteScaledError(scale)
-    # Not in groups: those are formed from states that are still alike when the first window does not count at all.
-    return MetricCollection(metrics, compute_groups=False)  # type: ignore[arg-type]

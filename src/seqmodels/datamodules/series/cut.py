@@ -54,12 +54,12 @@ def borders(series: Series, val_fraction: float, test_fraction: float) -> tuple[
     return series.rows - test - round(series.rows * val_fraction), series.rows - test
 
 
-def training_rows(table: SeriesTable, val_fraction: float, test_fraction: float) -> list[tuple[int, int]]:
-    """Rows (start, stop) of the table that training sees, without a gap within each."""
+def training_rows(table: SeriesTable, val_fraction: float, test_fraction: float) -> list[list[tuple[int, int]]]:
+    """Rows (start, stop) of the table that training sees of each series, without a gap within each."""
     found = []
     for series in table.series:
         a, _ = borders(series, val_fraction, test_fraction)
-        found += [(series.begin + p, series.begin + min(q, a)) for p, q in series.pieces() if p < a]
+        found.append([(series.begin + p, series.begin + min(q, a)) for p, q in series.pieces() if p < a])
     return found
 
 

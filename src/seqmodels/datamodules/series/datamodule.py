@@ -9,15 +9,19 @@ A file is a series, or with `group` every value of a column is one. `cut.py` dra
 validation and test, `lanes.py` how its steps lie across batches, `convert.py` how files become tables.
 """
 
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from seqmodels.config.ranges import above, at_least, one_of
 from seqmodels.datamodules.files import READ, FileData, as_name, as_names, check_named, named_after
+from seqmodels.datamodules.series.baselines import Baseline
 from seqmodels.datamodules.series.spec import Gaps, TableSpec, WindowSpec
 from seqmodels.datamodules.series.splits import SeriesSplits
 from seqmodels.datamodules.series.statistics import TrainingStatistics
 from seqmodels.datamodules.streams import StreamData
+from seqmodels.datamodules.window import Series
 
 EXAMPLE = "datamodule.files=[data/*.csv] datamodule.inputs=[rpm,load] datamodule.targets=[heat]"
 
@@ -129,6 +133,8 @@ class SeriesStream(FileData, StreamData):
             self.learn(self.data.fit_statistics())
         elif any(self.data.source(split) == "train" for split in splits):
             self.check_unchanged(self.statistics, self.data.sized(self.statistics))
+            if self.statistics.series is None:
+                self.take(replace(self.statistics, series=self.data.fit_statistics().series))
         assert self.statistics is not None
         self.splits |= {split: self.data.windows_of(split, self.statistics) for split in splits}
 
@@ -147,6 +153,8 @@ class SeriesStream(FileData, StreamData):
                 )
         super().load_state_dict(state_dict)
         assert self.statistics is not None
+        if then.series is None and self._found is not None:
+            self.take(replace(self.statistics, series=self._found.series))
         self.splits = {split: self.data.windows_of(split, self.statistics) for split in self.splits}
 
     def take(self, statistics: TrainingStatistics) -> None:
@@ -156,6 +164,10 @@ class SeriesStream(FileData, StreamData):
             self.input_stats = statistics.input_mean, statistics.input_std
             self.target_stats = statistics.target_mean, statistics.target_std
             self.change_stats = statistics.input_change, statistics.target_change
+
+    @property
+    def series(self) -> Series | None:  # type: ignore[override]
+        return None if self.statistics is None else self.data.series(self.statistics)
 
     def _steps(self) -> dict[str, int]:
         """How many count in each split."""
@@ -170,6 +182,16 @@ class SeriesStream(FileData, StreamData):
     def facts(self) -> dict[str, Any]:
         columns = {"inputs": self.input_names, "targets": self.target_names}
         facts = {"files": self.data.facts(), "parts": self._steps(), **columns}
-        if "test" in self.splits and self.statistics and self.horizon:
-            facts["baselines"] = self.data.baselines(self.statistics)
+        if baselines := self._baselines():
+            facts["baselines"] = {name: baseline.means() for name, baseline in baselines.items()}
+        if self.statistics and self.statistics.scale_missing:
+            facts["mase_missing"] = self.statistics.scale_missing
         return facts | {"horizon": self.horizon}
+
+    def baseline_parts(self) -> Mapping[str, Mapping[str, Any]]:
+        return {name: baseline.parts() for name, baseline in self._baselines().items()}
+
+    def _baselines(self) -> dict[str, Baseline]:
+        if "test" in self.splits and self.statistics and self.horizon:
+            return self.data.baselines(self.statistics)
+        return {}

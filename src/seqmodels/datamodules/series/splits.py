@@ -7,13 +7,14 @@ from typing import Any
 import numpy as np
 
 from seqmodels.datamodules.files import ARGUMENTS, check_apart, facts_of
-from seqmodels.datamodules.series.baselines import baselines
+from seqmodels.datamodules.series.baselines import Baseline, baselines
 from seqmodels.datamodules.series.cut import cut, training_rows, whole
 from seqmodels.datamodules.series.lanes import Lanes, Segment, units
 from seqmodels.datamodules.series.spec import TableSpec, WindowSpec
 from seqmodels.datamodules.series.statistics import TrainingStatistics, fit_statistics
 from seqmodels.datamodules.series.table import SeriesTable, series_table
 from seqmodels.datamodules.series.windows import SplitWindows
+from seqmodels.datamodules.window import Series
 from seqmodels.tables.paths import expand
 
 
@@ -98,7 +99,42 @@ class SeriesSplits:
                 f"give at most {available}"
             )
         lanes = Lanes(segments, num_streams, window, unit, warmup)
-        return SplitWindows(self.table(self.source(split)), lanes, horizon, np.array(statistics.input_mean))
+        fill = np.array(statistics.input_mean)
+        return SplitWindows(
+            self.table(self.source(split)), lanes, horizon, fill, self.numbers(self.source(split), statistics)
+        )
+
+    def series(self, statistics: TrainingStatistics) -> Series:
+        """Those of the training, and behind them those that only validation or test have, whose errors are measured in
+        the scale of all of the training together.
+        """
+        names, trained = self._names(statistics), _of_training(statistics)
+        new = len(names) - len(trained["name"])
+        overall = statistics.target_mean
+        level = [
+            [whole if own is None else own for own, whole in zip(means, overall, strict=True)]
+            for means in [*trained["target_mean"], *([overall] * new)]
+        ]
+        if statistics.target_scale is None:
+            return Series(names, level, None)
+        return Series(names, level, [*trained["target_scale"], *([statistics.target_scale] * new)])
+
+    def numbers(self, source: str, statistics: TrainingStatistics) -> np.ndarray:
+        """What the series of a table are called in `Window.series`."""
+        series = self.table(source).series
+        if self._is_trained(source, statistics):
+            return np.arange(len(series))
+        known = {name: number for number, name in enumerate(self._names(statistics))}
+        return np.array([known[one.name] for one in series])
+
+    def _names(self, statistics: TrainingStatistics) -> list[str]:
+        tables = [table for source, table in self._tables.items() if not self._is_trained(source, statistics)]
+        later = [series.name for table in tables for series in table.series]
+        return list(dict.fromkeys([*_of_training(statistics)["name"], *later]))
+
+    def _is_trained(self, source: str, statistics: TrainingStatistics) -> bool:
+        """Whether the statistics are of this table's series, one by one; files may have been moved since."""
+        return source == "train" and len(_of_training(statistics)["name"]) == len(self.table(source).series)
 
     def sized(self, statistics: TrainingStatistics) -> TrainingStatistics:
         """With the rows and steps that the files have now, to tell whether they are still those of the training."""
@@ -115,10 +151,11 @@ class SeriesSplits:
         about = [*TrainingStatistics.__dataclass_fields__, *self.fractions, horizon, season]
         return TrainingStatistics(**table.remembered(about, find))
 
-    def baselines(self, statistics: TrainingStatistics) -> dict[str, Any]:
+    def baselines(self, statistics: TrainingStatistics) -> dict[str, Baseline]:
         """Of the test."""
-        table, (horizon, *_, season) = self.table(self.source("test")), self.windows
-        return baselines(table, self.segments("test"), horizon, season, statistics)
+        source, (horizon, *_, season) = self.source("test"), self.windows
+        table, segments, numbers = self.table(source), self.segments("test"), self.numbers(source, statistics)
+        return baselines(table, segments, horizon, season, statistics.target_mean, self.series(statistics), numbers)
 
     def facts(self) -> dict[str, Any]:
         """What was read: files by name and size, rows, and how many cells of which column are missing."""
@@ -131,3 +168,7 @@ class SeriesSplits:
             }
             for source, table in self._tables.items()
         }
+
+
+def _of_training(statistics: TrainingStatistics) -> dict[str, list[Any]]:
+    return statistics.series or {"name": [], "target_mean": [], "target_scale": []}

@@ -4,7 +4,8 @@ Block by block, in float64, missing cells left out.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -25,10 +26,14 @@ class TrainingStatistics:
         input_mean, input_std: (D,). target_mean, target_std: (Y,). The std of a constant column is 1.
         input_change: (D,) root mean square of x_t - x_{t-1}. target_change: (Y,) of y_{t+h} - y_t. Of what never
             changes it is 1.
-        target_scale: (Y,) mean |y_t - y_{t - season}|; None where there is none, or a horizon of 0 needs none.
+        target_scale: (Y,) mean |y_t - y_{t - season}|, None for a target that has none; None in all where no target has
+            one, or a horizon of 0 needs none.
         horizon, season: that the training was for.
         rows: of the table.
         steps: of training.
+        series: of each of S series its "name", and the same statistics by their names, "target_mean" (S, Y) and so on;
+            None in trainings of before December 2026.
+        scale_missing: why a target has no scale, by its name.
     """
 
     input_mean: list[float]
@@ -37,11 +42,13 @@ class TrainingStatistics:
     target_std: list[float]
     input_change: list[float]
     target_change: list[float]
-    target_scale: list[float] | None
+    target_scale: list[float | None] | None
     horizon: int
     season: int
     rows: int
     steps: int
+    series: dict[str, list[Any]] | None = None
+    scale_missing: dict[str, str] = field(default_factory=dict)
 
     def difference(self, then: "TrainingStatistics") -> str | None:
         """What tells the data of two trainings apart, in words; None when nothing does that matters."""
@@ -58,11 +65,13 @@ class TrainingStatistics:
         return None
 
 
-def fit_statistics(table: SeriesTable, rows: Rows, steps: int, horizon: int, season: int) -> TrainingStatistics:
+def fit_statistics(
+    table: SeriesTable, rows: Sequence[Rows], steps: int, horizon: int, season: int
+) -> TrainingStatistics:
     """
     Args:
         table: holds the rows.
-        rows: that training sees.
+        rows: that training sees, of each series.
         steps: of training.
         horizon: h.
         season: of the scale.
@@ -70,23 +79,37 @@ def fit_statistics(table: SeriesTable, rows: Rows, steps: int, horizon: int, sea
     Raises:
         ValueError: a column has no value in the training rows.
     """
-    spec = table.spec
-    input_mean, input_std = mean_and_std(table.inputs, rows, spec.inputs)
-    target_mean, target_std = mean_and_std(table.targets, rows, spec.targets)
-    input_change, target_change = (
-        change_size(values, rows, lag) for values, lag in ((table.inputs, 1), (table.targets, horizon))
+    spec, names = table.spec, [series.name for series in table.series]
+    every = [piece for pieces in rows for piece in pieces]
+    found = _learned(table, every, horizon, season)
+    for columns, kind in ((spec.inputs, "input"), (spec.targets, "target")):
+        empty = [name for name, mean in zip(columns, found[f"{kind}_mean"], strict=True) if mean is None]
+        if empty:
+            raise ValueError(
+                f"column {empty[0]} has no value in the training part; give more data, or leave it out of "
+                f"datamodule.inputs=[...] and datamodule.targets=[...]"
+            )
+    each = [found] if len(names) == 1 else [_learned(table, pieces, horizon, season) for pieces in rows]
+    series: dict[str, list[Any]] = {"name": names} | {key: [one[key] for one in each] for key in found}
+    missing = _scale_missing(table, every, season, found["target_scale"]) if horizon else {}
+    if len(missing) == len(spec.targets) or not horizon:
+        found["target_scale"] = None
+    return TrainingStatistics(
+        **found, horizon=horizon, season=season, rows=table.rows, steps=steps, series=series, scale_missing=missing
     )
-    scale = seasonal_scale(table.targets, rows, season) if horizon else None
-    statistics = input_mean, input_std, target_mean, target_std, input_change, target_change, scale
-    return TrainingStatistics(*statistics, horizon, season, table.rows, steps)
 
 
-def mean_and_std(values: np.ndarray, rows: Rows, names: Sequence[str]) -> tuple[list[float], list[float]]:
-    """Of each column, by the pairwise update of Chan, Golub & LeVeque (1983).
+def _learned(table: SeriesTable, rows: Rows, horizon: int, season: int) -> dict[str, Any]:
+    """Of some rows, what `TrainingStatistics` has of all; None in a list where a column has no value."""
+    found: dict[str, Any] = {}
+    for kind, values, lag in (("input", table.inputs, 1), ("target", table.targets, horizon)):
+        found[f"{kind}_mean"], found[f"{kind}_std"] = mean_and_std(values, rows)
+        found[f"{kind}_change"] = change_size(values, rows, lag)
+    return found | {"target_scale": seasonal_scale(table.targets, rows, season) if horizon else None}
 
-    Raises:
-        ValueError: a column has no value there.
-    """
+
+def mean_and_std(values: np.ndarray, rows: Rows) -> tuple[list[float | None], list[float]]:
+    """Of each column, by the pairwise update of Chan, Golub & LeVeque (1983); a column without a value has no mean."""
     count = mean = squares = np.zeros(values.shape[1])
     for start, stop in _blocks(rows):
         block = values[start:stop].astype(np.float64)
@@ -98,26 +121,43 @@ def mean_and_std(values: np.ndarray, rows: Rows, names: Sequence[str]) -> tuple[
         squares = squares + (np.where(there, block - block_mean, 0) ** 2).sum(0) + difference**2 * count * n / total
         mean = mean + difference * n / total
         count = count + n
-    empty = np.flatnonzero(count == 0)
-    if len(empty):
-        raise ValueError(
-            f"column {names[empty[0]]} has no value in the training part; give more data, or leave it out of "
-            f"datamodule.inputs=[...] and datamodule.targets=[...]"
-        )
-    std = np.sqrt(squares / count)
+    std = np.sqrt(squares / np.maximum(count, 1))
     constant = std <= np.finfo(np.float32).eps * np.abs(mean)  # nothing but rounding
-    return mean.tolist(), np.where(constant, 1, std).tolist()
+    known = [float(one) if n else None for one, n in zip(mean, count, strict=True)]
+    return known, np.where(constant, 1, std).tolist()
 
 
-def seasonal_scale(targets: np.ndarray, rows: Rows, season: int) -> list[float] | None:
+def seasonal_scale(targets: np.ndarray, rows: Rows, season: int) -> list[float | None]:
     """(Y,) mean |y_t - y_{t - season}|: what MASE measures errors in (Hyndman & Koehler 2006, equation 3; with the
-    season of M4). None where a column has no such pair, or only equal ones.
+    season of M4). None for a column that has no such pair, or only equal ones.
     """
     total, count = np.zeros(targets.shape[1]), np.zeros(targets.shape[1])
     for differences in _differences(targets, rows, season):
         total += np.nansum(np.abs(differences), 0)
         count += (~np.isnan(differences)).sum(0)
-    return (total / count).tolist() if total.all() else None
+    return [float(error / n) if error else None for error, n in zip(total, count, strict=True)]
+
+
+def _scale_missing(table: SeriesTable, rows: Rows, season: int, scale: Sequence[float | None]) -> dict[str, str]:
+    """Why targets have no scale, by their names."""
+    longest = max((stop - start for start, stop in rows), default=0)
+    missing = {}
+    for number, name in enumerate(table.spec.targets):
+        if scale[number] is not None:
+            continue
+        if longest <= season:
+            missing[name] = f"season={season}, but no stretch of training rows is longer than {longest:,}"
+        elif any(
+            (~np.isnan(differences[:, number])).any() for differences in _differences(table.targets, rows, season)
+        ):
+            missing[name] = f"its training rows never differ from those {_rows_before(season)}"
+        else:
+            missing[name] = f"no training row is known together with the one {_rows_before(season)}"
+    return missing
+
+
+def _rows_before(season: int) -> str:
+    return f"{season:,} row{'s' * (season > 1)} before"
 
 
 def change_size(values: np.ndarray, rows: Rows, lag: int) -> list[float]:

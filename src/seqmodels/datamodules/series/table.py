@@ -80,6 +80,14 @@ class SeriesTable:
         """(N, Y) float32, NaN where a cell is missing."""
         return self._mapped(TARGETS, len(self.spec.targets))
 
+    def series_of(self, rows: np.ndarray) -> np.ndarray:
+        """The number of the series that each row lies in, counted from 0."""
+        return np.searchsorted(self._begins, rows, side="right") - 1
+
+    @cached_property
+    def _begins(self) -> np.ndarray:
+        return np.array([series.begin for series in self.series])
+
     def remembered(self, about: list[Any], find: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         """What `find` returns, found once: plain values that follow from the table and from `about`."""
         path = self.folder / f"{_hash(about)}.json"

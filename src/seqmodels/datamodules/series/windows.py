@@ -15,15 +15,17 @@ class SplitWindows:
     step of which a target is missing.
     """
 
-    def __init__(self, table: SeriesTable, lanes: Lanes, horizon: int, fill: np.ndarray) -> None:
+    def __init__(self, table: SeriesTable, lanes: Lanes, horizon: int, fill: np.ndarray, numbers: np.ndarray) -> None:
         """
         Args:
             table: where the rows lie.
             lanes: how they lie across batches.
             horizon: h; the target of a step is in the row h further on.
             fill: (D,) what a missing input is read as.
+            numbers: what the series of the table are called in `Window.series`.
         """
-        self.table, self.lanes, self.horizon, self.fill = table, lanes, horizon, fill.astype(np.float32)
+        self.table, self.lanes, self.horizon, self.numbers = table, lanes, horizon, numbers
+        self.fill = fill.astype(np.float32)
 
     @property
     def count(self) -> int:
@@ -42,4 +44,5 @@ class SplitWindows:
         known = ~np.isnan(x) & inside[..., None]
         counts = inside & (steps >= counts_from[:, None]) & known.all(-1) & ~np.isnan(y).any(-1)
         x = np.where(known, x, self.fill)
-        return Window(*(torch.from_numpy(array) for array in (x, y, reset, counts)))
+        series = self.numbers[self.table.series_of(first)]
+        return Window(*(torch.from_numpy(array) for array in (x, y, reset, counts, series)))
