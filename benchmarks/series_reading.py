@@ -21,6 +21,7 @@ from alternate import measure, report, table
 from seqmodels.datamodules.series.datamodule import SeriesStream
 from seqmodels.datamodules.series.spec import TableSpec
 from seqmodels.datamodules.series.table import series_table
+from seqmodels.tables.formats import Marks
 
 INPUTS, TARGET = [f"x{column}" for column in range(8)], "y"
 
@@ -44,7 +45,7 @@ def plain(path: Path) -> int:
 
 def convert(path: Path) -> int:
     """Rows of a table that was made just now."""
-    spec = TableSpec(INPUTS, [TARGET], None, None, "error", "error", None, ",", ".")
+    spec = TableSpec(INPUTS, [TARGET], None, None, "error", "error", None, Marks())
     with tempfile.TemporaryDirectory(dir=path.parent) as cache:
         return series_table([path], spec, Path(cache)).rows
 

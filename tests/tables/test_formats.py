@@ -97,7 +97,7 @@ def test_a_new_format_trains_and_a_prediction_of_it_says_what_it_can_read(
 
 
 def test_the_formats_are_those_in_the_folder() -> None:
-    assert list(formats()) == [".csv", ".npy", ".npz", ".parquet", ".pq"]
+    assert list(formats()) == [".csv", ".csv.gz", ".npy", ".npz", ".parquet", ".pq"]
     for module in formats().values():
         assert module.column_names.__doc__
         assert module.batches.__doc__

@@ -15,6 +15,8 @@ from seqmodels.tables.formats import Marks, formats
 from seqmodels.tables.paths import expand
 from seqmodels.tables.read import Block, blocks
 
+DEFAULT = Marks()
+
 LONG = 200_000
 """Rows that fill several blocks of every kind of file."""
 
@@ -28,9 +30,9 @@ def csv(text: str, name: str = "a.csv") -> Path:
     return Path(name)
 
 
-def read(path: Path, *numbers: str, **options: str) -> dict[str, np.ndarray]:
+def read(path: Path, *numbers: str, marks: Marks = DEFAULT) -> dict[str, np.ndarray]:
     """Whole columns of numbers."""
-    found = list(blocks(path, numbers, **options))
+    found = list(blocks(path, numbers, marks=marks))
     return {name: np.concatenate([block.numbers[name] for block in found]) for name in numbers}
 
 
@@ -85,7 +87,7 @@ def test_a_csv_as_people_write_them() -> None:
     text = '\ufeffday;"wind; speed";on;unit\r\n1;"2,5";true;"k\nW"\r\n\r\n2;-0,5;FALSE;"say ""hi"""\r\n'
     path = csv(text)
     assert column_names(path, ";") == ["day", "wind; speed", "on", "unit"]
-    (block,) = blocks(path, ["wind; speed", "on"], ["unit", "on"], delimiter=";", decimal=",")
+    (block,) = blocks(path, ["wind; speed", "on"], ["unit", "on"], marks=Marks(";", ","))
     np.testing.assert_array_equal(block.numbers["wind; speed"], [2.5, -0.5])
     np.testing.assert_array_equal(block.numbers["on"], [1, 0])
     assert texts([block], "unit") == ["k\nW", 'say "hi"']
@@ -95,12 +97,12 @@ def test_a_csv_as_people_write_them() -> None:
 def test_decimal_commas_in_numbers_and_times() -> None:
     """1.234 means a thousand there, so that a point is refused."""
     path = csv("t;u;a\n0,5;2024-05-01 10:00:00.5;1,25\n1;2024-05-01 10:00:01.5;-,5\n")
-    (block,) = blocks(path, ["a"], times=["t", "u"], delimiter=";", decimal=",")
+    (block,) = blocks(path, ["a"], times=["t", "u"], marks=Marks(";", ","))
     assert block.numbers["a"].tolist() == [1.25, -0.5]
     assert block.times["t"].tolist() == [0.5, 1]
     assert block.times["u"].dtype.kind == "M"
     with pytest.raises(ValueError, match=r"column a, row 2: '1\.234' is not a number$"):
-        list(blocks(csv("a;b\n1;2\n1.234;2\n"), ["a"], delimiter=";", decimal=","))
+        list(blocks(csv("a;b\n1;2\n1.234;2\n"), ["a"], marks=Marks(";", ",")))
 
 
 def test_booleans_among_numbers_too(long: np.ndarray) -> None:
@@ -191,7 +193,7 @@ def test_times_as_dates() -> None:
 
 
 CSV_FAULTS = {
-    "no number": ("a,b\n1,2\n3,four\n", r"a.csv, column b, row 2: 'four' is not a number$"),
+    "no number": ("a,b\n1,2\n3,four\n", r"a.csv, column b, row 2: 'four' is not a number; if that means"),
     "decimal comma": ("a,b\n1,2\n3,\"4,5\"\n", r"row 2: '4,5' is not a number; .* give 'datamodule\.decimal=\",\"'"),
     "no such column": ("a,bb\n1,2\n", r"a.csv has no column 'b', did you mean 'bb'\?; there is: a, bb$"),
     "another delimiter": ("a;b\n1;2\n", r"has no column 'a'.*; its header .* needed 'datamodule\.delimiter=\";\"'"),
@@ -337,7 +339,7 @@ def test_patterns(monkeypatch: pytest.MonkeyPatch) -> None:
         ("none/*.csv", r"^none/\*.csv matches no file in .*; give a path, or a glob"),
         ("none.csv", "^none.csv matches no file"),
         ("folder", r"^folder is a folder; name the files in it, such as folder/\*.csv"),
-        ("a.txt", "^a.txt is of no known kind; files of numbers end in .csv, .npy, .npz, .parquet, .pq"),
+        ("a.txt", "^a.txt is of no known kind; files of numbers end in .csv, .csv.gz, .npy, .npz, .parquet, .pq"),
         ("package:no_such_thing/a.csv", "needs the Python package no_such_thing, .*; pip install no_such_thing"),
         ("package:statsmodels", "does not name a file of a package; write package:NAME/PATH"),
         ("package:statsmodels/none.csv", "matches no file"),

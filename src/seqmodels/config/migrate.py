@@ -46,12 +46,22 @@ KEYS = {
 }
 """Keys, and with each all that lies below it."""
 
+_FILES: dict[str, Any] = {
+    "missing_values": [], "comment": None, "skip_rows": 0, "header": True, "unit_rows": 0, "time_format": None,
+    "repeated_times": "error",
+}  # fmt: skip
+_SERIES = _FILES | {"short_series": "error"}
+
 UNSAID: dict[str, dict[str, Any]] = {
     "datamodules.digits.DigitsSequence": {"dataset": "digits", "root": None, "fallback": None, "val_size": 180},
     "datamodules.image_sequence.TorchvisionSequence": {"fallback": None},
     "datamodules.mnist.MNISTSequence": {"dataset": "mnist", "fallback": "digits"},
+    **dict.fromkeys(("datamodules.series.SeriesStream", "datamodules.series.datamodule.SeriesStream"), _SERIES),
+    **dict.fromkeys(
+        ("datamodules.labelled_series.LabelledSeries", "datamodules.labelled.datamodule.LabelledSeries"), _FILES
+    ),
 }
-"""What a class of `TARGETS` did without being told, for the one that took its place."""
+"""What a class did without being told, for the one of today, which has to be told."""
 
 STATES = dict.fromkeys(("DigitsSequence", "MNISTSequence", "TorchvisionSequence"), "ImageSequences")
 """Under which name a checkpoint holds what its data has learned: that of the class."""

@@ -6,9 +6,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, ClassVar
 
-from seqmodels.config.ranges import between, one_of
+from seqmodels.config.ranges import at_least, between, one_of
 from seqmodels.datamodules.base import SequenceData
-from seqmodels.datamodules.missing import Missing
+from seqmodels.datamodules.missing import Missing, RepeatedTimes
+from seqmodels.tables.dates import NUMBER, check_format
+from seqmodels.tables.formats import Marks
 from seqmodels.tables.read import TAB
 
 ARGUMENTS = {"train": "files", "val": "val_files", "test": "test_files"}
@@ -23,6 +25,7 @@ class FileData(SequenceData):
 
     Attributes:
         patterns: of the files of "train", "val" and "test"; those of the last two may be none.
+        marks: how the files are written.
         fractions: of `files` for "val" and "test", 0 where they have files of their own.
         statistics: a dataclass of plain values, from the training split or from a checkpoint.
         statistics_class: that dataclass; it tells a `difference` between two of its kind in a sentence, or None.
@@ -39,8 +42,15 @@ class FileData(SequenceData):
         test_fraction: float = 0.1,
         missing: Missing = "error",
         normalize: bool = True,
+        missing_values: Sequence[str | float] = (),
         delimiter: str = ",",
         decimal: str = ".",
+        comment: str | None = None,
+        skip_rows: int = 0,
+        header: bool = True,
+        unit_rows: int = 0,
+        time_format: str | None = None,
+        repeated_times: RepeatedTimes = "error",
         **options: Any,
     ) -> None:
         """
@@ -51,7 +61,10 @@ class FileData(SequenceData):
             missing: what cells are that are empty or infinite: `error`; `mask`, the training's mean; `ffill`, the value
                 before.
             normalize: the module reads columns of mean 0 and standard deviation 1.
-            delimiter, decimal: of CSV files.
+            missing_values: numbers and texts that stand for a missing number, as -9999 and "---".
+            delimiter, decimal, comment, skip_rows, header, unit_rows, time_format: how the files are written, see
+                `Marks`.
+            repeated_times: of two rows at one time, `error` names the second; `keep` takes both, in their order.
             options: as in the other base class.
 
         Raises:
@@ -60,17 +73,19 @@ class FileData(SequenceData):
         super().__init__(**options)
         between(0, 1, val_fraction=val_fraction, test_fraction=test_fraction)
         one_of(Missing, missing=missing)
-        for argument, mark in (("delimiter", delimiter), ("decimal", decimal)):
-            if len(mark) != 1:
-                tab = f"; a tab is {TAB}" if mark == r"\t" else ""
-                raise ValueError(f"{argument}={mark!r} is not one character{tab}")
+        one_of(RepeatedTimes, repeated_times=repeated_times)
+        at_least(0, skip_rows=skip_rows, unit_rows=unit_rows)
+        listed = tuple([missing_values] if isinstance(missing_values, str | float | int) else missing_values)
+        self.marks = Marks(delimiter, decimal, listed, time_format, comment, skip_rows, header, unit_rows)
+        _check_marks(self.marks)
         self.patterns = {"train": as_names(files), "val": as_names(val_files), "test": as_names(test_files)}
         self.fractions = {
             split: 0.0 if self.patterns[split] else fraction
             for split, fraction in (("val", val_fraction), ("test", test_fraction))
         }
         self.missing: Missing = missing
-        self.normalize, self.delimiter, self.decimal = normalize, delimiter, decimal
+        self.repeated_times: RepeatedTimes = repeated_times
+        self.normalize = normalize
         self.statistics: Any = None
         self._found: Any = None
 
@@ -121,6 +136,23 @@ class FileData(SequenceData):
                 f"{self.name}: the files are not what the training read ({difference}); bring them back, or name other "
                 f"data to test on with datamodule.test_files=[...]"
             )
+
+
+def _check_marks(marks: Marks) -> None:
+    """
+    Raises:
+        ValueError: a mark is not one character, or a time format says nothing.
+    """
+    given = {"delimiter": marks.delimiter, "decimal": marks.decimal, "comment": marks.comment}
+    for argument, mark in given.items():
+        if mark is not None and (not isinstance(mark, str) or len(mark) != 1 or mark in "\r\n"):
+            tab = f"; a tab is {TAB}" if mark == r"\t" else ""
+            raise ValueError(f"{argument}={mark!r} is not one character{tab}")
+    for value in marks.missing_values:
+        if not isinstance(value, str | float | int) or isinstance(value, bool):
+            raise ValueError(f"missing_values={value!r} is not a number or a text; give a list of them, [-9999,OVER]")
+    if marks.time_format not in (None, NUMBER):
+        check_format(marks.time_format)
 
 
 def check_named(example: str, **lists: list[str]) -> None:

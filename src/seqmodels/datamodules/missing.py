@@ -1,10 +1,11 @@
-"""Cells that are missing, and what stands in for them."""
+"""Cells that are missing, and what stands in for them; times that are there twice."""
 
 from typing import Literal
 
 import numpy as np
 
 Missing = Literal["error", "mask", "ffill"]
+RepeatedTimes = Literal["error", "keep"]
 
 
 def forward_filled(values: np.ndarray, starts: np.ndarray, fresh: np.ndarray, before: np.ndarray) -> np.ndarray:

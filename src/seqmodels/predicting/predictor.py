@@ -18,6 +18,7 @@ from seqmodels.cores.base import State
 from seqmodels.predicting.rows.clock import Clock, Time
 from seqmodels.predicting.rows.errors import BadRow
 from seqmodels.runs.load import LoadedRun
+from seqmodels.tables.formats import Marks
 
 LARGEST = torch.finfo(torch.float32).max
 """What is larger counts as missing, as it does in training."""
@@ -45,6 +46,7 @@ class Predictor:
 
     Attributes:
         streams: by id; None is the id of a stream without one.
+        marks: how the run's files are written.
         clock: reads times.
         input_names, target_names: (D,) and (Y,) columns.
     """
@@ -63,7 +65,8 @@ class Predictor:
             raise ValueError(f"{run.folder} does {module.task}; only a regressor predicts streams step by step")
         self.streams: dict[str | None, Stream] = {}
         self.input_names, self.target_names = list(run.datamodule.input_names), list(run.datamodule.target_names)
-        self.clock = Clock(data)
+        self.marks: Marks = getattr(run.datamodule, "marks", Marks())
+        self.clock = Clock(data, self.marks)
         self.missing = data.get("missing", getattr(module, "nan_input", "error"))
         self._module = module
         self._mean = run.input_mean.expand(len(self.input_names)).tolist()

@@ -45,7 +45,7 @@ def predict_streams(run: LoadedRun, given: Arguments) -> None:
     predictor = Predictor(run)
     wanted = columns.find(run.datamodule, cfg, given["id"], given["keep"])
     errors = RowErrors("standard input" if given["input"] == "-" else given["input"], given["errors"] == "skip")
-    with Stopping() as stopping, torch.inference_mode(), opened(given, cfg, errors, stopping) as source:
+    with Stopping() as stopping, torch.inference_mode(), opened(given, predictor.marks, errors, stopping) as source:
         found = _found(wanted, source, given, predictor.missing, errors.name)
         if not given["quiet"]:
             _say_what_differs(wanted, found, cfg)
@@ -56,7 +56,7 @@ def predict_streams(run: LoadedRun, given: Arguments) -> None:
         with closing(Output(given["output"], given["overwrite"], stopping)) as output:
             output.write(encoder.header)
             prediction = _Prediction(predictor, encoder, output, errors, stopping)
-            rows = Reader(found, cfg.get("decimal", "."), predictor.clock).rows(source, errors)
+            rows = Reader(found, predictor.marks, predictor.clock).rows(source, errors)
             try:
                 prediction.run(rows, given["chunk"])
             finally:

@@ -1,18 +1,20 @@
-"""The cells of one column, from pyarrow to NumPy: numbers, texts or times; the first that will not do is named."""
+"""The cells of one column, from pyarrow to NumPy: numbers or texts; the first that will not do is named.
+
+What a cell means is told in `numbers.py`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from seqmodels.tables.formats import Marks
+from seqmodels.tables.numbers import MISSING, hint, missing_values
+
 if TYPE_CHECKING:
     import pyarrow as pa
-
-
-MISSING = ("", "NA", "N/A", "n/a", "#N/A", "#NA", "NaN", "nan", "-NaN", "-nan", "NULL", "null", "<NA>", "None")
-"""How a number that is missing may be written."""
 
 
 class BadCell(ValueError):
@@ -35,7 +37,7 @@ class Texts(NamedTuple):
     codes: np.ndarray
 
 
-def as_numbers(column: pa.Array, decimal: str = ".") -> np.ndarray:
+def as_numbers(column: pa.Array, marks: Marks = Marks()) -> np.ndarray:  # noqa: B008, it cannot change
     """(n,) float64, NaN where a cell is missing; true is 1, false is 0.
 
     Raises:
@@ -45,21 +47,31 @@ def as_numbers(column: pa.Array, decimal: str = ".") -> np.ndarray:
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    column, types = _plain(column), pa.types
-    if types.is_string(column.type):
-        texts = _pointed(_trimmed(column), decimal)
+    column, types = plain(column), pa.types
+    kind = column.type
+    if types.is_string(kind):
+        texts = with_point(trimmed(column, missing_values(marks).texts), marks.decimal)
         lower = pc.utf8_lower(texts)
         texts = pc.if_else(pc.equal(lower, "true"), "1", pc.if_else(pc.equal(lower, "false"), "0", texts))
-        column = _cast(texts, lambda part: pc.cast(part, pa.float64()), column, f"a number{_hint(column, decimal)}")
+        column = cast(
+            texts, lambda part: pc.cast(part, pa.float64()), column, lambda text: f"a number{hint(text, marks)}"
+        )
     elif not (
-        types.is_integer(column.type)
-        or types.is_floating(column.type)
-        or types.is_decimal(column.type)
-        or types.is_boolean(column.type)
-        or types.is_null(column.type)
+        types.is_integer(kind)
+        or types.is_floating(kind)
+        or types.is_decimal(kind)
+        or types.is_boolean(kind)
+        or types.is_null(kind)
     ):
-        raise TypeError(f"holds {column.type}, not numbers")
-    return pc.cast(column, pa.float64(), safe=False).to_numpy(zero_copy_only=False)
+        raise TypeError(f"holds {kind}, not numbers")
+    values = pc.cast(column, pa.float64(), safe=False).to_numpy(zero_copy_only=False)
+    listed = missing_values(marks).numbers
+    if not listed:
+        return values
+    narrow = types.is_floating(kind) and kind.bit_width < 64  # -99.9 of a float32 column is not that of a double
+    own = np.dtype(f"f{kind.bit_width // 8}") if narrow else np.dtype(np.float64)
+    with np.errstate(over="ignore"):
+        return np.where(np.isin(values, np.array(listed).astype(own)), np.nan, values)
 
 
 def as_texts(column: pa.Array) -> Texts:
@@ -71,7 +83,9 @@ def as_texts(column: pa.Array) -> Texts:
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    texts = _plain(column)
+    texts = plain(column)
+    if pa.types.is_floating(texts.type):
+        texts = _whole(texts)
     if not pa.types.is_string(texts.type):
         try:
             texts = pc.cast(texts, pa.string())
@@ -83,88 +97,54 @@ def as_texts(column: pa.Array) -> Texts:
     return Texts(encoded.dictionary.to_pylist(), codes.astype(np.int64))
 
 
-def as_times(column: pa.Array, decimal: str = ".") -> np.ndarray:
-    """(n,) int64 or float64 if the times are numbers, else datetime64[ns], in UTC where a zone is given.
-
-    NaN and NaT stand for what is missing.
+def plain(column: pa.Array) -> pa.Array:
+    """Without a dictionary, texts and what was saved as bytes as plain strings.
 
     Raises:
-        BadCell: a text that is neither a number nor a date in ISO 8601.
-        TypeError: the column holds something else, or dates outside of the years 1678 to 2261.
+        TypeError: bytes that are no UTF-8.
     """
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    column, types = _plain(column), pa.types
-    if types.is_string(column.type):
-        dates = _trimmed(column)
-        numbers = _pointed(dates, decimal)
-        for kind in (pa.float64(), pa.timestamp("ns"), pa.timestamp("ns", "UTC")):
-            texts = dates if types.is_timestamp(kind) else numbers
-            first = texts.drop_null()[:1]
-            if len(first) and _castable(first, kind):
-                expected = "a time like those above it" if types.is_timestamp(kind) else "a number like those above it"
-                kind = pa.int64() if types.is_floating(kind) and _castable(texts, pa.int64()) else kind
-                column = _cast(texts, lambda part, kind=kind: pc.cast(part, kind), column, expected)  # type: ignore[misc]
-                break
-        else:
-            raise BadCell(0, str(column[0]), "a time; give numbers, or dates in ISO 8601 such as 2024-05-01 13:30:00")
-    if types.is_timestamp(column.type) or types.is_date(column.type):
-        zone = getattr(column.type, "tz", None)
-        try:
-            column = pc.cast(column, pa.timestamp("ns", zone))
-        except pa.ArrowInvalid as error:
-            raise TypeError("holds dates outside of the years 1678 to 2261, which nanoseconds cannot count") from error
-        return column.to_numpy(zero_copy_only=False).astype("datetime64[ns]")
-    if types.is_integer(column.type) and not column.null_count:
-        return pc.cast(column, pa.int64()).to_numpy()
-    if types.is_integer(column.type) or types.is_floating(column.type) or types.is_decimal(column.type):
-        return pc.cast(column, pa.float64(), safe=False).to_numpy(zero_copy_only=False)
-    raise TypeError(f"holds {column.type}, not times")
-
-
-def _plain(column: pa.Array) -> pa.Array:
-    """Without a dictionary, texts as plain strings."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    if pa.types.is_dictionary(column.type):
+    types = pa.types
+    if types.is_dictionary(column.type):
         column = column.dictionary_decode()
-    if pa.types.is_large_string(column.type) or pa.types.is_string_view(column.type):
+    if types.is_fixed_size_binary(column.type):
+        column = pc.cast(column, pa.binary())
+    if types.is_binary(column.type) or types.is_large_binary(column.type) or types.is_binary_view(column.type):
+        try:
+            return pc.cast(column, pa.string())
+        except pa.ArrowInvalid as error:
+            raise TypeError("holds bytes that are not UTF-8") from error
+    if types.is_large_string(column.type) or types.is_string_view(column.type):
         return pc.cast(column, pa.string())
     return column
 
 
-def _trimmed(texts: pa.Array) -> pa.Array:
+def trimmed(texts: pa.Array, more: Iterable[str] = ()) -> pa.Array:
+    """Without white space around them; null where a cell is missing, or one of `more`."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
     texts = pc.utf8_trim_whitespace(texts)
-    return pc.if_else(pc.is_in(texts, pa.array(MISSING)), None, texts)
+    return pc.if_else(pc.is_in(texts, pa.array([*MISSING, *more])), None, texts)
 
 
-def _pointed(texts: pa.Array, decimal: str) -> pa.Array:
-    """With a point before the decimals; where that is written otherwise, a point is no part of a number.
-
-    1.234 may be a thousand there.
-    """
+def with_point(texts: pa.Array, decimal: str) -> pa.Array:
+    """As `numbers.pointed`."""
     import pyarrow.compute as pc
 
     return texts if decimal == "." else pc.replace_substring(pc.replace_substring(texts, ".", "?"), decimal, ".")
 
 
-def _castable(texts: pa.Array, kind: pa.DataType) -> bool:
-    import pyarrow as pa
+def cast(
+    texts: pa.Array, cast: Callable[[pa.Array], pa.Array], written: pa.Array, expected: Callable[[str], str]
+) -> pa.Array:
+    """`cast(texts)`; if that fails, halving finds the first cell it fails at, named as it was `written`.
 
-    try:
-        texts.cast(kind)
-    except pa.ArrowInvalid:
-        return False
-    return True
-
-
-def _cast(texts: pa.Array, cast: Callable[[pa.Array], pa.Array], written: pa.Array, expected: str) -> pa.Array:
-    """`cast(texts)`; if that fails, halving finds the first cell it fails at, named as it was `written`."""
+    Raises:
+        BadCell: that cell.
+    """
     import pyarrow as pa
 
     try:
@@ -178,12 +158,17 @@ def _cast(texts: pa.Array, cast: Callable[[pa.Array], pa.Array], written: pa.Arr
                 first, length = first + half, length - half
             except pa.ArrowInvalid:
                 length = half
-        raise BadCell(first, str(written[first]), expected) from error
+        text = str(written[first])
+        raise BadCell(first, text, expected(text)) from error
 
 
-def _hint(column: pa.Array, decimal: str) -> str:
-    """What to do about decimal commas."""
+def _whole(column: pa.Array) -> pa.Array:
+    """As integers if all are: a column that has a hole holds 7.0 for what is 7 in another file; NaN is a hole."""
+    import pyarrow as pa
     import pyarrow.compute as pc
 
-    comma = decimal == "." and pc.any(pc.match_substring_regex(column, r"^\s*[+-]?\d+,\d+\s*$")).as_py()
-    return "; where commas separate the decimals, give 'datamodule.decimal=\",\"'" if comma else ""
+    column = pc.if_else(pc.is_nan(column), None, column)
+    try:
+        return pc.cast(column, pa.int64())
+    except pa.ArrowInvalid:
+        return column

@@ -14,7 +14,7 @@ says three things, after which `datamodule.files=[x.foo]` is read (`numpy_format
 """
 
 import pkgutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from importlib import import_module
 from importlib.metadata import entry_points
@@ -26,10 +26,27 @@ if TYPE_CHECKING:
 
 
 class Marks(NamedTuple):
-    """How a text file separates: `delimiter` its cells, `decimal` the decimals of a number."""
+    """How a table is written. Only `missing_values` and `time_format` mean something outside of text files.
+
+    Attributes:
+        delimiter: between the cells of a row.
+        decimal: before the decimals of a number.
+        missing_values: numbers and texts that stand for a missing number.
+        time_format: of dates, as `datetime.strptime` has it; None: ISO 8601.
+        comment: lines that begin with this character are no rows; None: there are none.
+        skip_rows: lines above the header, which are not read.
+        header: whether a line names the columns; false: they are called 0, 1, ...
+        unit_rows: rows below the header that are not data, such as units.
+    """
 
     delimiter: str = ","
     decimal: str = "."
+    missing_values: tuple[str | float, ...] = ()
+    time_format: str | None = None
+    comment: str | None = None
+    skip_rows: int = 0
+    header: bool = True
+    unit_rows: int = 0
 
 
 class Format(Protocol):
@@ -56,7 +73,7 @@ class Format(Protocol):
             path: of the file, whose columns are known to hold what is wanted.
             numbers: columns that are wanted as numbers alone. They may come as texts, which are then converted.
             others: further columns, in their own type or as texts as they stand in the file.
-            marks: of text files; others need not look at them.
+            marks: how text files are written; others need not look at them.
 
         Raises:
             ValueError: the file is damaged; the message names path and row.
@@ -71,3 +88,9 @@ def formats() -> dict[str, Format]:
     modules = [import_module(f"{package}.{name}") for name in inside if name.endswith("_format")]
     modules += [entry.load() for entry in entry_points(group="seqmodels.formats")]
     return {suffix: cast(Format, module) for module in modules for suffix in module.SUFFIXES}
+
+
+def suffix_of(path: Path, known: Iterable[str]) -> str | None:
+    """The known suffix that the file's name ends in, which may be a double one such as .csv.gz; None for none."""
+    found = [suffix for suffix in known if path.name.lower().endswith(suffix)]
+    return max(found, key=len, default=None)

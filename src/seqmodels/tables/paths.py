@@ -5,7 +5,7 @@ import importlib.util
 from collections.abc import Sequence
 from pathlib import Path
 
-from seqmodels.tables.formats import formats
+from seqmodels.tables.formats import formats, suffix_of
 
 PACKAGE = "package:"
 
@@ -28,7 +28,7 @@ def expand(patterns: Sequence[str], others: Sequence[str] = ()) -> list[Path]:
         for path in _matches(pattern):
             if path.is_dir():
                 raise IsADirectoryError(f"{path} is a folder; name the files in it, such as {path}/*.csv")
-            if path.suffix.lower() not in known:
+            if suffix_of(path, known) is None:
                 raise ValueError(f"{path} is of no known kind; files of numbers end in {', '.join(known)}")
             files.setdefault(path.resolve(), path)
     return list(files.values())

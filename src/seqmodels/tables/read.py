@@ -14,9 +14,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from seqmodels.tables.cells import BadCell, Texts, as_numbers, as_texts, as_times
+from seqmodels.tables import csv_format
+from seqmodels.tables.cells import BadCell, Texts, as_numbers, as_texts
 from seqmodels.tables.columns import check_there, check_unique
-from seqmodels.tables.formats import Marks, formats
+from seqmodels.tables.formats import Marks, formats, suffix_of
+from seqmodels.tables.times import as_times
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -49,25 +51,23 @@ def blocks(
     numbers: Sequence[str] = (),
     texts: Sequence[str] = (),
     times: Sequence[str] = (),
-    delimiter: str = ",",
-    decimal: str = ".",
+    marks: Marks = Marks(),  # noqa: B008, it cannot change
 ) -> Iterator[Block]:
     """Read columns of a table, some ten thousand rows at a time; a column may be wanted in several ways.
 
     Args:
         path: from `expand`; its suffix says how to read it.
         numbers, texts, times: names of columns.
-        delimiter: between the cells of a CSV.
-        decimal: before the decimals in a CSV.
+        marks: how the file is written.
 
     Raises:
         ValueError: names file, column and row: a column is missing or there twice, a cell is not what it should be, a
             row has too few cells, the file is empty or damaged.
     """
-    format, marks = formats()[path.suffix.lower()], Marks(delimiter, decimal)
+    format = formats()[suffix_of(path, formats()) or ""]
     wanted = list(dict.fromkeys([*numbers, *texts, *times]))
     found = format.column_names(path, marks)
-    check_there(path, wanted, found, _remedy(found, delimiter))
+    check_there(path, wanted, found, _remedy(found, marks.delimiter))
     check_unique(path, wanted, found)
     others = [name for name in wanted if name in {*texts, *times}]
     alone = [name for name in wanted if name not in others]
@@ -77,9 +77,9 @@ def blocks(
         yield Block(
             first,
             rows,
-            {name: _converted(path, name, first, as_numbers, batch, decimal) for name in numbers},
+            {name: _converted(path, name, first, as_numbers, batch, marks) for name in numbers},
             {name: _converted(path, name, first, as_texts, batch) for name in texts},
-            {name: _converted(path, name, first, as_times, batch, decimal) for name in times},
+            {name: _converted(path, name, first, as_times, batch, marks) for name in times},
         )
         first += rows
     if first == 1:
@@ -90,7 +90,10 @@ def _converted(path: Path, name: str, first: int, convert: Any, batch: dict[str,
     try:
         return convert(batch[name], *arguments)
     except BadCell as error:
-        raise ValueError(f"{path}, column {name}, row {first + error.index}: {error}") from error
+        row = first + error.index
+        above = row == 1 and path.name.lower().endswith(csv_format.SUFFIXES)
+        units = "; a row of units below the header is left out with datamodule.unit_rows=1" if above else ""
+        raise ValueError(f"{path}, column {name}, row {row}: {error}{units}") from error
     except TypeError as error:
         raise ValueError(f"{path}, column {name}: {error}") from error
 

@@ -20,8 +20,9 @@ from seqmodels.datamodules.series import table as series_cache
 from seqmodels.datamodules.series.spec import TableSpec
 from seqmodels.datamodules.series.table import SeriesTable, series_table
 from seqmodels.tables import csv_format
+from seqmodels.tables.formats import Marks
 
-BASE = TableSpec(["x"], ["y"], "t", "g", "error", "error", None, ",", ".")
+BASE = TableSpec(["x"], ["y"], "t", "g", "error", "error", None, Marks())
 PLAIN = BASE._replace(time=None, group=None)
 
 
@@ -148,7 +149,7 @@ def test_the_step_is_the_median_of_the_first_thousand() -> None:
 @pytest.mark.parametrize(
     ("lines", "message"),
     [
-        (rows(["0", "1", "1"]), "column t, row 3: 1 after 1 in a must go forward$"),
+        (rows(["0", "1", "1"]), "row 3: 1 after 1 in a is the same time again; datamodule.repeated_times=keep"),
         (rows(["0", "1", "0.5"]), "column t, row 3: 0.5 after 1 in a must go forward"),
         (rows(["0", "1"]) + rows(["3", "2"], "b"), "column t, row 4: 2 after 3 in b must go forward"),
         (rows(hours(1, 0)), "row 2: 2024-05-01T00:00:00 after 2024-05-01T01:00:00 in a|row 2: 2024-05-01 after"),
@@ -309,9 +310,10 @@ import sys
 from pathlib import Path
 from seqmodels.datamodules.series import table as series_cache
 from seqmodels.datamodules.series.spec import TableSpec
+from seqmodels.tables.formats import Marks
 write = series_cache.write_table
 series_cache.write_table = lambda *arguments: (print("converts", flush=True), write(*arguments))
-spec = TableSpec(["x"], ["y"], None, None, "error", "error", None, ",", ".")
+spec = TableSpec(["x"], ["y"], None, None, "error", "error", None, Marks())
 table = series_cache.series_table([Path("a.csv")], spec, Path("cache"))
 print("sum", int(table.inputs.sum(dtype=float)))
 """

@@ -83,8 +83,9 @@ class LabelledSeries(FileData, SampleData):
         self.input_names, self.class_names = as_names(inputs), []
         check_once("inputs", self.input_names)
         self.input_size, self.output_size = len(self.input_names), 0
-        marks = self.delimiter, self.decimal
-        self.columns = Columns(as_name(id), as_name(label), self.input_names, as_name(time), *marks)
+        self.columns = Columns(
+            as_name(id), as_name(label), self.input_names, as_name(time), self.marks, self.repeated_times
+        )
         self.split_seed, self.unique_ids = split_seed, id is not None and not ids_per_file
         self._files: list[Path] = []
 

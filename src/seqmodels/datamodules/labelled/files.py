@@ -21,7 +21,7 @@ def read_files(patterns: list[str], columns: Columns, unique_ids: bool, labelled
     parts = []
     for path in expand(patterns, SUFFIXES):
         if path.suffix.lower() in SUFFIXES:
-            parts.append(read_ucr(path, labelled))
+            parts.append(read_ucr(path, labelled, columns.marks))
             continue
         wanted = {"inputs": columns.inputs, "label": columns.label or not labelled}
         for argument in (name for name, given in wanted.items() if not given):

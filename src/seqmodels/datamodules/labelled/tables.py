@@ -17,6 +17,8 @@ from typing import NamedTuple
 import numpy as np
 
 from seqmodels.datamodules.labelled.sequences import Sequences, class_name
+from seqmodels.datamodules.missing import RepeatedTimes
+from seqmodels.tables.formats import Marks
 from seqmodels.tables.read import Block, blocks
 
 
@@ -28,15 +30,16 @@ class Columns(NamedTuple):
         label: the class; None: it is not read.
         inputs: D columns of numbers.
         time: increases within a sequence, which is checked; None: nothing is.
-        delimiter, decimal: of a CSV.
+        marks: how the table is written.
+        repeated_times: `keep`: two rows of a sequence may have the same time.
     """
 
     id: str | None
     label: str | None
     inputs: list[str]
     time: str | None = None
-    delimiter: str = ","
-    decimal: str = "."
+    marks: Marks = Marks()
+    repeated_times: RepeatedTimes = "error"
 
 
 def read_table(path: Path, columns: Columns) -> Sequences:
@@ -48,7 +51,7 @@ def read_table(path: Path, columns: Columns) -> Sequences:
     """
     texts = [name for name in (columns.id, columns.label) if name]
     times = [columns.time] if columns.time else []
-    found = list(blocks(path, columns.inputs, texts, times, columns.delimiter, columns.decimal))
+    found = list(blocks(path, columns.inputs, texts, times, columns.marks))
     values = np.concatenate([np.stack([block.numbers[name] for name in columns.inputs], 1) for block in found])
     codes, ids = _coded(path, columns.id, found) if columns.id else (np.zeros(len(values), np.int64), [path.stem])
     order = np.argsort(codes, kind="stable")
@@ -56,7 +59,7 @@ def read_table(path: Path, columns: Columns) -> Sequences:
     table = Sequences(columns.inputs, values[order], lengths, ids, None, [path] * len(ids), order + 1)
     same = np.diff(codes[order]) == 0
     if columns.time:
-        _check_times(table, columns.time, [block.times[columns.time] for block in found], same)
+        _check_times(table, columns, [block.times[columns.time] for block in found], same)
     if columns.label:
         labels, names = _coded(path, columns.label, found)
         _check_labels(table, columns.label, labels[order], names, same)
@@ -83,17 +86,19 @@ def _coded(path: Path, column: str, found: Sequence[Block]) -> tuple[np.ndarray,
     return np.concatenate(parts), list(numbers)
 
 
-def _check_times(table: Sequences, column: str, parts: list[np.ndarray], same: np.ndarray) -> None:
-    path = table.files[0]
+def _check_times(table: Sequences, columns: Columns, parts: list[np.ndarray], same: np.ndarray) -> None:
+    path, column = table.files[0], columns.time
     if len({part.dtype.kind == "M" for part in parts}) > 1:
         raise ValueError(f"{path}, column {column}: holds numbers and dates; expected one of them")
     times = np.concatenate(parts)[table.rows - 1]
-    late = np.flatnonzero(same & ~(times[1:] > times[:-1]))  # NaN and NaT compare false
+    forward = times[1:] >= times[:-1] if columns.repeated_times == "keep" else times[1:] > times[:-1]
+    late = np.flatnonzero(same & ~forward)  # NaN and NaT compare false
     if len(late):
         step = late[0] + 1
+        again = "; datamodule.repeated_times=keep takes both" if times[step] == times[step - 1] else ""
         raise ValueError(
             f"{path}, column {column}, row {table.rows[step]}: {times[step]} does not come after {times[step - 1]} in "
-            f"row {table.rows[step - 1]} of the same sequence; sort each sequence by time"
+            f"row {table.rows[step - 1]} of the same sequence; sort each sequence by time{again}"
         )
 
 

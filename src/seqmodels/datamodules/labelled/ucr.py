@@ -20,23 +20,26 @@ from pathlib import Path
 import numpy as np
 
 from seqmodels.datamodules.labelled.sequences import Sequences, class_name
-from seqmodels.tables.cells import MISSING
+from seqmodels.tables.formats import Marks
+from seqmodels.tables.numbers import number
 
 SUFFIXES = (".ts", ".tsv")
 
 
-def read_ucr(path: Path, labelled: bool = True) -> Sequences:
+def read_ucr(path: Path, labelled: bool = True, marks: Marks = Marks()) -> Sequences:  # noqa: B008, it cannot change
     """The sequences of one file.
 
     Args:
         path: ends in .ts or .tsv.
         labelled: read the labels too; without, a .ts may have none.
+        marks: of these, `missing_values` count here.
 
     Raises:
         ValueError: names file and row: a cell is no number, a sequence has no steps, no label, or dimensions that do
             not fit; the header asks for what is not supported.
     """
-    found = list(_ts(path, labelled) if path.suffix.lower() == ".ts" else _tsv(path))
+    given = Marks(missing_values=(*marks.missing_values, "?"))
+    found = list(_ts(path, labelled, given) if path.suffix.lower() == ".ts" else _tsv(path, given))
     if not found:
         raise ValueError(f"{path} holds no sequences; expected at least one")
     arrays, labels = zip(*found, strict=True)
@@ -59,26 +62,26 @@ def read_ucr(path: Path, labelled: bool = True) -> Sequences:
     )
 
 
-def _tsv(path: Path) -> Iterator[tuple[np.ndarray, str]]:
+def _tsv(path: Path, marks: Marks) -> Iterator[tuple[np.ndarray, str]]:
     for row, line in enumerate(_lines(path), 1):
         label, *cells = line.split("\t")
         if not cells:
             raise ValueError(
                 f"{path}, row {row}: no tab in {line[:40]!r}; expected a label, then values, tab-separated"
             )
-        values = _numbers(path, row, cells)
+        values = _numbers(path, row, cells, marks)
         last = np.flatnonzero(~np.isnan(values))
         yield values[: last[-1] + 1 if len(last) else 0, None], label.strip()
 
 
-def _ts(path: Path, labelled: bool) -> Iterator[tuple[np.ndarray, str]]:
+def _ts(path: Path, labelled: bool, marks: Marks) -> Iterator[tuple[np.ndarray, str]]:
     lines = _lines(path)
     with_label = _header(path, lines)
     if labelled and not with_label:
         raise ValueError(f"{path} has no class labels (@classLabel); a classification needs them")
     for row, line in enumerate(lines, 1):
         *dimensions, label = line.split(":") if with_label else [*line.split(":"), ""]
-        columns = [_numbers(path, row, cells.split(",")) for cells in dimensions]
+        columns = [_numbers(path, row, cells.split(","), marks) for cells in dimensions]
         lengths = {len(column) for column in columns}
         if len(lengths) != 1:
             told = " and ".join(map(str, sorted(lengths))) or "no"
@@ -90,12 +93,12 @@ def _header(path: Path, lines: Iterator[str]) -> bool:
     """Reads up to @data; whether each line ends in a class label."""
     said: dict[str, str] = {}
     for line in lines:
-        key, _, value = line.strip().partition(" ")
+        key, *value = line.split(maxsplit=1)
         if not key.startswith("@"):
             raise ValueError(f"{path}: {line[:40]!r} stands before @data; expected lines that begin with @")
         if key.lower() == "@data":
             break
-        said[key.lower()] = value.strip().lower()
+        said[key.lower()] = "".join(value).strip().lower()
     else:
         raise ValueError(f"{path} has no @data line; expected the header of a .ts file")
     if said.get("@timestamps", "").startswith("true"):
@@ -114,21 +117,15 @@ def _lines(path: Path) -> Iterator[str]:
     """Without comments and empty lines; the comments of some archives are not UTF-8."""
     with path.open(encoding="utf-8-sig", errors="replace") as file:
         for line in file:
-            if line.strip() and not line.startswith("#"):
+            if line.strip() and not line.startswith(("#", "%")):
                 yield line.rstrip("\r\n")
 
 
-def _numbers(path: Path, row: int, cells: list[str]) -> np.ndarray:
-    try:
-        return np.array(cells, np.float64)
-    except ValueError:
-        pass
-    numbers = np.full(len(cells), np.nan)
+def _numbers(path: Path, row: int, cells: list[str], marks: Marks) -> np.ndarray:
+    numbers = np.empty(len(cells))
     for step, cell in enumerate(cells):
-        if cell.strip() in (*MISSING, "?"):
-            continue
         try:
-            numbers[step] = float(cell)
+            numbers[step] = number(cell, marks)
         except ValueError as error:
-            raise ValueError(f"{path}, row {row}, step {step + 1}: {cell.strip()[:40]!r} is not a number") from error
+            raise ValueError(f"{path}, row {row}, step {step + 1}: {error}") from error
     return numbers

@@ -5,15 +5,13 @@ from pathlib import Path
 import numpy as np
 
 from seqmodels.datamodules.series.spec import TableSpec
+from seqmodels.tables.dates import NUMBER, SECOND, looks_like_dates
 
 JUMP = 1.5
 """A gap is a difference of more than so many steps."""
 
 MEASURED = 1000
 """Differences whose median is the step."""
-
-SECOND = 1_000_000_000
-"""In the nanoseconds that dates are counted in."""
 
 
 class Clock:
@@ -27,13 +25,17 @@ class Clock:
             beginnings: the first times of each series, to measure its step.
         """
         self.column, self.gaps, self.names = spec.time, spec.gaps, names
+        self._keeps = spec.repeated_times == "keep"
         self._mixed = "" if spec.group else "; where it holds several series, datamodule.group=COLUMN tells them apart"
         self._last = np.zeros(len(names), np.int64)
         self._begun = np.zeros(len(names), bool)
         self._dates = are_dates(beginnings[0])
+        if spec.marks.time_format is None:
+            _check_no_dates(str(spec.time), beginnings)
         self._step = np.full(len(names), np.inf)
         for series, times in enumerate(beginnings):
             differences = np.diff(_counted(times))[:MEASURED]
+            differences = differences[differences > 0] if self._keeps else differences
             if spec.time_step is not None:
                 self._step[series] = spec.time_step * (SECOND if self._dates else 1)
             elif len(differences):
@@ -59,9 +61,11 @@ class Clock:
         new = np.diff(series, prepend=-1) != 0
         before = np.where(new, self._last[series], np.roll(now, 1))
         follows = ~new | self._begun[series]
-        stuck = np.flatnonzero(follows & (now <= before))
+        stuck = np.flatnonzero(follows & ((now < before) if self._keeps else (now <= before)))
         if len(stuck):
-            raise self._error(path, first, series, order, now, before, stuck, f"must go forward{self._mixed}")
+            row = stuck[order[stuck].argmin()]
+            remedy = self._remedy(before[row] - now[row])
+            raise self._error(path, first, series, order, now, before, stuck, f"{remedy}{self._mixed}")
         with np.errstate(over="ignore"):  # of what does not follow anything
             gaps = follows & (now - before > JUMP * self._step[series])
         if self.gaps == "error" and gaps.any():
@@ -70,6 +74,12 @@ class Clock:
         last = np.diff(series, append=-1) != 0
         self._last[series[last]], self._begun[series[last]] = now[last], True
         return gaps & (self.gaps == "reset")
+
+    def _remedy(self, back: float) -> str:
+        if back == 0:
+            return "is the same time again; datamodule.repeated_times=keep takes both rows, in their order"
+        autumn = "; a clock that is set back in autumn needs its offset from UTC, as in 2024-10-27 02:30:00+01:00"
+        return "must go forward" + (autumn if self._dates and back <= 3600 * SECOND else "")
 
     def _check(self, path: Path, first: int, times: np.ndarray) -> None:
         missing = np.flatnonzero(np.isnat(times) if are_dates(times) else np.isnan(times))
@@ -103,6 +113,19 @@ class Clock:
             return f"{time:.15g}"
         text = str(np.datetime64(int(time), "ns"))
         return text.rstrip("0").rstrip(".") if not text.endswith("T00:00:00.000000000") else text[:10]
+
+
+def _check_no_dates(column: str, beginnings: list[np.ndarray]) -> None:
+    """
+    Raises:
+        ValueError: the times are whole numbers such as 20240131, whose steps would be wrong at the end of a month.
+    """
+    for times in beginnings:
+        if times.dtype.kind == "i" and looks_like_dates(times.tolist()):
+            raise ValueError(
+                f"column {column}: {times[0]} and {times[1]} look like dates; datamodule.time_format=%Y%m%d reads them "
+                f"so, datamodule.time_format={NUMBER} as numbers"
+            )
 
 
 def check_kind(path: Path, column: str | None, times: np.ndarray, dates: bool) -> None:

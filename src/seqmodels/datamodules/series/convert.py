@@ -45,7 +45,7 @@ def _blocks(path: Path, spec: TableSpec) -> Any:
     numbers = list(dict.fromkeys([*spec.inputs, *spec.targets]))
     texts = [spec.group] if spec.group is not None else []
     times = [spec.time] if spec.time is not None else []
-    return blocks(path, numbers, texts, times, spec.delimiter, spec.decimal)
+    return blocks(path, numbers, texts, times, spec.marks)
 
 
 class _Writer:

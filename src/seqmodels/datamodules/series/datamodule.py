@@ -17,7 +17,7 @@ from typing import Any
 from seqmodels.config.ranges import above, at_least, one_of
 from seqmodels.datamodules.files import READ, FileData, as_name, as_names, check_named, named_after
 from seqmodels.datamodules.series.baselines import Baseline
-from seqmodels.datamodules.series.spec import Gaps, TableSpec, WindowSpec
+from seqmodels.datamodules.series.spec import Gaps, ShortSeries, TableSpec, WindowSpec
 from seqmodels.datamodules.series.splits import SeriesSplits
 from seqmodels.datamodules.series.statistics import TrainingStatistics
 from seqmodels.datamodules.streams import StreamData
@@ -51,6 +51,7 @@ class SeriesStream(FileData, StreamData):
         warmup: int = 100,
         gaps: Gaps = "error",
         time_step: float | None = None,
+        short_series: ShortSeries = "error",
         season: int = 1,
         cache: str | None = None,
         **options: Any,
@@ -66,6 +67,7 @@ class SeriesStream(FileData, StreamData):
             warmup: steps before the first one that counts that validation and test read so that the state is warm.
             gaps: where time jumps by more than 1.5 steps: `error`; `reset` begins the series anew; `ignore`.
             time_step: the step, in the unit of `time`, of dates in seconds; null: the median of a series' first 1,000.
+            short_series: one with no more rows than the horizon: `error` names it, `skip` leaves it out.
             season: m, steps after which the signal resembles itself, for MASE and the seasonal naive forecast.
             cache: the folder for converted files; null: the user's cache folder.
             options: as in `FileData` and `StreamData`; the streams are lanes that the series are dealt out to. With
@@ -77,9 +79,10 @@ class SeriesStream(FileData, StreamData):
         """
         super().__init__(files=files, **options)
         columns = as_names(inputs), as_names(targets), as_name(time), as_name(group)
-        spec = TableSpec(*columns, self.missing, gaps, time_step, self.delimiter, self.decimal)
+        spec = TableSpec(*columns, self.missing, gaps, time_step, self.marks, self.repeated_times)
         check_named(EXAMPLE, files=as_names(files), inputs=spec.inputs, targets=spec.targets)
         one_of(Gaps, gaps=gaps)
+        one_of(ShortSeries, short_series=short_series)
         at_least(1, window=window, season=season)
         at_least(0, horizon=horizon, warmup=warmup)
         if time_step is not None:
@@ -102,7 +105,7 @@ class SeriesStream(FileData, StreamData):
             self.target_inputs = [spec.inputs.index(column) for column in spec.targets]
         self.fills_with_mean = self.missing == "mask"
         self.horizon, self.season, self.window = horizon, season, window
-        windows = WindowSpec(horizon, window, self.num_streams, warmup, season)
+        windows = WindowSpec(horizon, window, self.num_streams, warmup, season, short_series)
         folder = Path(cache).expanduser() if cache else None
         self.data = SeriesSplits(self.patterns, spec, windows, self.fractions, folder)
 
@@ -173,15 +176,24 @@ class SeriesStream(FileData, StreamData):
         """How many count in each split."""
         return {split: self.data.steps(split) for split in self.splits}
 
+    def _series(self) -> dict[str, int]:
+        """How many have steps in each split."""
+        return {split: self.data.series_in(split) for split in self.splits}
+
     def summary(self) -> str:
-        steps = ", ".join(f"{count:,} {split}" for split, count in self._steps().items())
+        series = self._series()
+        several = max(series.values()) > 1
+        steps = ", ".join(
+            f"{count:,} {split}" + (f" (of {series[split]:,} series)" if several else "")
+            for split, count in self._steps().items()
+        )
         lanes = "1 lane" if self.num_streams == 1 else f"{self.num_streams} lanes"
         ahead = f", {self.horizon} ahead" if self.horizon else ""
         return f"{self.name}: steps {steps}; {lanes}, windows of {self.window} steps{ahead}"
 
     def facts(self) -> dict[str, Any]:
         columns = {"inputs": self.input_names, "targets": self.target_names}
-        facts = {"files": self.data.facts(), "parts": self._steps(), **columns}
+        facts = {"files": self.data.facts(), "parts": self._steps(), "series": self._series(), **columns}
         if baselines := self._baselines():
             facts["baselines"] = {name: baseline.means() for name, baseline in baselines.items()}
         if self.statistics and self.statistics.scale_missing:

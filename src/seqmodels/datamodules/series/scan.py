@@ -40,7 +40,7 @@ def scan_files(files: Sequence[Path], spec: TableSpec) -> FileScan:
 def _beginning(path: Path, spec: TableSpec) -> np.ndarray:
     parts: list[np.ndarray] = []
     assert spec.time is not None
-    for block in blocks(path, times=[spec.time], delimiter=spec.delimiter, decimal=spec.decimal):
+    for block in blocks(path, times=[spec.time], marks=spec.marks):
         parts.append(block.times[spec.time])
         if sum(map(len, parts)) > MEASURED:
             break
@@ -54,7 +54,7 @@ def _groups(files: Sequence[Path], spec: TableSpec) -> FileScan:
     beginnings: list[list[np.ndarray]] = []
     times, dates = [spec.time] if spec.time is not None else [], None
     for path in files:
-        for block in blocks(path, (), [spec.group], times, spec.delimiter, spec.decimal):
+        for block in blocks(path, (), [spec.group], times, spec.marks):
             series = group_codes(path, block, spec.group, codes)
             found = np.bincount(series, minlength=len(codes))
             known = np.zeros(len(codes), np.int64)

@@ -2,9 +2,11 @@
 
 from typing import Literal, NamedTuple
 
-from seqmodels.datamodules.missing import Missing
+from seqmodels.datamodules.missing import Missing, RepeatedTimes
+from seqmodels.tables.formats import Marks
 
 Gaps = Literal["error", "reset", "ignore"]
+ShortSeries = Literal["error", "skip"]
 
 
 class TableSpec(NamedTuple):
@@ -17,8 +19,8 @@ class TableSpec(NamedTuple):
     missing: Missing
     gaps: Gaps
     time_step: float | None
-    delimiter: str
-    decimal: str
+    marks: Marks
+    repeated_times: RepeatedTimes = "error"
 
 
 class WindowSpec(NamedTuple):
@@ -29,3 +31,4 @@ class WindowSpec(NamedTuple):
     num_streams: int
     warmup: int
     season: int
+    short_series: ShortSeries = "error"

@@ -74,23 +74,36 @@ class SeriesSplits:
             ValueError: there are none, or a series is too short.
         """
         if split not in self._segments:
-            source, horizon = self.source(split), self.windows.horizon
+            source, horizon, short = self.source(split), self.windows.horizon, self.windows.short_series
             table = self.table(source)
             is_cut = source == "train"
-            self._segments[split] = cut(table, split, *self.fractions, horizon) if is_cut else whole(table, horizon)
+            self._segments[split] = (
+                cut(table, split, *self.fractions, horizon, short) if is_cut else whole(table, horizon, short)
+            )
         return self._segments[split]
 
     def steps(self, split: str) -> int:
         """How many steps a split has."""
         return sum(segment.stop - segment.start for segment in self.segments(split))
 
+    def series_in(self, split: str) -> int:
+        """How many series have steps in a split."""
+        begins = [series.begin for series in self.table(self.source(split)).series]
+        return len(np.unique(np.searchsorted(begins, [segment.floor for segment in self.segments(split)], "right")))
+
     def windows_of(self, split: str, statistics: TrainingStatistics) -> SplitWindows:
         """
         Raises:
-            ValueError: there are more lanes than can be filled.
+            ValueError: there are more lanes than can be filled, or windows longer than any series.
         """
-        segments, (horizon, window, num_streams, warmup, _) = self.segments(split), self.windows
+        segments, (horizon, window, num_streams, warmup, *_) = self.segments(split), self.windows
         unit, warmup = (window, 0) if split == "train" else (1, warmup)
+        longest = max(segment.stop - segment.start for segment in segments)
+        if split == "train" and window > longest:
+            raise ValueError(
+                f"window={window} is longer than what any series has to train on; give at most {longest}, of which "
+                f"nothing is padding"
+            )
         available = units(segments, unit)
         if available < num_streams:
             of = f"windows of {unit} steps; a smaller window gives more" if unit > 1 else "steps"
@@ -142,10 +155,10 @@ class SeriesSplits:
 
     def fit_statistics(self) -> TrainingStatistics:
         """What the training rows tell; found once for a table, and kept beside it."""
-        table, (horizon, *_, season) = self.table("train"), self.windows
+        table, horizon, season = self.table("train"), self.windows.horizon, self.windows.season
 
         def find() -> dict[str, Any]:
-            rows = training_rows(table, *self.fractions)
+            rows = training_rows(table, *self.fractions, horizon)
             return asdict(fit_statistics(table, rows, self.steps("train"), horizon, season))
 
         about = [*TrainingStatistics.__dataclass_fields__, *self.fractions, horizon, season]
@@ -153,7 +166,7 @@ class SeriesSplits:
 
     def baselines(self, statistics: TrainingStatistics) -> dict[str, Baseline]:
         """Of the test."""
-        source, (horizon, *_, season) = self.source("test"), self.windows
+        source, horizon, season = self.source("test"), self.windows.horizon, self.windows.season
         table, segments, numbers = self.table(source), self.segments("test"), self.numbers(source, statistics)
         return baselines(table, segments, horizon, season, statistics.target_mean, self.series(statistics), numbers)
 

@@ -5,37 +5,35 @@ import math
 from typing import Any
 
 from seqmodels.predicting.rows.errors import BadRow
-from seqmodels.tables.cells import MISSING
-
-_TRUTH = {"true": 1.0, "false": 0.0}
+from seqmodels.tables.formats import Marks
+from seqmodels.tables.numbers import missing_values, number
 
 
 class Literal(str):
     """A number of a JSON line, as it was written."""
 
 
-def as_number(cell: Any, decimal: str = ".") -> float:
-    """A cell as a number, true as 1 and false as 0; NaN where it is missing.
+def as_number(cell: Any, marks: Marks = Marks()) -> float:  # noqa: B008, it cannot change
+    """A cell as a number, as it would be in training: see `seqmodels.tables.numbers`.
 
     Raises:
-        BadRow: it is neither.
+        BadRow: it is none.
     """
     if cell is None:
         return math.nan
-    written = cell
     if isinstance(cell, str):
-        text = cell.strip()
-        if text in MISSING:
-            return math.nan
-        if decimal != "." and not isinstance(cell, Literal):
-            text = text.replace(".", "?").replace(decimal, ".")  # a point may mean thousands; training refuses it too
-        cell = _TRUTH.get(text.lower(), text)
+        try:
+            point = isinstance(cell, Literal) and marks.decimal != "."
+            return number(cell, marks._replace(decimal=".") if point else marks)
+        except ValueError as error:
+            raise BadRow(str(error)) from None
     try:
-        return float(cell)
+        found = float(cell)
     except OverflowError:  # an integer with hundreds of digits
         return math.inf
     except (TypeError, ValueError):
-        raise BadRow(f"{written!r} is not a number") from None
+        raise BadRow(f"{cell!r} is not a number") from None
+    return math.nan if found in missing_values(marks).numbers else found
 
 
 def as_text(cell: Any) -> str:

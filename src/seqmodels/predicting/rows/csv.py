@@ -6,6 +6,7 @@ from typing import Any
 
 from seqmodels.predicting.rows.errors import BadRow, RowErrors
 from seqmodels.predicting.rows.lines import Lines, decoded
+from seqmodels.tables.formats import Marks
 
 
 class CsvRows:
@@ -18,16 +19,21 @@ class CsvRows:
 
     sparse = False
 
-    def __init__(self, lines: Lines, delimiter: str, errors: RowErrors) -> None:
+    def __init__(self, lines: Lines, marks: Marks, errors: RowErrors) -> None:
         """
         Raises:
             ValueError: there is no header.
         """
         self._lines, self._errors = lines, errors
-        self._delimiter = delimiter
-        self._reader = csv.reader(map(decoded, lines), delimiter=delimiter, strict=True)
+        self._delimiter = marks.delimiter
+        self._reader = csv.reader(_read(lines, marks), delimiter=marks.delimiter, strict=True)
+        self._first: list[str] | None = None
         try:
             self.names = next((cells for cells in self._reader if cells), [])
+            if not marks.header:
+                self._first, self.names = self.names, [str(column) for column in range(len(self.names))]
+            for _ in range(marks.unit_rows):
+                next((cells for cells in self._reader if cells), None)
         except (csv.Error, BadRow) as error:
             raise ValueError(f"{lines.name}: the header cannot be read: {error}") from error
         if not self.names:
@@ -48,6 +54,8 @@ class CsvRows:
                 yield number, tuple([cells[place] for place in places])
 
     def _records(self) -> Iterator[list[str] | BadRow]:
+        if self._first is not None:
+            yield self._first
         while True:
             try:
                 cells = next(self._reader)
@@ -66,3 +74,14 @@ class CsvRows:
         return BadRow(
             f"{len(cells)} cells where the header has {len(self.names)}: {text[:80]}{'…' if len(text) > 80 else ''}"
         )
+
+
+def _read(lines: Lines, marks: Marks) -> Iterator[str]:
+    """The header and what is below it."""
+    comment = marks.comment
+    texts: Iterator[str] = map(decoded, lines)  # like `filter`, and unlike a generator, it goes on behind an error
+    if comment:
+        texts = filter(lambda text: not text.lstrip(" \t").startswith(comment), texts)
+    for _ in range(marks.skip_rows):
+        next(texts, None)
+    return texts

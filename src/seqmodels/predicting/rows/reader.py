@@ -7,6 +7,7 @@ from seqmodels.predicting.rows.cells import as_number, as_text
 from seqmodels.predicting.rows.clock import Clock, Time
 from seqmodels.predicting.rows.columns import Columns
 from seqmodels.predicting.rows.errors import BadRow, RowErrors
+from seqmodels.tables.formats import Marks
 
 
 class Source(Protocol):
@@ -51,14 +52,14 @@ class Row(NamedTuple):
 class Reader:
     """Reads rows."""
 
-    def __init__(self, columns: Columns, decimal: str, clock: Clock) -> None:
+    def __init__(self, columns: Columns, marks: Marks, clock: Clock) -> None:
         """
         Args:
             columns: of the input.
-            decimal: before the decimals of numbers.
+            marks: how numbers are written.
             clock: reads times.
         """
-        self.columns, self.decimal, self.clock = columns, decimal, clock
+        self.columns, self.marks, self.clock = columns, marks, clock
         self._inputs = len(columns.inputs)
         shown = columns.shown
         self._id = None if columns.id is None else self._inputs + shown.index(columns.id)
@@ -83,15 +84,10 @@ class Reader:
         return Row(number, values, id, moment, cells[self._inputs :], arrived)
 
     def _values(self, cells: tuple[Any, ...]) -> list[float]:
-        if self.decimal == ".":
-            try:
-                return [float(cell) for cell in cells]
-            except (TypeError, ValueError, OverflowError):
-                pass  # missing, or to be named
         values = []
         for name, cell in zip(self.columns.inputs, cells, strict=True):
             try:
-                values.append(as_number(cell, self.decimal))
+                values.append(as_number(cell, self.marks))
             except BadRow as error:
                 raise BadRow(f"{name}: {error}") from None
         return values

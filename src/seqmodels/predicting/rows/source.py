@@ -6,8 +6,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from omegaconf import DictConfig
-
 from seqmodels.cli.arguments import Arguments
 from seqmodels.predicting.places import input_format
 from seqmodels.predicting.rows.csv import CsvRows
@@ -17,36 +15,37 @@ from seqmodels.predicting.rows.lines import Lines
 from seqmodels.predicting.rows.parquet import ParquetRows
 from seqmodels.predicting.rows.reader import Source
 from seqmodels.predicting.stopping import Stopping
+from seqmodels.tables.formats import Marks
 
 
 @contextmanager
-def opened(given: Arguments, cfg: DictConfig, errors: RowErrors, stopping: Stopping) -> Iterator[Source]:
+def opened(given: Arguments, marks: Marks, errors: RowErrors, stopping: Stopping) -> Iterator[Source]:
     """The input, open.
 
     Args:
         given: the arguments of `predict`.
-        cfg: of the run's datamodule; the `delimiter` of its CSV files is that of the input.
+        marks: how the run's files are written; the input is written so too.
         errors: hears of malformed rows.
         stopping: ends the waiting for rows.
 
     Raises:
         ValueError, OSError: it cannot be read, or has no header.
     """
-    path, format, delimiter = Path(given["input"]).expanduser(), input_format(given), cfg.get("delimiter", ",")
+    path, format = Path(given["input"]).expanduser(), input_format(given)
     if given["input"] == "-":
-        yield _text(Lines(0, errors.name, True, stopping), format, delimiter, errors)
+        yield _text(Lines(0, errors.name, True, stopping), format, marks, errors)
     elif format == "parquet":
         yield ParquetRows(path)
     else:
         fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # a named pipe has no writer yet
         try:
             live = not stat.S_ISREG(os.fstat(fd).st_mode)
-            yield _text(Lines(fd, errors.name, live, stopping), format, delimiter, errors)
+            yield _text(Lines(fd, errors.name, live, stopping), format, marks, errors)
         finally:
             os.close(fd)
 
 
-def _text(lines: Lines, format: str | None, delimiter: str, errors: RowErrors) -> Source:
+def _text(lines: Lines, format: str | None, marks: Marks, errors: RowErrors) -> Source:
     if format is None:
         format = "jsonl" if lines.first_byte() == b"{" else "csv"
-    return JsonRows(lines, errors) if format == "jsonl" else CsvRows(lines, delimiter, errors)
+    return JsonRows(lines, errors) if format == "jsonl" else CsvRows(lines, marks, errors)
