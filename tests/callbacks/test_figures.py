@@ -28,13 +28,6 @@ def _a_window(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     matplotlib.use(before)
 
 
-@pytest.mark.parametrize("name", ["animation", "live"])
-def test_an_animation_ignores_what_predicts_classes(name: str) -> None:
-    result = train(compose([*DIGITS, *PLAIN, f"callbacks={name}", "trainer.max_steps=2"]), Path("run"))
-    assert "lr" in result.metrics
-    assert not (result.folder / "figures").exists()
-
-
 @pytest.mark.parametrize(
     "setting",
     [

@@ -10,6 +10,7 @@ from lightning.pytorch.callbacks import Callback
 from torch import Tensor, nn
 
 from seqmodels.callbacks.figures.diagnostics import Snapshot, diagnostics_figure
+from seqmodels.callbacks.figures.drawing import draws
 from seqmodels.callbacks.figures.publish import publish
 from seqmodels.config.ranges import at_least
 
@@ -67,6 +68,7 @@ class StreamDiagnostics(Callback):
         self._resets = state_dict["resets"]
         self._looked = self._snapshots[-1].step if self._snapshots else -1
 
+    @draws
     def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         if self._snapshots:
             publish(trainer, "diagnostics", diagnostics_figure(self._snapshots, trainer.datamodule.name))  # type: ignore[attr-defined]

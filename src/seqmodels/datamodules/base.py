@@ -217,3 +217,7 @@ class SequenceData(pl.LightningDataModule, ABC):
     def read_labels(self, x: Tensor) -> Tensor | None:
         """(B, T) classes that an input (B, T, D) spells, to look at; None where it spells none."""
         return None
+
+    def rows_of_window(self, split: str, number: int) -> Any:
+        """(G, T) rows of a table that a window's steps are, -1 for padding, to look at; None: there is no table."""
+        return None

@@ -8,6 +8,7 @@ from matplotlib.ticker import MaxNLocator
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
+from seqmodels.callbacks.figures.drawing import failing_softly, plain_text
 from seqmodels.config.migrate import migrated_key
 from seqmodels.searching.outcome import best_of
 from seqmodels.searching.parallel_plot import counted, draw_parallel, short_names
@@ -15,18 +16,19 @@ from seqmodels.searching.setting import Search
 
 
 def leave_figures(study: Study, search: Search) -> None:
-    """Write history.png, importance.png and parallel.png, as far as there are trials for them."""
+    """Write history.png, importance.png and parallel.png, as far as there are trials for them; else a warning."""
     trials = study.get_trials(deepcopy=False)
-    folder = search.folder / "figures"
-    folder.mkdir(exist_ok=True)
-    if any(trial.state.is_finished() for trial in trials):
-        _save(draw_history(trials, search), folder / "history.png")
     shares = importances(study, search.seed)
-    if shares:
-        _save(draw_importances(shares, search), folder / "importance.png")
     valued = [trial for trial in trials if trial.value is not None]
-    if valued:
-        _save(draw_parallel(valued, best_of(study, search.mode), search), folder / "parallel.png")
+    folder = search.folder / "figures"
+    with failing_softly("tune"), plain_text():
+        folder.mkdir(exist_ok=True)
+        if any(trial.state.is_finished() for trial in trials):
+            _save(draw_history(trials, search), folder / "history.png")
+        if shares:
+            _save(draw_importances(shares, search), folder / "importance.png")
+        if valued:
+            _save(draw_parallel(valued, best_of(study, search.mode), search), folder / "parallel.png")
 
 
 def _save(figure: Figure, path: Path) -> None:

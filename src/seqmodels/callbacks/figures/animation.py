@@ -13,7 +13,9 @@ from matplotlib.animation import PillowWriter
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from seqmodels.callbacks.figures.stream import Piece, piece, plot_pieces
+from seqmodels.callbacks.figures.curves import plot_curves
+from seqmodels.callbacks.figures.drawing import draws, harmless, plain_text
+from seqmodels.callbacks.figures.pieces import Piece, first_stream, piece
 from seqmodels.config.ranges import above, at_least
 
 log = logging.getLogger(__name__)
@@ -41,18 +43,24 @@ class FitAnimation(pl.Callback):
         self.windows, self.visible, self.frames_per_second = windows, visible, frames_per_second
         self._pieces: list[Piece] = []
 
+    @harmless
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         if "prediction" in outputs and len(self._pieces) < self.windows and trainer.is_global_zero:
-            self._pieces.append(piece(batch, outputs["prediction"]))
+            self._pieces.append(piece(batch, outputs["prediction"], torch.ones_like(batch.mask), streams=1))
 
     def state_dict(self) -> dict[str, Any]:
-        return {"pieces": [tuple(piece) for piece in self._pieces]}
+        """Of each piece x (T, D), y and prediction (T, 1), of the one stream there is."""
+        return {"pieces": [(x[0], y[0, :, None], predicted[0, :, None]) for x, y, predicted, _ in self._pieces]}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        self._pieces = [Piece(*piece) for piece in state_dict["pieces"]]
+        self._pieces = [
+            Piece(x[None], y[None, :, 0], predicted[None, :, 0], torch.ones(1, len(y), dtype=torch.bool))
+            for x, y, predicted in state_dict["pieces"]
+        ]
 
+    @draws
     def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         if not self._pieces:
             return
@@ -63,7 +71,7 @@ class FitAnimation(pl.Callback):
         writer = PillowWriter(fps=self.frames_per_second)
         with writer.saving(figure, str(path), dpi=80):
             for end in range(1, len(self._pieces) + 1):
-                draw_frame(axes, self._pieces, end, self.visible, trainer.datamodule.name)  # type: ignore[attr-defined]
+                draw_frame(axes, self._pieces, end, self.visible, trainer.datamodule)  # type: ignore[attr-defined]
                 writer.grab_frame()
 
 
@@ -80,6 +88,7 @@ class LiveFit(FitAnimation):
 
     _figure: Figure | None = None
 
+    @harmless
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         if not trainer.is_global_zero:
             return
@@ -96,6 +105,7 @@ class LiveFit(FitAnimation):
         plt.ion()
         self._figure, _ = plt.subplots(figsize=(8, 3), layout="constrained")
 
+    @harmless
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
@@ -104,9 +114,10 @@ class LiveFit(FitAnimation):
         if self._figure is not None and len(self._pieces) > seen:
             import matplotlib.pyplot as plt
 
-            name = trainer.datamodule.name  # type: ignore[attr-defined]
-            draw_frame(self._figure.axes[0], self._pieces, len(self._pieces), self.visible, name)
-            plt.pause(0.05)
+            with plain_text():
+                data = trainer.datamodule  # type: ignore[attr-defined]
+                draw_frame(self._figure.axes[0], self._pieces, len(self._pieces), self.visible, data)
+                plt.pause(0.05)
 
     def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         super().on_fit_end(trainer, pl_module)
@@ -123,19 +134,20 @@ class LiveFit(FitAnimation):
             self._figure = None
 
 
-def draw_frame(axes: Axes, pieces: list[Piece], end: int, visible: int, name: str) -> None:
-    """The frame after window `end`."""
+def draw_frame(axes: Axes, pieces: list[Piece], end: int, visible: int, data: Any) -> None:
+    """The frame after window `end`; `data` is where the windows come from."""
     start = max(0, end - visible)
     axes.clear()
     for beside in [other for other in axes.figure.axes if other is not axes]:
         beside.remove()
-    first_step, seen = (sum(len(piece.x) for piece in pieces[:window]) for window in (start, end))
-    plot_pieces(axes, pieces[start:end], first_step)
-    steps = len(pieces[0].x)
-    axes.set_xlim(first_step - 0.5, max(first_step + visible * steps, seen) - 0.5)
-    targets = torch.cat([piece.y[:, 0] for piece in pieces])
+    first_step, seen = (sum(piece.y.shape[1] for piece in pieces[:window]) for window in (start, end))
+    horizon = getattr(data, "horizon", None) or 0
+    plot_curves(axes, first_stream(pieces[start:end], first_step, horizon, [*data.input_names, data.target_names[0]]))
+    steps = pieces[0].y.shape[1]
+    axes.set_xlim(first_step - 0.5, max(first_step + visible * steps, seen) + horizon - 0.5)
+    targets = torch.cat([piece.y[0] for piece in pieces])
     if targets.isfinite().any():
         low, high = (float(bound) for bound in targets[targets.isfinite()].aminmax())
         margin = 0.3 * (high - low) or 1
         axes.set_ylim(low - margin, high + margin)
-    axes.set_title(f"{name}: training, window {end}")
+    axes.set_title(f"{data.name}: training, window {end}", loc="left", fontsize=9)

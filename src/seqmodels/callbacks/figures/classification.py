@@ -1,6 +1,7 @@
-"""What a classifier sees and mistakes: ten samples, the mistakes, the confusion matrix. Drawn once, after the test."""
+"""What a classifier sees and mistakes: ten samples, the worst mistakes, the confusion matrix; drawn after the test."""
 
 import logging
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import lightning.pytorch as pl
@@ -10,7 +11,8 @@ from matplotlib.figure import Figure
 from torch import Tensor
 from torchmetrics.functional.classification import multiclass_confusion_matrix
 
-from seqmodels.callbacks.figures.publish import publish
+from seqmodels.callbacks.figures.drawing import draws, harmless, in_legend
+from seqmodels.callbacks.figures.publish import gathered, publish
 from seqmodels.config.ranges import at_least
 
 log = logging.getLogger(__name__)
@@ -23,7 +25,8 @@ class ClassificationFigures(pl.Callback):
         """
         Args:
             samples: test sequences whose prediction is printed and drawn, from the first on.
-            mistakes: sequences in the figure that shows wrong ones first.
+            mistakes: sequences in the figure of the worst: wrong ones first, and among them and among the right ones
+                those whose own class was given the least probability.
 
         Raises:
             ValueError: an argument is below 1.
@@ -35,55 +38,59 @@ class ClassificationFigures(pl.Callback):
     def _reset(self) -> None:
         self._counts: Tensor | None = None
         self._first: list[Shown] = []
-        self._right: list[Shown] = []
-        self._wrong: list[Shown] = []
+        self._worst: list[Shown] = []
 
     def on_test_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         self._reset()
 
+    @harmless
     def on_test_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:  # fmt: skip
         if "logits" not in outputs:
             return
-        probability, predicted = outputs["logits"].softmax(-1).max(-1)
-        target = outputs["target"]
-        counts = multiclass_confusion_matrix(predicted, target, outputs["logits"].shape[-1])
+        probabilities, target = outputs["logits"].float().softmax(-1), outputs["target"]
+        probability, predicted = probabilities.max(-1)
+        counts = multiclass_confusion_matrix(predicted, target, probabilities.shape[-1])
         self._counts = counts if self._counts is None else self._counts + counts
-        right = predicted == target
         x, _, *lengths = batch
 
-        def take(rows: Tensor, at_most: int) -> list[Shown]:
+        def take(rows: Tensor) -> list[Shown]:
             return [
                 Shown(
-                    x[i, : lengths[0][i]] if lengths else x[i],
+                    (x[i, : lengths[0][i]] if lengths else x[i]).float().cpu(),
                     int(target[i]),
                     int(predicted[i]),
                     float(probability[i]),
+                    float(probabilities[i, target[i]]),
                 )
-                for i in rows[:at_most]
+                for i in rows
             ]
 
-        self._first += take(torch.arange(len(target)), self.samples - len(self._first))
-        self._wrong += take((~right).nonzero()[:, 0], self.mistakes - len(self._wrong))
-        self._right += take(right.nonzero()[:, 0], self.mistakes - len(self._right))
+        self._first += take(torch.arange(len(target))[: self.samples - len(self._first)])
+        of_its_own = probabilities.gather(1, target[:, None])[:, 0]
+        worst = torch.where(predicted == target, 1 + of_its_own, of_its_own).argsort(stable=True)
+        self._worst = worst_first([*self._worst, *take(worst[: self.mistakes])])[: self.mistakes]
 
     def on_test_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        if self._counts is None:
-            return
-        counts = trainer.strategy.reduce(self._counts, reduce_op="sum")
-        if not trainer.is_global_zero:
+        counts = None if self._counts is None else self._counts.cpu()
+        self._draw(trainer, *zip(*gathered((counts, self._worst)), strict=True))
+
+    @draws
+    def _draw(self, trainer: pl.Trainer, counts: tuple[Tensor | None, ...], worst: tuple[list["Shown"], ...]) -> None:
+        """Arguments as each process has them."""
+        counted = [part for part in counts if part is not None]
+        if not counted or not trainer.is_global_zero:
             return
         data = trainer.datamodule  # type: ignore[attr-defined]
         names = data.class_names
         log.info("predicted  %s", " ".join(names[sample.predicted] for sample in self._first))
         log.info("true       %s", " ".join(names[sample.target] for sample in self._first))
-        publish(trainer, "confusion", confusion_figure(counts.cpu(), names, f"{data.name}, test"))
-        wrong_first = [*self._wrong, *self._right][: self.mistakes]
-        for name, shown, what in (("samples", self._first, "the first"), ("mistakes", wrong_first, "wrong ones first")):
+        publish(trainer, "confusion", confusion_figure(torch.stack(counted).sum(0), names, f"{data.name}, test"))
+        mistakes = worst_first(sample for part in worst for sample in part)[: self.mistakes]
+        for name, shown, what in (("samples", self._first, "the first"), ("mistakes", mistakes, "the worst first")):
             title = f"{data.name}, test: {what}"
-            shown = [sample._replace(x=sample.x.cpu()) for sample in shown]
             images = data.images([sample.x for sample in shown])
             if images is not None:
                 publish(trainer, name, image_figure(images, shown, names, title))
@@ -99,18 +106,24 @@ SHORT = 3
 
 
 class Shown(NamedTuple):
-    """A sequence that is drawn: x (T, D), the true class, the predicted one and its probability."""
+    """A sequence that is drawn: x (T, D), the true class, the predicted one, its probability, and the true one's."""
 
     x: Tensor
     target: int
     predicted: int
     probability: float
+    of_target: float
 
     def verdict(self, names: list[str], comma: str = ", ") -> tuple[str, str]:
         """What is written beside it, and in which colour."""
         right = self.target == self.predicted
         text = names[self.predicted] if right else f"{names[self.predicted]}{comma}not {names[self.target]}"
         return f"{text}\n{self.probability:.0%}", "black" if right else "crimson"
+
+
+def worst_first(shown: Iterable[Shown]) -> list[Shown]:
+    """Wrong ones first; of those that are alike in this, the less probable the true class the earlier."""
+    return sorted(shown, key=lambda sample: (sample.predicted == sample.target, sample.of_target))
 
 
 def image_figure(images: Tensor, shown: list[Shown], names: list[str], title: str) -> Figure:
@@ -161,7 +174,7 @@ def curve_figure(shown: list[Shown], names: list[str], columns: list[str], title
         axes.tick_params(labelsize=7)
     figure.suptitle(f"{title}; each column from its lowest to its highest" if apart else title)
     if len(columns) <= NAMED:
-        figure.legend(lines, columns, loc="outside lower center", ncols=5, fontsize=8)
+        figure.legend(lines, [in_legend(name) for name in columns], loc="outside lower center", ncols=5, fontsize=8)
     return figure
 
 

@@ -6,7 +6,7 @@ import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import LogFormatter, MaxNLocator
 from torch import Tensor
 
 CURVES = 6
@@ -53,6 +53,8 @@ def _plot_gradients(axes: Axes, snapshots: list[Snapshot]) -> None:
         axes.plot(gradient, color=colour, linewidth=1.5, marker=".", label=f"step {snapshots[which].step}")
     if any((snapshot.gradient > 0).any() for snapshot in snapshots):
         axes.set_yscale("log")
+        axes.yaxis.set_major_formatter(LogFormatter())  # the default writes formulas, which names here are not
+        axes.yaxis.set_minor_formatter(LogFormatter(minor_thresholds=(2, 0.5)))
     newest = snapshots[-1].window
     if len(snapshots[-1].gradient) > newest:
         axes.axvline(newest - 0.5, color="0.4", linestyle="--", linewidth=1)

@@ -10,6 +10,7 @@ from matplotlib.colors import ListedColormap, to_rgba
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
+from seqmodels.callbacks.figures.drawing import draws, harmless, in_legend
 from seqmodels.callbacks.figures.publish import publish
 from seqmodels.config.ranges import at_least
 
@@ -41,6 +42,7 @@ class LabellingFigure(pl.Callback):
     def on_test_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         self._strips = {}
 
+    @harmless
     def on_test_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int,
         dataloader_idx: int = 0,
@@ -54,6 +56,7 @@ class LabellingFigure(pl.Callback):
         strips |= {"target": labels, "predicted": outputs["labels"]}
         self._strips = {name: strip[: self.samples].cpu().numpy() for name, strip in strips.items()}
 
+    @draws
     def on_test_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         if not self._strips or not trainer.is_global_zero:
             return
@@ -89,7 +92,7 @@ def strips_figure(strips: dict[str, np.ndarray], names: list[str], title: str) -
     grid[-1].set_xlabel("step")
     figure.suptitle(title)
     if len(names) <= NAMED:
-        patches = [Patch(color=colour, label=name) for colour, name in zip(colours, names, strict=True)]
+        patches = [Patch(color=colour, label=in_legend(name)) for colour, name in zip(colours, names, strict=True)]
         figure.legend(handles=patches, loc="outside lower center", ncols=10, fontsize=8)
     return figure
 

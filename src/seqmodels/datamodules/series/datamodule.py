@@ -14,8 +14,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from seqmodels.config.ranges import above, at_least, one_of
 from seqmodels.datamodules.files import READ, FileData, as_name, as_names, check_named, named_after
+from seqmodels.datamodules.series.axis import Axis
 from seqmodels.datamodules.series.baselines import Baseline
 from seqmodels.datamodules.series.spec import Gaps, ShortSeries, TableSpec, WindowSpec
 from seqmodels.datamodules.series.splits import SeriesSplits
@@ -171,6 +174,14 @@ class SeriesStream(FileData, StreamData):
     @property
     def series(self) -> Series | None:  # type: ignore[override]
         return None if self.statistics is None else self.data.series(self.statistics)
+
+    def rows_of_window(self, split: str, number: int) -> np.ndarray:
+        windows: Any = self.splits[split]
+        return windows.rows(number)
+
+    def axis(self, split: str, row: int) -> Axis:
+        """The time of the series that a row of a split's table belongs to."""
+        return self.data.axis(split, row)
 
     def _steps(self) -> dict[str, int]:
         """How many count in each split."""

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from seqmodels.datamodules.files import ARGUMENTS, check_apart, facts_of
+from seqmodels.datamodules.series.axis import Axis, axis
 from seqmodels.datamodules.series.baselines import Baseline, baselines
 from seqmodels.datamodules.series.cut import cut, training_rows, whole
 from seqmodels.datamodules.series.lanes import Lanes, Segment, units
@@ -148,6 +149,10 @@ class SeriesSplits:
     def _is_trained(self, source: str, statistics: TrainingStatistics) -> bool:
         """Whether the statistics are of this table's series, one by one; files may have been moved since."""
         return source == "train" and len(_of_training(statistics)["name"]) == len(self.table(source).series)
+
+    def axis(self, split: str, row: int) -> Axis:
+        """The time of the series that a row of a split's table belongs to."""
+        return axis(self.table(self.source(split)), self.segments(split), self.windows.horizon, row)
 
     def sized(self, statistics: TrainingStatistics) -> TrainingStatistics:
         """With the rows and steps that the files have now, to tell whether they are still those of the training."""

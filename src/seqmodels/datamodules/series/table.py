@@ -19,11 +19,11 @@ import numpy as np
 import platformdirs
 from filelock import FileLock
 
-from seqmodels.datamodules.series.convert import INDEX, INPUTS, TARGETS, write_table
+from seqmodels.datamodules.series.convert import INDEX, INPUTS, TARGETS, TIMES, write_table
 from seqmodels.datamodules.series.spec import TableSpec
 from seqmodels.system.files import replace
 
-VERSION = 1
+VERSION = 2
 """Of what is in a folder."""
 
 
@@ -66,6 +66,7 @@ class SeriesTable:
             self.series = [Series(**one) for one in index["series"]]
             self.rows: int = index["rows"]
             self.missing: dict[str, int] = index["missing"]
+            self._dates: bool = index["dates"]
 
     def __reduce__(self) -> Any:
         return SeriesTable, (self.folder, self.files, self.spec)
@@ -73,12 +74,19 @@ class SeriesTable:
     @cached_property
     def inputs(self) -> np.ndarray:
         """(N, D) float32, NaN where a cell is missing."""
-        return self._mapped(INPUTS, len(self.spec.inputs))
+        return self._mapped(INPUTS, "<f4", (self.rows, len(self.spec.inputs)))
 
     @cached_property
     def targets(self) -> np.ndarray:
         """(N, Y) float32, NaN where a cell is missing."""
-        return self._mapped(TARGETS, len(self.spec.targets))
+        return self._mapped(TARGETS, "<f4", (self.rows, len(self.spec.targets)))
+
+    @cached_property
+    def times(self) -> np.ndarray | None:
+        """(N,) float64, or dates in UTC; None without a column of them."""
+        if self.spec.time is None:
+            return None
+        return self._mapped(TIMES, "<M8[ns]" if self._dates else "<f8", (self.rows,))
 
     def series_of(self, rows: np.ndarray) -> np.ndarray:
         """The number of the series that each row lies in, counted from 0."""
@@ -98,9 +106,9 @@ class SeriesTable:
             replace(path, json.dumps(found))
         return found
 
-    def _mapped(self, name: str, columns: int) -> np.ndarray:
+    def _mapped(self, name: str, dtype: str, shape: tuple[int, ...]) -> np.ndarray:
         with self._whole():
-            return np.memmap(self.folder / name, "<f4", "r", shape=(self.rows, columns))
+            return np.memmap(self.folder / name, dtype, "r", shape=shape)
 
     @contextmanager
     def _whole(self) -> Iterator[None]:

@@ -32,6 +32,12 @@ class SplitWindows:
         """How many windows an epoch has."""
         return self.lanes.windows
 
+    def rows(self, i: int) -> np.ndarray:
+        """(G, T) rows of the table that window i reads; -1 is padding."""
+        first, _, stop, _ = self.lanes.at(i)
+        steps = first[:, None] + np.arange(self.lanes.window)
+        return np.where(steps < stop[:, None], steps, -1)
+
     def window(self, i: int) -> Window:
         """Window i of all lanes, x (G, T, D), y (G, T, Y); a pure function of i."""
         first, counts_from, stop, reset = self.lanes.at(i)

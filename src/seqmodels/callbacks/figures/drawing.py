@@ -1,0 +1,66 @@
+"""Drawing as the guest of a run: it can fail none, and it draws names as they are."""
+
+import logging
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import wraps
+from typing import Any
+
+import lightning.pytorch as pl
+import matplotlib as mpl
+
+from seqmodels.exceptions import reason
+
+log = logging.getLogger(__name__)
+
+
+def harmless(hook: Callable[..., None]) -> Callable[..., None]:
+    """Decorates a hook of a callback that draws: an error in it is a warning, and the callback rests from then on.
+
+    No figure is worth a training. Signals go through.
+    """
+
+    @wraps(hook)
+    def hooked(callback: pl.Callback, *args: Any, **kwargs: Any) -> None:
+        if getattr(callback, "has_failed", False):
+            return
+        with failing_softly(type(callback).__name__):
+            hook(callback, *args, **kwargs)
+            return
+        callback.has_failed = True
+
+    return hooked
+
+
+def draws(hook: Callable[..., None]) -> Callable[..., None]:
+    """As `harmless`, for a hook that makes figures: names in them are drawn as they are."""
+
+    @wraps(hook)
+    def hooked(*args: Any, **kwargs: Any) -> None:
+        with plain_text():
+            hook(*args, **kwargs)
+
+    return harmless(hooked)
+
+
+@contextmanager
+def failing_softly(who: str) -> Iterator[None]:
+    """An error inside is a warning that names `who`."""
+    try:
+        yield
+    except Exception as error:
+        log.warning("%s cannot draw, which changes nothing else: %s", who, reason(error))
+
+
+@contextmanager
+def plain_text() -> Iterator[None]:
+    """Figures made and saved inside take a `$` in a name for a `$`, and leave a box for a sign without a glyph."""
+    with mpl.rc_context({"text.parse_math": False}), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=r"Glyph .* missing")
+        yield
+
+
+def in_legend(name: str) -> str:
+    """The name, which matplotlib would leave out of a legend if it began with an underscore."""
+    return f" {name}" if name.startswith("_") else name
