@@ -7,15 +7,13 @@ from typing import Any
 from omegaconf import DictConfig
 
 from seqmodels.modules.parameter_groups import timescale_parameters
+from seqmodels.runs.comparison import beaten_by, compared, part_lines, series_line, spelled
 from seqmodels.runs.describe import device_of, trainable_parameters
 from seqmodels.runs.results import Results
 from seqmodels.runs.weights import told
 from seqmodels.system.files import short
 
 log = logging.getLogger(__name__)
-
-MEASURES = ("mase", "loss")
-"""By which a model is held against the baselines of its data: the first that both have; lower is better."""
 
 
 def log_start(cfg: DictConfig, parts: Any, folder: Path, begin: str | None) -> None:
@@ -60,27 +58,16 @@ def log_results(datamodule: Any, results: Results, folder: Path) -> None:
     if weights := told(results):
         log.info("  %s  %s", "weights".ljust(width), weights)
     log.info("  %s  %s", "folder".ljust(width), short(folder))
-    _verdict(results)
+    for line in (compared(results), series_line(results), *part_lines(results)):
+        if line:
+            log.info("  %s", line)
+    for target, reason in results.facts.get("mase_missing", {}).items():
+        log.warning("  %s has no mase: %s", target, reason)
+    if beaten := beaten_by(results):
+        name, measure, theirs, ours = beaten
+        better = "the baseline %r is better than the model: test/%s %.4g against %.4g"
+        log.warning(better, spelled(name), measure, theirs, ours)
     _notice(datamodule)
-
-
-def _verdict(results: Results) -> None:
-    for measure in MEASURES:
-        reached = results.metrics.get(f"test/{measure}")
-        baselines = {name: measures.get(measure) for name, measures in results.facts.get("baselines", {}).items()}
-        known = {name: value for name, value in baselines.items() if value is not None}
-        if reached is None or not known:
-            continue
-        best = min(known, key=lambda name: known[name])
-        if known[best] <= reached:
-            log.warning(
-                "the baseline %r is better than the model: test/%s %.4g against %.4g",
-                best.replace("_", " "),
-                measure,
-                known[best],
-                reached,
-            )
-        return
 
 
 def _notice(datamodule: Any) -> None:

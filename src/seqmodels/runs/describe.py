@@ -9,6 +9,7 @@ from omegaconf import DictConfig, OmegaConf
 from torch import nn
 
 from seqmodels.config.flat import flat
+from seqmodels.runs.breakdown import breakdown
 from seqmodels.runs.provenance import git_revision, versions
 from seqmodels.runs.results import Results
 from seqmodels.runs.weights import counted, reached
@@ -80,5 +81,5 @@ def results(
         parameters=trainable_parameters(parts.module),
         steps=parts.trainer.global_step,
         device=device_of(parts.trainer),
-        facts=parts.datamodule.facts(),
+        facts=parts.datamodule.facts() | breakdown(parts.module, parts.datamodule),
     )
