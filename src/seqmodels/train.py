@@ -20,10 +20,11 @@ from seqmodels.config.overrides import key_of, overrides_in, quoted, take, text_
 from seqmodels.config.places import conf_dir
 from seqmodels.exceptions import MISTAKES, JobFailed, JobsFailed, Stopped, message_of, reason
 from seqmodels.parallel.machine import request_of
+from seqmodels.runs.record import is_run
 from seqmodels.sweeps.folder import Sweep, check_number, command_to_resume, failures, is_sweep
 from seqmodels.sweeps.jobs import run_job, run_job_apart
 from seqmodels.sweeps.resuming import folder_to_resume, go_on
-from seqmodels.system.process import leave
+from seqmodels.system.process import is_first_process, leave
 
 register_resolvers()
 
@@ -34,14 +35,22 @@ def _job(cfg: DictConfig) -> float | None:
     this = HydraConfig.get()
     folder, overrides = Path(this.runtime.output_dir), list(this.overrides.task)
     from seqmodels.distributed.slurm import submitted
-    from seqmodels.runs.folder import save_hydra  # here, so that --help and a typo do not wait for torch
+    from seqmodels.runs.folder import (  # here, so that --help and a typo do not wait for torch
+        forget_refused,
+        save_hydra,
+    )
     from seqmodels.runs.run import train
 
     with submitted():
         if this.mode == RunMode.MULTIRUN:
             return _job_of_sweep(cfg, folder, overrides)
         save_hydra(folder, this)
-        return train(cfg, folder, overrides).monitor
+        try:
+            return train(cfg, folder, overrides).monitor
+        except MISTAKES:
+            if is_first_process() and not is_run(folder):
+                forget_refused(folder)  # Hydra has begun a log there
+            raise
 
 
 def _job_of_sweep(cfg: DictConfig, folder: Path, overrides: list[str]) -> float | None:

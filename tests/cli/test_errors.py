@@ -165,10 +165,10 @@ def test_a_sweep(command: Command, capfd: pytest.CaptureFixture[str]) -> None:
         for path in Path("outputs").glob("sine_rnn/sweep_*/*/results.json")
     }
     assert {name: results["status"] for name, results in folders.items()} == {
-        "0_test-False_callbacks-none_core-rnn_max_steps-3": "completed",
-        "1_test-False_callbacks-none_core-rnn_max_steps--5": "failed",
-        "2_test-False_callbacks-none_core-gru_max_steps-3": "completed",
-        "3_test-False_callbacks-none_core-gru_max_steps--5": "failed",
+        "0_core-rnn_max_steps-3": "completed",
+        "1_core-rnn_max_steps--5": "failed",
+        "2_core-gru_max_steps-3": "completed",
+        "3_core-gru_max_steps--5": "failed",
     }
     shown = capfd.readouterr().err
     for number in (1, 3):

@@ -80,8 +80,11 @@ class PlainProgress(ProgressBar):
         metrics = [
             f"{name} {float(value):.4f}" for name, value in trainer.callback_metrics.items() if name.startswith(kinds)
         ]
+        epoch = max(
+            0, trainer.fit_loop.epoch_progress.current.ready - 1
+        )  # also behind the last, as long as it is shown
         print(
-            " | ".join([f"epoch {trainer.current_epoch}", f"step {trainer.global_step}", *metrics]),
+            " | ".join([f"epoch {epoch}", f"step {trainer.global_step}", *metrics]),
             flush=True,
         )
         self._printed = time.monotonic()

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from seqmodels.checkpoints.places import FOLDER
 from seqmodels.config.outputs import place_of
-from seqmodels.runs.record import failed_before_first_checkpoint
+from seqmodels.runs.record import failed_before_first_checkpoint, is_run, results_of
 from seqmodels.runs.results import FILE
 from seqmodels.system.files import replace
 from seqmodels.system.locks import lock_at, without_locks
@@ -52,6 +52,21 @@ def save_hydra(folder: Path, hydra: Any) -> None:
     """What Hydra knows of the run beside its config: the choices of each group, the launcher, where the YAMLs lie."""
     if is_first_process() and not (folder / ".hydra" / "hydra.yaml").exists():
         save_config(folder, "hydra", {"hydra": hydra})
+
+
+def forget_refused(folder: Path) -> None:
+    """Take away what is left of a run that was refused before its first step; all that began or is no run's stays."""
+    ended = results_of(folder)
+    began = (folder / "metrics.csv").exists() or (folder / FOLDER).exists() or bool(ended and ended.steps)
+    if began or (is_run(folder) and (ended is None or ended.status != "failed")):
+        return
+    for pattern in (".hydra/*", "*.log", "events.out.tfevents.*", FILE):
+        for path in folder.glob(pattern):
+            if path.is_file():
+                path.unlink()
+    for place in (folder / ".hydra", folder, folder.parent):
+        with suppress(OSError):  # it is not there, or holds something else
+            place.rmdir()
 
 
 @contextmanager

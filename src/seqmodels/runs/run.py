@@ -18,14 +18,15 @@ from seqmodels.config.keys import SECTIONS, explained
 from seqmodels.config.normalize import normalized
 from seqmodels.config.overrides import key_of
 from seqmodels.config.schema import check_config
+from seqmodels.distributed.launcher import RankLost
 from seqmodels.distributed.supervised import shut_down_ranks, supervised
-from seqmodels.exceptions import Pruned, Stopped, one_stop, reason
+from seqmodels.exceptions import MISTAKES, Pruned, Stopped, one_stop, reason
 from seqmodels.loggers.local import Rewindable
 from seqmodels.runs.announce import log_results, log_start
 from seqmodels.runs.build import Parts, build, check_mode
 from seqmodels.runs.describe import hyperparameters, results
 from seqmodels.runs.extend import LIMITS, apply_overrides, changes_beside, check_extension
-from seqmodels.runs.folder import locked, new_folder
+from seqmodels.runs.folder import forget_refused, locked, new_folder
 from seqmodels.runs.record import is_finished, mark_running, overrides_of, resumed_overrides, saved_config
 from seqmodels.runs.results import Results
 from seqmodels.runs.trust import check_targets
@@ -52,13 +53,16 @@ class Result:
     monitor: float | None
 
 
-def train(cfg: DictConfig, folder: str | Path | None = None, overrides: Sequence[str] = ()) -> Result:
+def train(
+    cfg: DictConfig, folder: str | Path | None = None, overrides: Sequence[str] = (), keep_refused: bool = False
+) -> Result:
     """Train, test, and leave everything about it in one folder.
 
     Args:
         cfg: from `compose`, or from Hydra's main.
         folder: of the run; None makes outputs/<name>/<date_time>.
         overrides: that led to `cfg`, for the record.
+        keep_refused: whether a run that is refused before its first step leaves its folder too, as a sweep's job does.
 
     Raises:
         ValueError, OSError: the input does not allow the run; the message says what to change.
@@ -71,7 +75,12 @@ def train(cfg: DictConfig, folder: str | Path | None = None, overrides: Sequence
     check_mode(cfg)
     folder = new_folder(cfg, folder, overrides)
     with locked(folder):
-        return _attempt(cfg, folder, overrides)
+        try:
+            return _attempt(cfg, folder, overrides)
+        except MISTAKES as error:
+            if is_first_process() and not keep_refused and not isinstance(error, RankLost):
+                forget_refused(folder)
+            raise
 
 
 def resume(folder: str | Path, overrides: Sequence[str] = (), trust: Sequence[str] = ()) -> Result | None:

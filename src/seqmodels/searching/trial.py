@@ -97,7 +97,8 @@ def _train(search: Search, claim: Claim) -> TrialState:
         if is_run(claim.folder):
             resume(claim.folder, _beside(search.overrides), trusted_in(search.overrides))
         else:
-            train(search.config(claim.overrides), claim.folder, search.trial_overrides(claim.overrides))
+            overrides = search.trial_overrides(claim.overrides)
+            train(search.config(claim.overrides), claim.folder, overrides, keep_refused=True)
     except Pruned:
         return TrialState.PRUNED
     except Exception:

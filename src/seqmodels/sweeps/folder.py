@@ -43,7 +43,9 @@ class Sweep(Callback):
         """
         folder = config.hydra.sweep.dir
         Sweep.folder = Path(folder).absolute()
-        same = [quote(one.key_or_group) for one in parse(config.hydra.overrides.task) if not one.is_sweep_override()]
+        said = parse(config.hydra.overrides.task)
+        differ = {one.key_or_group for one in said if one.is_sweep_override()}
+        same = [quote(key) for key in dict.fromkeys(one.key_or_group for one in said) if key not in differ]
         with read_write(config), open_dict(config):
             config.hydra.overrides.hydra += [
                 f"hydra.sweep.dir={quote(folder)}",

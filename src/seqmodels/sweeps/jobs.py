@@ -26,7 +26,7 @@ def run_job(cfg: DictConfig, folder: Path, overrides: list[str]) -> float | None
     from seqmodels.runs.run import resume, train  # here, so that --help and a typo do not wait for torch
 
     if not is_run(folder) or failed_before_first_checkpoint(folder):
-        return train(cfg, folder, overrides).monitor
+        return train(cfg, folder, overrides, keep_refused=True).monitor
     if without(own := overrides_of(folder), "trust") != without(overrides, "trust"):
         raise ValueError(f"{folder} holds the run of {' '.join(own)}, and this job is {' '.join(overrides)}")
     result = None if is_finished(folder) else resume(folder, trust=cfg.trust)
