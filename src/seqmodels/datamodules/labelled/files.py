@@ -1,5 +1,6 @@
 """Labelled sequences from any of the files they come in."""
 
+from seqmodels.datamodules.labelled.arrays import holds_sequences, read_arrays
 from seqmodels.datamodules.labelled.sequences import Sequences, check_ids, joined
 from seqmodels.datamodules.labelled.tables import Columns, read_table
 from seqmodels.datamodules.labelled.ucr import SUFFIXES, read_ucr
@@ -10,7 +11,8 @@ def read_files(patterns: list[str], columns: Columns, unique_ids: bool, labelled
     """The sequences of all files, in their order.
 
     Args:
-        patterns: see `expand`; .ts and .tsv are files of the UCR and UEA archives, others tables.
+        patterns: see `expand`; .ts and .tsv are files of the UCR and UEA archives, .npz and .npy hold sequences where
+            they have an array (N, T, C), others are tables.
         columns: of the tables.
         unique_ids: an id may stand in one file only.
         labelled: read the labels too.
@@ -22,6 +24,9 @@ def read_files(patterns: list[str], columns: Columns, unique_ids: bool, labelled
     for path in expand(patterns, SUFFIXES):
         if path.suffix.lower() in SUFFIXES:
             parts.append(read_ucr(path, labelled, columns.marks))
+            continue
+        if holds_sequences(path):
+            parts.append(read_arrays(path, columns, labelled))
             continue
         wanted = {"inputs": columns.inputs, "label": columns.label or not labelled}
         for argument in (name for name, given in wanted.items() if not given):
