@@ -16,6 +16,7 @@ from seqmodels.config.ranges import at_least, one_of
 from seqmodels.cores.base import Core
 from seqmodels.cores.initial_state import LearnedInitialState
 from seqmodels.modules.parameter_groups import grouped_optimizer
+from seqmodels.modules.schedules import after_validation, for_lightning
 
 HeadInit = Literal["torch", "glorot"]
 InitialState = Literal["zeros", "learned"]
@@ -59,7 +60,7 @@ class SequenceModule(pl.LightningModule):
         input_size: int,
         output_size: int,
         *,
-        scheduler: Callable[[Optimizer, int], LRScheduler] | None = None,
+        scheduler: Callable[..., LRScheduler] | None = None,
         input_stats: Stats | None = None,
         head_init: HeadInit = "torch",
         initial_state: InitialState = "zeros",
@@ -72,8 +73,8 @@ class SequenceModule(pl.LightningModule):
             optimizer: makes the optimiser from the trainable parameters.
             input_size: D of the input.
             output_size: of the head: classes, or targets per step.
-            scheduler: makes the learning-rate schedule from the optimiser and the number of steps of the whole
-                training; None keeps the rate.
+            scheduler: makes the learning-rate schedule from the optimiser and, where it takes `total_steps`, the
+                number of steps of the whole training; None keeps the rate.
             input_stats: mean and standard deviation that normalise the input, of each column or of all; None leaves it.
             head_init: `torch`, or `glorot` with a zero bias (TensorFlow 1's dense layer).
             initial_state: `zeros`, the core's own, or `learned` with the weights.
@@ -183,13 +184,23 @@ class SequenceModule(pl.LightningModule):
             )
         if self._make_scheduler is None:
             return optimizer
-        steps = self.trainer.estimated_stepping_batches
-        if steps == float("inf"):
-            raise ValueError("a schedule needs to know when training ends; set trainer.max_steps or trainer.max_epochs")
-        return {
-            "optimizer": optimizer,
-            "lr_scheduler": {"scheduler": self._make_scheduler(optimizer, int(steps)), "interval": "step"},
-        }
+        schedule = for_lightning(self.trainer, self._make_scheduler, optimizer)
+        return {"optimizer": optimizer, "lr_scheduler": schedule}
+
+    def on_validation_end(self) -> None:
+        after_validation(self.trainer, self.lr_schedulers())
+
+    def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
+        """The gradient is the mean over a group of accumulated batches, also over one that an epoch's end cuts short.
+
+        Lightning divides the sum by the size of a full group. Every batch, or window, counts alike.
+        """
+        group = self.trainer.accumulate_grad_batches
+        batches = (self.trainer.fit_loop.batch_idx + 1) % group
+        if batches:
+            for parameter in self.parameters():
+                if parameter.grad is not None:
+                    parameter.grad.mul_(group / batches)
 
     def _clips_scaled_gradients(self) -> bool:
         trainer = self._trainer

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from functools import partial, update_wrapper
 from pathlib import Path
 from typing import Any
 
@@ -101,7 +101,10 @@ def _check_monitor(monitor: str, module: Any, trainer: pl.Trainer) -> None:
 
 def _factory(cfg: DictConfig, section: str) -> Callable[..., Any] | None:
     """What makes the core, optimizer or scheduler, once the module knows of what; a complaint names the full key."""
-    return None if cfg[section] is None else partial(_make, cfg, section)
+    if cfg[section] is None:
+        return None
+    # The signature is that of what is made: a schedule is told `total_steps` if it takes them.
+    return update_wrapper(partial(_make, cfg, section), get_object(cfg[section]._target_), updated=())
 
 
 def _make(cfg: DictConfig, section: str, /, *arguments: Any, **named: Any) -> Any:

@@ -4,10 +4,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hydra.utils import get_object
 from omegaconf import DictConfig, OmegaConf
 
 from seqmodels.config.compose import DEVICES, merge
 from seqmodels.config.overrides import items, last_of_each_key, plain, without
+from seqmodels.config.schema import parameters
 from seqmodels.runs.record import overrides_of, resumed_overrides, saved_config
 
 if TYPE_CHECKING:
@@ -75,7 +77,8 @@ def check_extension(cfg: DictConfig, folder: Path, checkpoint: "Saved") -> None:
     Raises:
         ValueError: the new end lies before the checkpoint, or the learning-rate schedule ends where the old one was.
     """
-    if OmegaConf.select(cfg, "scheduler") is not None:
+    scheduler = OmegaConf.select(cfg, "scheduler")
+    if scheduler is not None and "total_steps" in parameters(get_object(scheduler._target_)):
         raise ValueError(
             f"the learning-rate schedule of {folder} ({cfg.scheduler._target_}) was laid out for the length "
             f"that the run has and cannot be extended; init_from={folder} begins a new run with its weights"
