@@ -96,6 +96,20 @@ class StopIn(pl.Callback):
             self._ask(trainer)
 
 
+class Weights(pl.Callback):
+    """Keeps the weights before the first step and after each, in weights.pt."""
+
+    def __init__(self) -> None:
+        self.seen: list[dict[str, torch.Tensor]] = []
+
+    def on_train_batch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *args: Any) -> None:
+        self.seen.append({name: value.detach().clone() for name, value in pl_module.state_dict().items()})
+
+    def on_train_batch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *args: Any) -> None:
+        now = {name: value.detach().clone() for name, value in pl_module.state_dict().items()}
+        torch.save([*self.seen, now], Path(trainer.default_root_dir, "weights.pt"))
+
+
 class AtStep(pl.Callback):
     """Saves a checkpoint named after the number of ranks, before the step that follows `step`."""
 

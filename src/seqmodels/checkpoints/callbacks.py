@@ -15,6 +15,7 @@ import torch
 from lightning.pytorch.callbacks import Checkpoint
 
 from seqmodels.callbacks.guards import Agreement
+from seqmodels.checkpoints.averaging import swap_averaged_weights_back
 from seqmodels.checkpoints.places import place_of
 from seqmodels.checkpoints.position import (
     Position,
@@ -113,6 +114,7 @@ class LastCheckpoint(Checkpoint):
         if not (isinstance(exception, Interrupted) and exception.after_step):
             return
         if trainer.validating:
+            swap_averaged_weights_back(trainer)
             self._save(trainer, validate=True)
         else:
             trainer._logger_connector.on_batch_end()

@@ -13,6 +13,7 @@ from hydra.utils import get_class, get_object, instantiate
 from lightning.pytorch.callbacks import Checkpoint, ProgressBar
 from omegaconf import DictConfig, OmegaConf
 
+from seqmodels.checkpoints.averaging import check_resumable
 from seqmodels.checkpoints.epoch_loop import EpochLoop
 from seqmodels.checkpoints.io import AtomicCheckpointIO
 from seqmodels.config.keys import explained
@@ -146,6 +147,7 @@ def build_trainer(cfg: DictConfig, folder: Path, **settings: Any) -> pl.Trainer:
                 "use trainer=cpu, or install a driver and a torch build that match"
             )
         made = [instantiate(callback) for callback in (cfg.callbacks or {}).values() if callback]
+        check_resumable([one for one in made if one is not None])
         shown = bool(cfg.trainer.enable_progress_bar)
         callbacks = [one for one in made if one is not None and (shown or not isinstance(one, ProgressBar))]
         own = {
