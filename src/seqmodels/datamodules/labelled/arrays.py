@@ -51,21 +51,22 @@ def read_arrays(path: Path, columns: Columns, labelled: bool = True) -> Sequence
     (x,) = [array for one, array in arrays(path, lambda one: one == name)]
     if x.dtype.kind not in "biuf" or 0 in x.shape:
         raise ValueError(f"{path}: {_called(name)} of shape {x.shape} holds {x.dtype}; expected numbers, at least one")
+    count, longest, width = x.shape
     cells = np.ascontiguousarray(x).astype(x.dtype.newbyteorder("=")).reshape(-1)
-    values = as_numbers(pa.array(cells), columns.marks).reshape(x.shape)
+    values = as_numbers(pa.array(cells), columns.marks).reshape(count, longest, width)
     known = ~np.isnan(values).all(2)
-    lengths = np.where(known.any(1), values.shape[1] - known[:, ::-1].argmax(1), 0)
+    lengths = np.where(known.any(1), longest - known[:, ::-1].argmax(1), 0)
     if not lengths.all():
         raise ValueError(f"{path}: sequence {lengths.argmin() + 1} has no value")
-    steps = np.arange(values.shape[1]) < lengths[:, None]
+    steps = np.arange(longest) < lengths[:, None]
     return Sequences(
-        [str(column) for column in range(values.shape[2])],
+        [str(column) for column in range(width)],
         values[steps],
         lengths,
-        [str(number + 1) for number in range(len(values))],
-        _labels(path, columns, len(values)) if labelled else None,
-        [path] * len(values),
-        np.repeat(np.arange(1, len(values) + 1), lengths),
+        [str(number + 1) for number in range(count)],
+        _labels(path, columns, count) if labelled else None,
+        [path] * count,
+        np.repeat(np.arange(1, count + 1), lengths),
     )
 
 
