@@ -3,6 +3,8 @@
 import csv
 import json
 import math
+from datetime import datetime
+from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +21,7 @@ from seqmodels.predicting.predictor import Predictor
 from seqmodels.predicting.state_file import StateFile
 from seqmodels.runs.load import LoadedRun
 from seqmodels.runs.run import compose, train
+from seqmodels.tables.cells import as_texts
 from tests.conftest import Command, core_config, options
 from tests.support.attempts import SINE
 from tests.support.predicting import HEADER, pumps, table
@@ -232,3 +235,29 @@ def test_latencies_are_counted_in_bins(monkeypatch: pytest.MonkeyPatch) -> None:
     for share in (0.5, 0.99):
         assert latency.quantile(share) == pytest.approx(np.quantile(took, share), rel=0.03)
     assert latency.rows == 5000
+
+
+PARQUET_IDS = {
+    "bytes": pa.array([b"a", b"b", b"a"]),
+    "fixed": pa.array([b"ab", b"cd", b"ab"], pa.binary(2)),
+    "dictionary of bytes": pa.array([b"a", b"b", b"a"]).dictionary_encode(),
+    "floats": pa.array([1.0, 2.5, 1.0]),
+    "whole floats": pa.array([1.0, 2.0, 1.0], pa.float32()),
+    "float32": pa.array([0.1, 0.2, 0.1], pa.float32()),
+    "integers": pa.array([1, 2, 1]),
+    "truths": pa.array([True, False, True]),
+    "decimals": pa.array([Decimal("1.50"), Decimal("2.00"), Decimal("1.50")]),
+    "moments": pa.array([datetime(2024, 5, 1), datetime(2024, 5, 2), datetime(2024, 5, 1)]),
+    "texts": pa.array([" a", "b", " a"], pa.large_string()),
+}
+
+
+@pytest.mark.parametrize("kind", PARQUET_IDS)
+def test_streams_of_a_parquet_are_called_as_in_training(kind: str, pumps: Path, invoke: Command) -> None:
+    ids = PARQUET_IDS[kind]
+    table = pa.table({"pump": ids, "t": [1, 1, 2], "flow": [0.1, 0.2, 0.3], "heat": [20.0, 21.0, 22.0]})
+    pq.write_table(table, "in.parquet")
+    assert invoke("predict", f"run={pumps}", "input=in.parquet", "output=out.csv", "state=streams", "keep=[pump]") == 0
+    values, codes = as_texts(ids)
+    assert torch.load("streams", weights_only=True)["ids"] == values
+    assert [row["pump"] for row in written("out.csv")] == [values[code] for code in codes]

@@ -44,7 +44,7 @@ class CsvRows:
         """When the text of the last row was there."""
         return self._lines.arrived
 
-    def rows(self, wanted: Sequence[str]) -> Iterator[tuple[int, tuple[Any, ...]]]:
+    def rows(self, wanted: Sequence[str], id: str | None = None) -> Iterator[tuple[int, tuple[Any, ...]]]:
         """Numbers of rows, counted from 1, and their cells of the wanted columns."""
         places = [self.names.index(name) for name in wanted]
         for number, cells in enumerate(self._records(), 1):

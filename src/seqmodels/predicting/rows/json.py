@@ -30,7 +30,7 @@ class JsonRows:
         """When the text of the last row was there."""
         return self._lines.arrived
 
-    def rows(self, wanted: Sequence[str]) -> Iterator[tuple[int, tuple[Any, ...]]]:
+    def rows(self, wanted: Sequence[str], id: str | None = None) -> Iterator[tuple[int, tuple[Any, ...]]]:
         """Numbers of rows, counted from 1, and their values of the wanted keys; None where there is none."""
         if self._first:
             number, record = self._first

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from seqmodels.tables import parquet_format
-from seqmodels.tables.cells import as_numbers
+from seqmodels.tables.cells import as_numbers, as_texts, plain
 from seqmodels.tables.formats import Marks
 
 if TYPE_CHECKING:
@@ -35,22 +35,35 @@ class ParquetRows:
         self.arrived = time.perf_counter()
         self._path = path
 
-    def rows(self, wanted: Sequence[str]) -> Iterator[tuple[int, tuple[Any, ...]]]:
-        """Numbers of rows, counted from 1, and their values of the wanted columns."""
+    def rows(self, wanted: Sequence[str], id: str | None = None) -> Iterator[tuple[int, tuple[Any, ...]]]:
+        """Numbers of rows, counted from 1, and their values of the wanted columns; of `id` as training names series."""
         number = 0
         for batch in parquet_format.batches(self._path, (), list(dict.fromkeys(wanted)), Marks()):
-            values = {name: _plain(column) for name, column in batch.items()}
+            values = {name: (_named if name == id else _plain)(column) for name, column in batch.items()}
             for cells in zip(*(values[name] for name in wanted), strict=True):
                 number += 1
                 self.arrived = time.perf_counter()
                 yield number, cells
 
 
-def _plain(column: pa.Array) -> list[Any]:
+def _named(column: pa.Array) -> list[Any]:
+    """Names of streams, whatever their type: `7` of 7.0, `a` of b"a"; whole numbers stay numbers."""
     import pyarrow as pa  # here, since lines are read without it
+
+    if pa.types.is_integer(column.type) or pa.types.is_boolean(column.type):
+        return column.to_pylist()
+    values, codes = as_texts(column)
+    cells: list[Any] = [*values, None]
+    if pa.types.is_floating(column.type):
+        cells = [int(cell) if cell and cell.isdecimal() else cell for cell in cells]
+    return [cells[code] for code in codes]
+
+
+def _plain(column: pa.Array) -> list[Any]:
+    import pyarrow as pa
     import pyarrow.compute as pc
 
-    types = pa.types
+    column, types = plain(column), pa.types
     if types.is_timestamp(column.type) or types.is_date(column.type):
         # Whole seconds are written without the zeros that the type would add.
         return pc.replace_substring_regex(pc.cast(column, pa.string()), r"\.0+($|Z|[+-])", r"\1").to_pylist()

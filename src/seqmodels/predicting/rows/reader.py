@@ -25,8 +25,8 @@ class Source(Protocol):
     def arrived(self) -> float:
         """When the text of the last row was there, by `time.perf_counter`."""
 
-    def rows(self, wanted: Sequence[str]) -> Iterator[tuple[int, tuple[Any, ...]]]:
-        """Numbers of rows, counted from 1, and their cells of the wanted columns."""
+    def rows(self, wanted: Sequence[str], id: str | None = None) -> Iterator[tuple[int, tuple[Any, ...]]]:
+        """Numbers of rows, counted from 1, and their cells of the wanted columns, of which `id` names streams."""
 
 
 class Row(NamedTuple):
@@ -67,7 +67,7 @@ class Reader:
 
     def rows(self, source: Source, errors: RowErrors) -> Iterator[Row]:
         """The rows of a source that can be read."""
-        for number, cells in source.rows([*self.columns.inputs, *self.columns.shown]):
+        for number, cells in source.rows([*self.columns.inputs, *self.columns.shown], self.columns.id):
             try:
                 row = self._row(number, cells, source.arrived)
             except BadRow as error:
