@@ -67,7 +67,10 @@ class Key:
 
 def path(name: str, text: str) -> Path | None:
     """A reader of a file that need not exist; an empty text is none."""
-    return Path(text).expanduser().resolve() if text else None
+    try:
+        return Path(text).expanduser().resolve() if text else None
+    except (OSError, RuntimeError) as error:  # of links that lead back to themselves, of a home that nobody has
+        raise ValueError(f"{name}={text} leads nowhere: {error}; give another file") from error
 
 
 def flag(name: str, text: str) -> bool:

@@ -108,7 +108,7 @@ def _output(given: Arguments, stopping: Stopping) -> Iterator[Output]:
             yield output
         return
     with whole(path) as unfinished:
-        with closing(Output(str(unfinished), True, stopping)) as output:
+        with closing(Output(str(unfinished), True, stopping, name=place)) as output:
             yield output
         if path.exists() and not given["overwrite"]:
             raise FileExistsError(f"output={place} exists and will not be overwritten; overwrite=true allows it")

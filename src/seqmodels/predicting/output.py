@@ -56,18 +56,19 @@ class Output:
         name: for errors.
     """
 
-    def __init__(self, place: str, overwrite: bool, stopping: Stopping) -> None:
+    def __init__(self, place: str, overwrite: bool, stopping: Stopping, name: str | None = None) -> None:
         """
         Args:
             place: a path, or - for standard output.
             overwrite: whether a file that exists is replaced.
             stopping: ends the waiting for whoever reads the output.
+            name: for errors, unless it is the place.
 
         Raises:
             OSError: the file exists, or cannot be written.
         """
-        self.name, self._stopping, self._written = place, stopping, 0
-        self._file = None if place == "-" else _opened(Path(place).expanduser(), overwrite)
+        self.name, self._stopping, self._written = name or place, stopping, 0
+        self._file = None if place == "-" else _opened(Path(place).expanduser(), overwrite, self.name)
         self._fd = 1 if self._file is None else self._file.fileno()
 
     def write(self, text: str) -> None:
@@ -102,9 +103,11 @@ class Output:
             self._file.close()
 
 
-def _opened(path: Path, overwrite: bool) -> Any:
+def _opened(path: Path, overwrite: bool, name: str) -> Any:
     replaced = overwrite or (path.exists() and not path.is_file())  # a pipe or a device loses nothing
     try:
         return path.open("wb" if replaced else "xb", buffering=0)
     except FileExistsError as error:
-        raise FileExistsError(f"output={path} exists and will not be overwritten; overwrite=true allows it") from error
+        raise FileExistsError(f"output={name} exists and will not be overwritten; overwrite=true allows it") from error
+    except OSError as error:
+        raise OSError(f"output={name} cannot be written: {error.strerror}; choose another place") from error

@@ -4,6 +4,7 @@ import os
 import stat
 from collections.abc import Mapping
 from pathlib import Path
+from tempfile import TemporaryFile
 
 from seqmodels.cli.arguments import Arguments
 
@@ -17,12 +18,14 @@ def check_places(given: Arguments) -> None:
         given: the arguments of `predict`.
 
     Raises:
-        ValueError, OSError: the input is not there, the output is and may not be overwritten, or two of input, output
-            and state are the same file.
+        ValueError, OSError: the input is not there, the output is and may not be overwritten, output or state cannot be
+            written, or two of input, output and state are the same file.
     """
     source, target, state = given["input"], given["output"], given["state"]
-    if source != "-" and not Path(source).expanduser().exists():
+    if source != "-" and not _exists("input", source):
         raise FileNotFoundError(f"input={source}: there is no such file in {Path.cwd()}")
+    if target != "-":
+        _exists("output", target)
     if source == "-" and given["chunk"] > 1:
         raise ValueError(
             f"chunk={given['chunk']} waits for many rows, and standard input is read as it comes; leave it out"
@@ -32,6 +35,8 @@ def check_places(given: Arguments) -> None:
         if state and place != "-" and Path(place).expanduser().resolve() == state:
             raise ValueError(f"state={state} is the {key}; the state needs a file of its own")
     output_format(given)
+    if state:
+        _check_state(state)
     if target == "-":
         return
     path = Path(target).expanduser()
@@ -41,6 +46,8 @@ def check_places(given: Arguments) -> None:
         raise IsADirectoryError(f"output={target} is a folder; name a file in it")
     if path.is_file() and not given["overwrite"]:
         raise FileExistsError(f"output={target} exists and will not be overwritten; overwrite=true allows it")
+    if path.is_file() or not path.exists():
+        _try("output", target, path, replaced=not path.exists())
 
 
 def input_format(given: Arguments) -> str | None:
@@ -85,3 +92,46 @@ def _status(place: str, standard: int) -> os.stat_result | None:
         return os.fstat(standard)
     except OSError as error:
         raise OSError(f"standard {'output' if standard else 'input'} is closed; give a file instead of -") from error
+
+
+def _exists(key: str, place: str) -> bool:
+    """
+    Raises:
+        OSError: it cannot be told, of a link that leads back to itself for instance.
+    """
+    try:
+        Path(place).expanduser().stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except (OSError, RuntimeError) as error:  # the latter of a home that nobody has
+        raise OSError(f"{key}={place} cannot be opened: {getattr(error, 'strerror', error)}") from error
+    return True
+
+
+def _check_state(path: Path) -> None:
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"state={path}: there is no folder {path.parent}; make it, or choose another")
+    if path.exists() and not path.is_file():
+        raise ValueError(f"state={path} is no file that can be replaced; name one, or one that does not exist yet")
+    _try("state", str(path), path, replaced=True)
+
+
+def _try(key: str, place: str, path: Path, replaced: bool) -> None:
+    """
+    Args:
+        key, place: as they were given.
+        path: of it.
+        replaced: whether a new file is to take its place, else what is there is opened.
+
+    Raises:
+        OSError: that will not do.
+    """
+    try:
+        if replaced:
+            TemporaryFile(dir=path.parent).close()
+        else:
+            path.open("r+b").close()
+    except OSError as error:
+        raise OSError(
+            f"{key}={place} cannot be written: {error.strerror}; choose a place where you may write"
+        ) from error

@@ -73,6 +73,12 @@ class Predictor:
         self._row = torch.zeros(1, 1, len(self.input_names), dtype=module.head.weight.dtype)
         self._cells = self._row.numpy()[0, 0]
 
+    def state_like(self) -> State:
+        """The state of one stream that begins."""
+        core = self._module.core
+        state: State = core.initial_state(1, dtype=self._row.dtype)
+        return state
+
     @torch.inference_mode()
     def step(self, values: Sequence[float | None], id: str | None = None, time: Any = None) -> list[float]:
         """The prediction for a stream's next row; its state goes on.

@@ -4,16 +4,20 @@ It holds tensors and plain values, and loads with `torch.load(path, weights_only
 """
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
+from filelock import Timeout
 from torch import nn
 
 from seqmodels.checkpoints.io import read_tensors, write_tensors
 from seqmodels.cores.base import State
 from seqmodels.predicting.predictor import Predictor, Stream
 from seqmodels.system.files import whole
+from seqmodels.system.locks import lock_at, without_locks
 
 KIND = "state of seqmodels streams, 1"
 
@@ -25,6 +29,33 @@ def fingerprint(module: nn.Module) -> str:
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)} ".encode())
         digest.update(tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().tobytes())
     return digest.hexdigest()
+
+
+@contextmanager
+def locked(path: Path | None) -> Iterator[None]:
+    """While a prediction goes on with a state file no other one does; the lock ends with the process.
+
+    Raises:
+        BlockingIOError: another prediction does.
+    """
+    if path is None:
+        yield
+        return
+    lock = lock_at(path.with_name(f".{path.name}.lock"))
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise BlockingIOError(
+            f"state={path} is in use by another prediction at this moment; wait for its end, or give each a file of "
+            f"its own"
+        ) from None
+    except OSError as error:
+        if not without_locks(error):
+            raise
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 class StateFile:
@@ -42,11 +73,7 @@ class StateFile:
             module: that the states belong to.
             id: the column that tells streams apart.
 
-        Raises:
-            OSError: its folder does not exist.
         """
-        if not path.parent.is_dir():
-            raise FileNotFoundError(f"state={path}: there is no folder {path.parent}; make it, or choose another")
         self.path, self.predictor, self.id = path, predictor, id
         self.rows = 0
         self._model = fingerprint(module)
@@ -59,7 +86,7 @@ class StateFile:
         """
         if not self.path.exists():
             return
-        saved = _read(self.path)
+        saved = _read(self.path, self.predictor.state_like())
         if saved["model"] != self._model:
             raise ValueError(
                 f"state={self.path} was left by other weights than these; give another file, or the run and checkpoint "
@@ -71,9 +98,7 @@ class StateFile:
                 f"id=COLUMN says what tells streams apart"
             )
         self.predictor.clock.dates = saved["dates"]
-        lasts = [None if row is None else tuple(row) for row in saved["last"]]
-        states = _split(saved["state"], len(saved["ids"]))
-        streams = map(Stream, states, lasts, saved["times"])
+        streams = map(Stream, _split(saved["state"], len(saved["ids"])), saved["last"], saved["times"])
         self.predictor.streams = dict(zip(saved["ids"], streams, strict=True))
         self.rows = saved["rows"]
 
@@ -115,14 +140,57 @@ def _split(state: list[torch.Tensor], streams: int) -> list[State]:
     return [tuple(tensor[row : row + 1].clone() for tensor in state) for row in range(streams)]
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _read(path: Path, like: State) -> dict[str, Any]:
+    """What the file holds, looked at to the last value; `like` is the state of one stream."""
     try:
         saved = read_tensors(path)
         if not isinstance(saved, dict) or saved.get("kind") != KIND:
             raise ValueError("no prediction left it")
-    except ValueError as error:
+        _check(saved, like)
+    except (ValueError, KeyError, TypeError, RuntimeError) as error:
+        reason = f"its {error} is missing" if isinstance(error, KeyError) else error
         raise ValueError(
-            f"state={path} cannot be read ({error}) and is left as it is; give another file, or one that does not "
+            f"state={path} cannot be read ({reason}) and is left as it is; give another file, or one that does not "
             f"exist yet to begin anew"
         ) from error
+    saved["last"] = [None if row is None else tuple(row) for row in saved["last"]]
     return saved
+
+
+def _check(saved: dict[str, Any], like: State) -> None:
+    """
+    Raises:
+        ValueError, KeyError, TypeError: something in it is not what `save` leaves there.
+    """
+    ids, state = saved["ids"], saved["state"]
+    count = len(ids)
+    right = {
+        "model": isinstance(saved["model"], str),
+        "id": saved["id"] is None or isinstance(saved["id"], str),
+        "ids": isinstance(ids, list)
+        and len(set(ids)) == count
+        and all(isinstance(id, str) or id is None for id in ids),
+        "rows": isinstance(saved["rows"], int) and saved["rows"] >= 0,
+        "dates": saved["dates"] in (None, True, False),
+        "times": len(saved["times"]) == count and all(_is_time(time) for time in saved["times"]),
+        "last": len(saved["last"]) == count and all(row is None or _are_numbers(row) for row in saved["last"]),
+        "state": (not count and not state)
+        or (
+            len(state) == len(like)
+            and all(
+                isinstance(one, torch.Tensor) and one.dtype == own.dtype and one.shape == (count, *own.shape[1:])
+                for one, own in zip(state, like, strict=True)
+            )
+        ),
+    }
+    wrong = [key for key, holds in right.items() if not holds]
+    if wrong:
+        raise ValueError(f"what it holds as {wrong[0]} is damaged")
+
+
+def _is_time(time: Any) -> bool:
+    return time is None or (isinstance(time, int | float) and not isinstance(time, bool))
+
+
+def _are_numbers(row: Any) -> bool:
+    return isinstance(row, list | tuple) and all(isinstance(number, float) for number in row)

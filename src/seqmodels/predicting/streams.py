@@ -24,7 +24,7 @@ from seqmodels.predicting.rows.columns import Columns
 from seqmodels.predicting.rows.errors import BadRow, RowErrors
 from seqmodels.predicting.rows.reader import Reader, Row, Source
 from seqmodels.predicting.rows.source import opened
-from seqmodels.predicting.state_file import StateFile
+from seqmodels.predicting.state_file import StateFile, locked
 from seqmodels.predicting.stopping import Stopping
 from seqmodels.runs.load import LoadedRun
 
@@ -45,7 +45,12 @@ def predict_streams(run: LoadedRun, given: Arguments) -> None:
     predictor = Predictor(run)
     wanted = columns.find(run.datamodule, cfg, given["id"], given["keep"])
     errors = RowErrors("standard input" if given["input"] == "-" else given["input"], given["errors"] == "skip")
-    with Stopping() as stopping, torch.inference_mode(), opened(given, predictor.marks, errors, stopping) as source:
+    with (
+        locked(given["state"]),
+        Stopping() as stopping,
+        torch.inference_mode(),
+        opened(given, predictor.marks, errors, stopping) as source,
+    ):
         found = _found(wanted, source, given, predictor.missing, errors.name)
         if not given["quiet"]:
             _say_what_differs(wanted, found, cfg)
