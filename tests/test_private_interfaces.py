@@ -47,6 +47,8 @@ PRIVATE = [
      "the loggers' step, which a restart must neither lose nor count twice"),
     ("trainer._accelerator_connector.use_distributed_sampler", "datamodules/base.py",
      "whether Lightning is about to divide batches that the datamodule has divided"),
+    ("trainer._signal_connector.register_signal_handlers", "runs/trainer.py",
+     "Lightning's own answers to SIGTERM and SIGUSR1 are left out, since a run has its own"),
     ("trainer._logger_connector", "checkpoints/callbacks.py",
      "the row of metrics.csv that comes after the hook in which a run is left"),
     ("trainer._logger_connector._callback_metrics", "checkpoints/callbacks.py",
@@ -88,7 +90,7 @@ PRIVATE = [
      "leaving without taking the interpreter apart, after what Python does first"),
     ("atexit._run_exitfuncs", "system/process.py",
      "the same"),
-    ("os._exit", "system/process.py distributed/launcher.py",
+    ("os._exit", "system/process.py system/signals.py distributed/launcher.py",
      "public by its documentation; the same"),
 ]  # fmt: skip
 UNDOCUMENTED = [

@@ -1,5 +1,6 @@
 """What is raised on purpose, and how any error becomes one sentence."""
 
+import errno
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -79,6 +80,11 @@ def reason(error: BaseException) -> str:
     """The first line of what went wrong; a bug also says its type."""
     line, kind = first_line(error), type(error).__name__
     return line if isinstance(error, ValueError | OSError) or line == kind else f"{kind}: {line}"
+
+
+def is_full(error: BaseException) -> bool:
+    """Whether it is no fault of the run: there was no room to write."""
+    return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class JobFailed(OSError):

@@ -166,7 +166,7 @@ def test_a_full_disk_costs_one_job(command: Command, capfd: pytest.CaptureFixtur
     disk = [word.replace("tests.support.attempts", "tests.sweeps.test_sweeps") for word in disk]
     words = ["-m", *SINE, "test=false", *disk, "core.hidden_size=64", f"hydra/launcher={launcher}"]
     assert command(*words) == 1
-    assert statuses(only_sweep()) == ["completed", "failed"]
+    assert statuses(only_sweep()) == ["completed", "interrupted"]
     shown = capfd.readouterr().err
     assert "error: 1 of 2 jobs did not finish:\n  1_" in shown
     assert "File too large" in shown.partition("did not finish")[2]
@@ -263,3 +263,10 @@ def test_runs_on_several_devices_in_a_sweep(command: Command, capfd: pytest.Capt
     end = capfd.readouterr().err.partition("error: 2 of 4 jobs did not finish:")[2]
     assert end.count("was killed by SIGKILL") == 2
     assert "Traceback" not in end
+
+
+def test_loader_workers_in_the_jobs_of_a_pool(command: Command) -> None:
+    """Such a job is forked from a server, whose way to start processes its workers must not inherit."""
+    words = ["-m", *SINE, *NO_TEST, "datamodule.num_workers=2", "trainer.max_steps=4", "hydra/launcher=parallel"]
+    assert command(*words) == 0
+    assert statuses(only_sweep()) == ["completed"]

@@ -1,8 +1,9 @@
 """What watches over a training: signals end it between two steps, a loss that is no number ends it at once."""
 
 import signal
-import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
@@ -12,47 +13,56 @@ from lightning.pytorch.callbacks import Checkpoint
 from torch import Tensor
 
 from seqmodels.exceptions import Interrupted
-
-SIGNALS = [getattr(signal, name) for name in ("SIGUSR1", "SIGTERM", "SIGUSR2", "SIGINT") if hasattr(signal, name)]
-"""Of two, in one rank or in several, the later one here counts: a job that is to be queued again is, SIGTERM or not."""
+from seqmodels.system.signals import SIGNALS, handled, hear
 
 
 class StopOnSignal(Checkpoint):
     """The first signal lets the optimiser step finish and then raises `Interrupted`; a second Ctrl-C acts at once.
 
     A `Checkpoint` only because Lightning calls those last: all other callbacks have seen the step before it is left.
-    With several processes it is enough that one of them is asked: they agree on the step within about a second.
+    With several processes it is enough that one of them is asked: they agree on the step within about a second. Every
+    trainer of ours has one, since without it Lightning would answer signals in ways of its own.
     """
 
     def __init__(self) -> None:
         self._asked: int | None = None
         self._stop: int | None = None
-        self._before: dict[int, Any] = {}
         self._agreement = Agreement()
+
+    @contextmanager
+    def listening(self) -> Iterator[None]:
+        """Signals are noted, for the hooks below and for `check`."""
+        self._asked = self._stop = None
+        with handled(self._ask):
+            hear()  # a further rank was started deaf
+            yield
+
+    def check(self, trainer: pl.Trainer) -> None:
+        """To be called by all ranks, where nothing is under way.
+
+        Raises:
+            Interrupted: one of them was asked.
+        """
+        weight = self._agreement.greatest(trainer, self._weight())
+        if weight:
+            raise Interrupted(SIGNALS[weight - 1], after_step=False)
+
+    def check_alone(self) -> None:
+        """For this process, at its end.
+
+        Raises:
+            Interrupted: it was asked.
+        """
+        if self._asked:
+            raise Interrupted(self._asked, after_step=False)
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         self._agreement = Agreement()
-        self._listen()
-
-    def on_test_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        self._listen()
-
-    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        stop = self._stop or (self._asked if trainer.world_size == 1 else None)
-        if stop:
-            raise Interrupted(stop, after_step=False)  # came with the last step, which is saved; a resume will test
-        self._forget()
-
-    def on_test_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        self._forget()
-
-    def on_exception(self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException) -> None:
-        self._forget()
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        weight = self._agreement.reached(trainer, SIGNALS.index(self._asked) + 1 if self._asked else 0)
+        weight = self._agreement.reached(trainer, self._weight())
         if weight:
             self._stop = SIGNALS[weight - 1]
         if self._stop and not trainer.fit_loop._should_accumulate() and not _last_step(trainer):
@@ -67,22 +77,20 @@ class StopOnSignal(Checkpoint):
 
     def _leave_evaluation(self, trainer: pl.Trainer) -> None:
         if self._asked and trainer.world_size == 1:
-            raise Interrupted(self._asked, after_step=trainer.state.fn == "fit")
+            raise Interrupted(self._asked, after_step=trainer.state.fn == "fit" and not trainer.sanity_checking)
 
-    def _listen(self) -> None:
-        self._asked = self._stop = None
-        if threading.current_thread() is threading.main_thread():  # elsewhere no signal can be caught
-            self._before = {signum: signal.signal(signum, self._ask) for signum in SIGNALS}
-
-    def _forget(self) -> None:
-        for signum, handler in self._before.items():
-            signal.signal(signum, handler)
-        self._before = {}
+    def _weight(self) -> int:
+        return SIGNALS.index(self._asked) + 1 if self._asked else 0
 
     def _ask(self, signum: int, frame: FrameType | None) -> None:
         if signum == signal.SIGINT and self._asked == signal.SIGINT:
             raise KeyboardInterrupt
         self._asked = max(self._asked or SIGNALS[0], signum, key=SIGNALS.index)
+
+
+def stop_of(trainer: pl.Trainer) -> StopOnSignal:
+    """The one that every trainer of ours has."""
+    return next(one for one in trainer.callbacks if isinstance(one, StopOnSignal))  # type: ignore[attr-defined]
 
 
 def _last_step(trainer: pl.Trainer) -> bool:
@@ -140,9 +148,17 @@ class Agreement:
             return 0
         last_step, last_time = self._asked
         pace = (step - last_step) / max(now - last_time, 1e-3)
-        votes = torch.tensor([float(wish), pace], device=trainer.strategy.root_device)
-        torch.distributed.all_reduce(votes, op=torch.distributed.ReduceOp.MAX)
-        greatest, steps_a_second = votes.tolist()
+        greatest, steps_a_second = _greatest_of_all(trainer, float(wish), pace)
         self._next = step + max(1, min(1000, int(steps_a_second)))
         self._asked = (step, now)
         return int(greatest)
+
+    def greatest(self, trainer: pl.Trainer, wish: int) -> int:
+        """The same, but at once; to be called by all ranks at the same place."""
+        return wish if trainer.world_size == 1 else int(_greatest_of_all(trainer, float(wish))[0])
+
+
+def _greatest_of_all(trainer: pl.Trainer, *values: float) -> list[float]:
+    votes = torch.tensor(values, device=trainer.strategy.root_device)
+    torch.distributed.all_reduce(votes, op=torch.distributed.ReduceOp.MAX)
+    return votes.tolist()

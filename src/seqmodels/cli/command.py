@@ -25,7 +25,7 @@ def run_command(command: Callable[[], Any]) -> int:
     """Run a command and return its exit code.
 
     0 done; 1 a mistake in the input; 128 + the signal's number when stopped by one: 130 Ctrl-C, 143 SIGTERM,
-    138 SIGUSR1, 140 SIGUSR2 (on Linux), 141 by nobody reading what it prints.
+    129 SIGHUP, 138 SIGUSR1, 140 SIGUSR2 (on Linux), 141 by nobody reading what it prints.
     """
     try:
         with stoppable():

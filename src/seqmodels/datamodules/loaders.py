@@ -12,10 +12,12 @@ Worker w of W makes windows w, w + W, w + 2 W, ..., and the loader takes from th
 from typing import Any, Protocol, TypeVar
 
 import torch
+from lightning.fabric.utilities.seed import pl_worker_init_function
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from seqmodels.datamodules.window import Window
+from seqmodels.system.signals import obey_parent_alone
 
 Batch = TypeVar("Batch")
 
@@ -84,8 +86,15 @@ def _loader(data: Dataset[Batch], num_workers: int, **order: Any) -> DataLoader[
         num_workers=num_workers,
         collate_fn=_as_it_is,
         persistent_workers=num_workers > 0,
+        worker_init_fn=_begin_worker,
         generator=torch.Generator(),
     )
+
+
+def _begin_worker(worker: int) -> None:
+    """It works until the run ends it, whatever signals the run's whole process group gets."""
+    obey_parent_alone()
+    pl_worker_init_function(worker)  # which Lightning gives to a loader that has no other
 
 
 def _as_it_is(batch: Any) -> Any:

@@ -24,6 +24,7 @@ from lightning.pytorch.strategies.launchers.subprocess_script import _Subprocess
 from torch.distributed.distributed_c10d import _abort_process_group
 
 from seqmodels.checkpoints.places import place_of
+from seqmodels.system.signals import withheld
 
 PARENT = "SEQMODELS_PARENT"
 
@@ -103,11 +104,12 @@ class Launcher(_SubprocessScriptLauncher):
             "WORLD_SIZE": str(self.num_processes * self.num_nodes),
         }
         for local_rank in range(1, self.num_processes):
-            child = subprocess.Popen(
-                [sys.executable, "-m", "seqmodels.runs.rank"],
-                env={**os.environ, "LOCAL_RANK": str(local_rank)},
-                stdin=subprocess.PIPE,
-            )
+            with withheld():  # until the rank can do as it is told
+                child = subprocess.Popen(
+                    [sys.executable, "-m", "seqmodels.runs.rank"],
+                    env={**os.environ, "LOCAL_RANK": str(local_rank)},
+                    stdin=subprocess.PIPE,
+                )
             self.procs.append(child)
             assert child.stdin
             child.stdin.write(self.task.encode())

@@ -20,7 +20,7 @@ from typing import Any, NoReturn
 from seqmodels.exceptions import Stopped, reason
 from seqmodels.parallel.slots import Allocation
 from seqmodels.system.process import leave
-from seqmodels.system.signals import stoppable
+from seqmodels.system.signals import hear, stoppable, withheld
 
 PATIENCE = 60  # seconds that a stopped job has to finish its step and save
 
@@ -39,7 +39,8 @@ def server() -> ForkServerContext:
     before = {name: os.environ.get(name) for name in SINGLE}
     os.environ |= SINGLE
     try:
-        forkserver.ensure_running()
+        with withheld():
+            forkserver.ensure_running()
     finally:
         for name, value in before.items():
             os.environ.pop(name)
@@ -98,11 +99,13 @@ def _work(
     allocation: Allocation,
     place: tuple[dict[str, str], str, str],
 ) -> NoReturn:
+    multiprocessing.set_start_method(None, force=True)  # the server's is not for its jobs
     os.setsid()  # Ctrl-C in a terminal reaches the parent alone, and the parent tells its jobs
     answer: tuple[str, Any]
     code = 1
     with stoppable():
         try:
+            hear()  # the server does not, nor does what it forks
             _settle(allocation, *place)
             module, _, name = function.partition(":")
             answer = "value", getattr(importlib.import_module(module), name)(*arguments)

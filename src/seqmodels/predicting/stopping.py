@@ -12,8 +12,7 @@ from types import FrameType, TracebackType
 from typing import Any
 
 from seqmodels.exceptions import Stopped
-
-SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1") if hasattr(signal, name)]
+from seqmodels.system.signals import SIGNALS
 
 
 class Stopping:

@@ -13,6 +13,7 @@ from hydra.utils import get_class, get_object, instantiate
 from lightning.pytorch.callbacks import Checkpoint, ProgressBar
 from omegaconf import DictConfig, OmegaConf
 
+from seqmodels.callbacks.guards import StopOnSignal
 from seqmodels.checkpoints.averaging import check_resumable
 from seqmodels.checkpoints.epoch_loop import EpochLoop
 from seqmodels.checkpoints.io import AtomicCheckpointIO
@@ -22,7 +23,7 @@ from seqmodels.config.schema import check_config, parameters
 from seqmodels.datamodules.checks import check_class, check_source
 from seqmodels.distributed.slurm import cluster_environment
 from seqmodels.distributed.supervised import use_supervised_launcher
-from seqmodels.runs.trainer import intervals, logging_interval, quieten_lightning, set_threads
+from seqmodels.runs.trainer import intervals, leave_signals_to_us, logging_interval, quieten_lightning, set_threads
 
 log = logging.getLogger(__name__)
 
@@ -150,6 +151,8 @@ def build_trainer(cfg: DictConfig, folder: Path, **settings: Any) -> pl.Trainer:
         check_resumable([one for one in made if one is not None])
         shown = bool(cfg.trainer.enable_progress_bar)
         callbacks = [one for one in made if one is not None and (shown or not isinstance(one, ProgressBar))]
+        if not any(isinstance(one, StopOnSignal) for one in callbacks):
+            callbacks.append(StopOnSignal())
         own = {
             "enable_checkpointing": any(isinstance(one, Checkpoint) for one in callbacks),
             "enable_progress_bar": any(isinstance(one, ProgressBar) for one in callbacks),
@@ -165,6 +168,7 @@ def build_trainer(cfg: DictConfig, folder: Path, **settings: Any) -> pl.Trainer:
             **settings,
         )
     EpochLoop(trainer)
+    leave_signals_to_us(trainer)
     use_supervised_launcher(trainer)
     set_threads(cfg.threads, trainer)
     return trainer

@@ -10,6 +10,8 @@ from typing import Any
 
 from omegaconf import open_dict
 
+from seqmodels.callbacks.figures.drawing import figures_wait
+from seqmodels.callbacks.guards import stop_of
 from seqmodels.config.keys import SECTIONS, explained
 from seqmodels.config.overrides import split
 from seqmodels.exceptions import one_stop
@@ -65,21 +67,27 @@ def evaluate(
     with open_dict(loaded.cfg):
         loaded.cfg.logger = {}  # the curves of the run are not this test's
     trainer = build_trainer(loaded.cfg, folder, **{key.removeprefix("trainer."): value for key, value in ALONE.items()})
-    with one_stop(), explained(loaded.cfg, *SECTIONS):
-        trainer.test(loaded.module, datamodule=loaded.datamodule, verbose=False)
-    metrics = measured(loaded.cfg, trainer)
-    if not metrics:
-        raise ValueError(f"the data of {loaded.datamodule.name!r} has no test part, so there is nothing to evaluate")
-    folder.mkdir(parents=True, exist_ok=True)
-    parts = Parts(loaded.datamodule, loaded.module, trainer)
-    ended = results(loaded.cfg, parts, "evaluated", metrics, overrides, time.monotonic() - started)
-    origin = {"run": str(loaded.folder), "checkpoint": str(loaded.checkpoint), "step": loaded.step}
-    weights = {"best.ckpt": "best", "last.ckpt": "last"}.get(loaded.checkpoint.name)
-    ended = replace(ended, steps=None, weights=weights, facts=origin | ended.facts)
-    ended.write(folder)
-    log.info("%s, tested with %s, of step %s", loaded.cfg.name, short(loaded.checkpoint), loaded.step)
-    log.info("  data    %s", loaded.datamodule.summary())
-    log_results(loaded.datamodule, ended, folder)
+    stop = stop_of(trainer)
+    with one_stop(), stop.listening(), figures_wait(trainer) as draw:
+        with explained(loaded.cfg, *SECTIONS):
+            trainer.test(loaded.module, datamodule=loaded.datamodule, verbose=False)
+        stop.check_alone()
+        metrics = measured(loaded.cfg, trainer)
+        if not metrics:
+            name = loaded.datamodule.name
+            raise ValueError(f"the data of {name!r} has no test part, so there is nothing to evaluate")
+        folder.mkdir(parents=True, exist_ok=True)
+        parts = Parts(loaded.datamodule, loaded.module, trainer)
+        ended = results(loaded.cfg, parts, "evaluated", metrics, overrides, time.monotonic() - started)
+        origin = {"run": str(loaded.folder), "checkpoint": str(loaded.checkpoint), "step": loaded.step}
+        weights = {"best.ckpt": "best", "last.ckpt": "last"}.get(loaded.checkpoint.name)
+        ended = replace(ended, steps=None, weights=weights, facts=origin | ended.facts)
+        ended.write(folder)
+        draw()
+        log.info("%s, tested with %s, of step %s", loaded.cfg.name, short(loaded.checkpoint), loaded.step)
+        log.info("  data    %s", loaded.datamodule.summary())
+        log_results(loaded.datamodule, ended, folder)
+        stop.check_alone()
     return Evaluation(folder, metrics)
 
 

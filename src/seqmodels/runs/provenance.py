@@ -6,6 +6,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from seqmodels.system.signals import withheld
+
 
 def versions() -> dict[str, str]:
     """Of Python and of the packages that decide about the numbers."""
@@ -18,7 +20,9 @@ def git_revision() -> dict[str, Any] | None:
     here = Path(__file__).resolve().parent
 
     def git(*arguments: str) -> str:
-        return subprocess.run(["git", *arguments], cwd=here, capture_output=True, text=True, check=True).stdout.strip()
+        with withheld():  # a signal that ends the run is not to cost it its commit
+            done = subprocess.run(["git", *arguments], cwd=here, capture_output=True, text=True, check=True)
+        return done.stdout.strip()
 
     try:
         if git("ls-files", Path(__file__).name) == "":

@@ -3,12 +3,15 @@
 import logging
 import time
 from collections.abc import Sequence
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from omegaconf import DictConfig, OmegaConf
 
+from seqmodels.callbacks.figures.drawing import figures_wait
+from seqmodels.callbacks.guards import stop_of
 from seqmodels.checkpoints.io import Saved, read
 from seqmodels.checkpoints.places import place_of
 from seqmodels.checkpoints.read import load_weights, newest
@@ -20,7 +23,7 @@ from seqmodels.config.overrides import key_of
 from seqmodels.config.schema import check_config
 from seqmodels.distributed.launcher import RankLost
 from seqmodels.distributed.supervised import shut_down_ranks, supervised
-from seqmodels.exceptions import MISTAKES, Pruned, Stopped, one_stop, reason
+from seqmodels.exceptions import MISTAKES, Interrupted, Pruned, is_full, one_stop, reason
 from seqmodels.loggers.local import Rewindable
 from seqmodels.runs.announce import log_results, log_start
 from seqmodels.runs.build import Parts, build, check_mode
@@ -32,6 +35,7 @@ from seqmodels.runs.results import Results
 from seqmodels.runs.trust import check_targets
 from seqmodels.runs.weights import measured
 from seqmodels.system.process import is_first_process
+from seqmodels.system.signals import stoppable
 
 __all__ = ["Parts", "Result", "build", "compose", "resume", "train"]
 
@@ -132,36 +136,45 @@ def _attempt(
     metrics: dict[str, float] = {name: value for name, value in before.items() if name.startswith("val/")}
     status, error = "failed", None
     ended: Results | None = None
-    try:
-        with one_stop(str(folder)):
-            parts = build(cfg, folder)
+    with one_stop(str(folder)), ExitStack() as at_end:
+        try:
+            with stoppable():  # for as long as there is nothing to save
+                parts = build(cfg, folder)
+            at_end.enter_context(stop_of(parts.trainer).listening())
+            draw = at_end.enter_context(figures_wait(parts.trainer))
             if is_first_process():
                 mark_running(folder, beside)
             with supervised(parts.trainer, cfg, folder, checkpoint), explained(cfg, *SECTIONS):
                 _fit_and_test(cfg, folder, parts, metrics, checkpoint)
-        status = "completed"
-    except Pruned:
-        status = "pruned"
-        raise
-    except (Stopped, SystemExit):
-        status = "interrupted"
-        raise
-    except MisconfigurationException as misconfiguration:
-        error = reason(misconfiguration)
-        raise ValueError(str(misconfiguration)) from misconfiguration
-    except Exception as failure:
-        error = reason(failure)
-        raise
-    finally:
-        if parts is not None:
-            metrics |= measured(cfg, parts.trainer)
-            shut_down_ranks(parts.trainer)
-        if is_first_process() and (parts is not None or checkpoint is None):
-            seconds = time.monotonic() - started
-            ended = results(cfg, parts, status, metrics, [*overrides, *beside], seconds, error)
-            ended.write(folder)
-    if parts.trainer.is_global_zero and ended:
-        log_results(parts.datamodule, ended, folder)
+            status = "completed"
+        except Pruned:
+            status = "pruned"
+            raise
+        except (Interrupted, KeyboardInterrupt, SystemExit):
+            status = "interrupted"
+            raise
+        except MisconfigurationException as misconfiguration:
+            error = reason(misconfiguration)
+            raise ValueError(str(misconfiguration)) from misconfiguration
+        except Exception as failure:
+            status, error = "interrupted" if is_full(failure) else "failed", reason(failure)
+            raise
+        finally:
+            if parts is not None:
+                metrics |= measured(cfg, parts.trainer)
+                shut_down_ranks(parts.trainer)
+            if is_first_process() and (parts is not None or checkpoint is None):
+                seconds = time.monotonic() - started
+                ended = results(cfg, parts, status, metrics, [*overrides, *beside], seconds, error)
+                with suppress(*() if status == "completed" else (OSError,)):  # what ended it is to be said
+                    ended.write(folder)
+        draw()
+        for logger in parts.trainer.loggers:
+            logger.log_hyperparams(hyperparameters(cfg, parts.datamodule), metrics)
+            logger.finalize("success")
+        if parts.trainer.is_global_zero and ended:
+            log_results(parts.datamodule, ended, folder)
+        stop_of(parts.trainer).check_alone()
     return Result(folder, metrics, metrics.get(cfg.monitor))
 
 
@@ -174,6 +187,7 @@ def _fit_and_test(
         log_start(cfg, parts, folder, begin)
     trainer.fit(module, datamodule=datamodule, ckpt_path=checkpoint.path if checkpoint else None, weights_only=True)
     metrics |= measured(cfg, trainer)
+    stop_of(trainer).check(trainer)  # the last step is saved; a resume will test
     if cfg.test:
         best = place_of(Path(trainer.strategy.broadcast(str(folder))), "best")  # of rank 0, who writes
         if cfg.test == "best" and best.exists():
@@ -182,9 +196,6 @@ def _fit_and_test(
         metrics |= measured(cfg, trainer)
     if cfg.monitor not in metrics:
         log.warning("monitor=%s was not measured; there is: %s", cfg.monitor, ", ".join(metrics) or "nothing")
-    for logger in trainer.loggers:
-        logger.log_hyperparams(hyperparameters(cfg, datamodule), metrics)
-        logger.finalize("success")
 
 
 def _begin(cfg: DictConfig, parts: Parts, checkpoint: Saved | None) -> str | None:

@@ -62,6 +62,15 @@ def intervals(trainer: DictConfig, datamodule: Any) -> dict[str, Any]:
     return {"val_check_interval": interval, "check_val_every_n_epoch": None, "max_epochs": -1}
 
 
+def leave_signals_to_us(trainer: pl.Trainer) -> None:
+    """Lightning would answer SIGTERM, and on Slurm SIGUSR1, with an exit code and a checkpoint that are not ours."""
+    trainer._signal_connector.register_signal_handlers = _nothing  # type: ignore[method-assign]
+
+
+def _nothing() -> None:
+    """In place of Lightning's."""
+
+
 def quieten_lightning() -> None:
     """What it says at every start says nothing about the run; our own block does."""
     for name in ("lightning.pytorch", "lightning.fabric"):

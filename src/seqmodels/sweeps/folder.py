@@ -177,5 +177,5 @@ def failures(folder: Path) -> str | None:
 def _why(job: Path) -> str:
     ended = results_of(job)
     if ended and ended.status == "interrupted":
-        return "was interrupted"
+        return ended.error or "was interrupted"
     return (ended and ended.error) or f"ended without a word, as a killed process does; see {short(job)}"

@@ -4,8 +4,10 @@ import logging
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import wraps
+from copy import copy
+from functools import partial, wraps
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import lightning.pytorch as pl
 import matplotlib as mpl
@@ -34,14 +36,40 @@ def harmless(hook: Callable[..., None]) -> Callable[..., None]:
 
 
 def draws(hook: Callable[..., None]) -> Callable[..., None]:
-    """As `harmless`, for a hook that makes figures: names in them are drawn as they are."""
+    """As `harmless`, for a hook that makes figures: names in them are drawn as they are, and they can wait."""
+
+    @harmless
+    def drawn(*args: Any) -> None:
+        with plain_text():
+            hook(*args)
 
     @wraps(hook)
-    def hooked(*args: Any, **kwargs: Any) -> None:
-        with plain_text():
-            hook(*args, **kwargs)
+    def hooked(callback: pl.Callback, trainer: pl.Trainer, *args: Any) -> None:
+        draw = partial(drawn, copy(callback), trainer, *args)  # a copy, since a test begins after the fit's figures
+        if trainer in _waiting:
+            _waiting[trainer].append(draw)
+        else:
+            draw()
 
-    return harmless(hooked)
+    return hooked
+
+
+_waiting: WeakKeyDictionary[pl.Trainer, list[Callable[[], None]]] = WeakKeyDictionary()
+
+
+@contextmanager
+def figures_wait(trainer: pl.Trainer) -> Iterator[Callable[[], None]]:
+    """Figures are not drawn before what this yields is called: when all that was measured is written."""
+    figures = _waiting[trainer] = []
+
+    def draw() -> None:
+        for figure in figures:
+            figure()
+
+    try:
+        yield draw
+    finally:
+        del _waiting[trainer]
 
 
 @contextmanager
