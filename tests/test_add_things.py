@@ -85,11 +85,11 @@ def test_new_files_only(lab: list[str], command: Command, invoke: Command, capfd
     assert results["metrics"]["test/acc"] > 0.9
 
     assert invoke("evaluate", "run=run") == 1  # of a stranger's package nothing is imported
-    assert "add trust=[lab]" in capfd.readouterr().err
-    assert invoke("evaluate", "run=run", "trust=lab", "output=again") == 0
+    assert "add trust=[lab.tosses.Tosses,lab.leaky.Leaky]" in capfd.readouterr().err
+    assert invoke("evaluate", "run=run", "trust=lab.tosses.Tosses,lab.leaky.Leaky", "output=again") == 0
     assert json.loads(Path("again/results.json").read_text())["metrics"]["test/acc"] == results["metrics"]["test/acc"]
 
-    assert command("resume=run", "trust=[lab]", "trainer.max_epochs=6") == 0
+    assert command("resume=run", "trust=[lab.tosses.Tosses,lab.leaky.Leaky]", "trainer.max_epochs=6") == 0
     assert command(*lab, "experiment=count", *QUICK, "trainer.max_epochs=6", "hydra.run.dir=longer") == 0
     ours, theirs = (torch.load(f"{run}/checkpoints/last.ckpt", weights_only=True) for run in ("run", "longer"))
     assert all(torch.equal(weights, theirs["state_dict"][name]) for name, weights in ours["state_dict"].items())
@@ -98,5 +98,5 @@ def test_new_files_only(lab: list[str], command: Command, invoke: Command, capfd
 def test_new_files_are_choices_like_any_others(lab: list[str], command: Command) -> None:
     small = [*QUICK, "trainer.max_steps=4", "hydra.run.dir=run"]
     assert command(*lab, "experiment=sine_stream", "core=leaky", "core.leak=0.5", *small) == 0
-    core = load_run("run", trust=["lab"]).module.core
+    core = load_run("run", trust=["lab.leaky.Leaky"]).module.core
     assert (type(core).__name__, core.leak) == ("Leaky", 0.5)

@@ -20,7 +20,8 @@ from seqmodels.config.overrides import key_of, overrides_in, quoted, take, text_
 from seqmodels.config.places import conf_dir
 from seqmodels.exceptions import MISTAKES, JobFailed, JobsFailed, Stopped, message_of, reason
 from seqmodels.parallel.machine import request_of
-from seqmodels.runs.record import is_run
+from seqmodels.runs.record import is_finished, is_run
+from seqmodels.runs.trust import check_composed
 from seqmodels.sweeps.folder import Sweep, check_number, command_to_resume, failures, is_sweep
 from seqmodels.sweeps.jobs import run_job, run_job_apart
 from seqmodels.sweeps.resuming import folder_to_resume, go_on
@@ -59,6 +60,8 @@ def _job_of_sweep(cfg: DictConfig, folder: Path, overrides: list[str]) -> float 
 
     try:
         check_number(folder)
+        if HydraConfig.get().callbacks["sweep"]["from_folder"] and not is_finished(folder):
+            check_composed(cfg, folder)
         save_hydra(folder, HydraConfig.get())
         is_to_be_apart = Sweep.folder is not None and request_of(cfg).devices != 1  # elsewhere each job has its process
         return (run_job_apart if is_to_be_apart else run_job)(cfg, folder, overrides)

@@ -9,7 +9,7 @@ import torch
 from seqmodels.exceptions import Stopped
 from seqmodels.runs.evaluate import evaluate
 from seqmodels.runs.run import compose, resume, train
-from tests.support.attempts import assert_same_run, callback, checkpoint, cut_and_resumed, same
+from tests.support.attempts import OWN, assert_same_run, callback, checkpoint, cut_and_resumed, same
 
 EMA = ["+experiment=sine_stream", "callbacks=[checkpoints,guards,ema]", "callbacks.ema.decay=0.8", "logger=csv",
        "trainer=cpu", "threads=1", "datamodule.num_streams=4", "datamodule.window=5", "datamodule.val_windows=3",
@@ -32,7 +32,7 @@ def test_a_stop_leaves_averages_and_weights_in_their_places(batch: int, validati
     asking = callback("StopIn", batch=batch, validation=str(validation).lower())
     with pytest.raises(Stopped):
         train(compose([*EMA, *asking]), "run")
-    resume("run", trust=["tests"])
+    resume("run", trust=OWN)
     assert_same(Path("run"), train(compose(EMA), "whole").folder)
 
 

@@ -13,6 +13,7 @@ from seqmodels.exceptions import Stopped
 from seqmodels.runs.run import compose, resume, train
 from tests.support.attempts import (
     DIGITS,
+    OWN,
     SINE,
     assert_same_run,
     callback,
@@ -152,7 +153,7 @@ def test_a_signal_saves_the_step_and_the_run_goes_on(words: list[str], name: str
         train(compose([*words, "checkpoint.every_n_steps=null", *signalled]), "stopped")
     assert signal.Signals(stopped.value.signum).name == name
     assert checkpoint(Path("stopped"))["position"]["step"] == step + (during == "step")
-    result = resume("stopped", trust=["tests"])
+    result = resume("stopped", trust=OWN)
     assert result is not None
     assert_same_run(result.folder, whole(words))
 
@@ -167,7 +168,7 @@ def test_a_damaged_checkpoint_is_named_and_the_one_before_is_used(caplog: pytest
     last = cut / "checkpoints" / "last.ckpt"
     last.write_bytes(last.read_bytes()[:1000])
     with caplog.at_level(logging.WARNING):
-        result = resume(cut, trust=["tests"])
+        result = resume(cut, trust=OWN)
     assert "last.ckpt cannot be read" in caplog.text
     assert "going on from" in caplog.text
     assert result is not None
@@ -183,7 +184,7 @@ def test_without_a_readable_checkpoint_nothing_is_trained_nor_lost() -> None:
         path.write_bytes(contents)
     before = {path: path.read_bytes() for path in cut.rglob("*") if path.is_file() and path.name != "lock"}
     with pytest.raises(ValueError, match=r"last.ckpt cannot be read: .* is damaged; .*previous.ckpt cannot be read"):
-        resume(cut, trust=["tests"])
+        resume(cut, trust=OWN)
     assert {path: path.read_bytes() for path in cut.rglob("*") if path.is_file() and path.name != "lock"} == before
 
 
@@ -191,7 +192,7 @@ def test_without_a_readable_checkpoint_nothing_is_trained_nor_lost() -> None:
 def test_a_folder_may_move() -> None:
     Path("elsewhere").mkdir()
     shutil.move(cut_off(DIGITS, 15), "elsewhere/run")
-    result = resume("elsewhere/run", trust=["tests"])
+    result = resume("elsewhere/run", trust=OWN)
     assert result is not None
     assert_same_run(result.folder, whole(DIGITS))
 

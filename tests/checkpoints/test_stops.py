@@ -12,7 +12,7 @@ import pytest
 
 from seqmodels.exceptions import Stopped
 from seqmodels.runs.run import compose, resume, train
-from tests.support.attempts import assert_same_run, callback, checkpoint, same
+from tests.support.attempts import OWN, assert_same_run, callback, checkpoint, same
 
 LEAN = ["callbacks=[checkpoints,guards]", "logger=csv", "test=false", "checkpoint.every_n_steps=null", "trainer=cpu",
         "threads=1", "core.hidden_size=8", "trainer.log_every_n_steps=1"]  # fmt: skip
@@ -85,7 +85,7 @@ def stopped_and_resumed(end: str, when: str, group: int, workers: int) -> None:
             train(compose([*words, *asking]), folder)
         except Stopped:
             stops += 1
-            resume(folder, trust=["tests"])
+            resume(folder, trust=OWN)
         assert_same_run(folder, whole)
         assert same(best(folder), best(whole))
     assert stops >= 2

@@ -51,10 +51,10 @@ def test_the_example_of_the_docstring_trains_and_can_be_resumed(command: Command
     write_coins()
     words = ["--config-dir", "mine", "datamodule=coins", *FEW, "hydra.run.dir=run", "trainer.max_epochs=3"]
     assert command(*words, "core=rnn", "optimizer.lr=0.01") == 0
-    found = load_run("run", trust=["coins"])
+    found = load_run("run", trust=["coins.Coins"])
     assert found.datamodule.class_names == ["0", "1"]
-    assert command("resume=run", "trainer.max_epochs=4", "trust=[coins]") == 0
-    assert invoke("evaluate", "run=run", "output=again", "trust=[coins]") == 0
+    assert command("resume=run", "trainer.max_epochs=4", "trust=[coins.Coins]") == 0
+    assert invoke("evaluate", "run=run", "output=again", "trust=[coins.Coins]") == 0
     assert json.loads(Path("again/results.json").read_text())["metrics"]["test/acc"] > 0.6
 
 
@@ -101,9 +101,9 @@ def test_a_strangers_data_needs_no_more_than_it_must_say() -> None:
     assert result.metrics["test/acc"] >= 0
     assert {path.stem for path in (result.folder / "figures").iterdir()} == {"samples", "mistakes", "confusion"}
     with pytest.raises(ValueError, match=r"Plain cannot go on in the middle of its data; give it a method start_from"):
-        resume(result.folder, ["trainer.max_epochs=3"], trust=["tests"])
+        resume(result.folder, ["trainer.max_epochs=3"], trust=["tests.datamodules.test_base.Plain"])
     with pytest.raises(ValueError, match=r"^Plain.input_size is missing"):  # nothing is read there
-        load_run(result.folder, trust=["tests"])
+        load_run(result.folder, trust=["tests.datamodules.test_base.Plain"])
 
 
 class Regressed(Plain):

@@ -11,7 +11,7 @@ import pytest
 
 from tests.conftest import ROOT
 from tests.distributed.test_ranks import ended, psutil, status, until
-from tests.support.attempts import DIGITS, SINE, assert_same_run, callback, checkpoint, same
+from tests.support.attempts import DIGITS, SINE, TRUST, assert_same_run, callback, checkpoint, same
 from tests.support.killing import rows
 
 pytestmark = pytest.mark.slow
@@ -76,7 +76,7 @@ def switched(kind: str, before: str, after: str, *settings: str) -> None:
     words += {"digits": ["module.dropout=0.0", "datamodule.shift=0"], "sine": []}[kind]  # each rank draws its own
     run(*words, "trainer.max_steps=43", "hydra.run.dir=run")
     run(*words, "trainer.max_steps=63", "hydra.run.dir=whole")
-    run("resume=run", f"trainer={after}", "trainer.max_steps=63", "trust=[tests]")
+    run("resume=run", f"trainer={after}", "trainer.max_steps=63", TRUST)
     one, two = {"cpu": ("with1", "with2"), "ddp_cpu": ("with2", "with1")}[before]
     left, taken_up = checkpoint(Path("whole"), one), checkpoint(Path("run"), two)
     assert taken_up["position"]["step"] == 43

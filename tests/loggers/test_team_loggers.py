@@ -13,7 +13,7 @@ import pytest
 
 from seqmodels.exceptions import Stopped
 from seqmodels.runs.run import compose, resume, train
-from tests.support.attempts import SINE, callback
+from tests.support.attempts import OWN, SINE, TRUST, callback
 
 Command = Callable[..., int]
 QUICK = [*SINE, "trainer.max_steps=12", "callbacks=[guards,checkpoints]"]
@@ -25,7 +25,7 @@ def interrupted_and_resumed(words: list[str]) -> Path:
     """The folder of a run that a signal stopped after 8 of its 12 steps, and that went on."""
     folder = interrupted(words)
     assert json.loads((folder / "results.json").read_text())["steps"] == 8
-    assert resume(folder, trust=["tests"]) is not None
+    assert resume(folder, trust=OWN) is not None
     return folder
 
 
@@ -127,7 +127,7 @@ class TestMLflow:
 
     def test_another_store_does_not_know_the_run(self, command: Command, capfd: Any) -> None:
         (interrupted(MLFLOW) / ".hydra" / "mlflow").write_text("0123456789abcdef0123456789abcdef")
-        assert command("resume=run", "trust=[tests]") == 1
+        assert command("resume=run", TRUST) == 1
         shown = capfd.readouterr().err
         assert "outputs/mlflow.db); choose another store" in shown
         assert "Traceback" not in shown

@@ -21,7 +21,7 @@ from seqmodels.runs.run import compose, resume, train
 from tests.conftest import core_config, options
 from tests.modules.test_regressor import fit, regressor
 from tests.modules.test_tbptt import assert_close, sgd, step, stream
-from tests.support.attempts import DIGITS, SINE, assert_same_run, callback, checkpoint
+from tests.support.attempts import DIGITS, OWN, SINE, assert_same_run, callback, checkpoint
 
 YAMLS = {name: OmegaConf.load(conf_dir() / "core" / f"{name}.yaml") for name in options("core")}
 CORES = [name for name, config in YAMLS.items() if "_target_" in config]
@@ -64,7 +64,7 @@ def test_a_run_on_streams_is_resumed_exactly(name: str, runs: tuple[Path, Path])
     """240 steps of each stream, in windows of different lengths, two of which every gradient goes through."""
     folder, cut = runs
     assert checkpoint(cut)["position"]["step"] == 3
-    assert resume(cut, trust=["tests"]) is not None
+    assert resume(cut, trust=OWN) is not None
     assert_same_run(cut, folder)
     end = checkpoint(folder)
     assert [tensor.dtype for tensor in end["carry"]["state"]] == [t.dtype for t in small(name).initial_state(1)]
@@ -77,14 +77,14 @@ def test_a_run_on_streams_is_resumed_exactly(name: str, runs: tuple[Path, Path])
 def test_a_run_on_images_is_resumed_exactly(name: str) -> None:
     words = [*IMAGES, f"core={name}"]
     folder = train(compose([*words, *callback("Cut", steps=[3])]), "run", words).folder
-    assert resume("run_cut", trust=["tests"]) is not None
+    assert resume("run_cut", trust=OWN) is not None
     assert_same_run(Path("run_cut"), folder)
 
 
 @every_core_run
 def test_rows_one_by_one_are_a_window_of_the_run(name: str, runs: tuple[Path, Path], tmp_path: Path) -> None:
     """And a state goes through a file without the loss of a bit."""
-    run = load_run(runs[0], trust=["tests"])
+    run = load_run(runs[0], trust=OWN)
     x = torch.randn(150, 1, generator=torch.Generator().manual_seed(2))
     live = Predictor(run)
     first = [live.step(row) for row in x[:70].tolist()]

@@ -64,7 +64,7 @@ def test_a_signal_ends_it(
 ) -> None:
     kind = f"{__name__}.{SignalledInTest.__name__}"
     words = [f"callbacks={callbacks}", f"+callbacks.signalled._target_={kind}", f"+callbacks.signalled.name={name}"]
-    assert invoke("evaluate", f"run={run}", "trust=[tests]", *words) == code
+    assert invoke("evaluate", f"run={run}", f"trust={kind}", *words) == code
     assert f"stopped by {name}" in capfd.readouterr().err
     assert not (run / "evaluations").exists()
 
@@ -182,7 +182,7 @@ def test_what_the_user_trusts_is_used(run: Path, invoke: Command, monkeypatch: p
     path = run / ".hydra" / "config.yaml"
     path.write_text(path.read_text().replace("callbacks:\n", "callbacks:\n  extra: {_target_: theirs.Theirs}\n"))
     assert invoke("evaluate", f"run={run}") == 1
-    assert invoke("evaluate", f"run={run}", "trust=theirs") == 0
+    assert invoke("evaluate", f"run={run}", "trust=theirs.Theirs") == 0
     assert Path("used").exists()
 
 

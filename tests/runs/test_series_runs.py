@@ -12,7 +12,7 @@ from seqmodels.runs.evaluate import evaluate
 from seqmodels.runs.run import compose, resume, train
 from tests.conftest import Command
 from tests.distributed.test_ddp_resume import killed
-from tests.support.attempts import assert_same_run, cut_and_resumed, cut_off, random_steps, whole
+from tests.support.attempts import OWN, assert_same_run, cut_and_resumed, cut_off, random_steps, whole
 
 SERIES = [
     "datamodule=series", "module=regressor", "trainer=cpu", "threads=1", "trainer.max_epochs=3", "monitor=val/loss",
@@ -106,7 +106,7 @@ def test_a_run_does_not_go_on_with_other_data() -> None:
     with pytest.raises(
         ValueError, match=r"series:pump: the files are not what the training read \(480 rows then, 510 now"
     ):
-        resume(folder, trust=["tests"])
+        resume(folder, trust=OWN)
 
 
 def test_targets_that_are_missing_throughout_the_validation() -> None:

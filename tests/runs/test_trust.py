@@ -2,6 +2,8 @@
 
 import os
 import pickle
+import shutil
+import socket
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,9 +11,10 @@ import pytest
 import torch
 import yaml
 
+from seqmodels.runs.load import load_run
 from seqmodels.runs.run import compose, resume, train
-from seqmodels.runs.trust import check_targets
-from tests.conftest import options
+from seqmodels.runs.trust import check_targets, senders_said
+from tests.conftest import Command, options
 from tests.support.attempts import SINE
 
 QUICK = [*SINE, "trainer.max_steps=6", "test=false"]
@@ -22,11 +25,17 @@ class Payload:
         return os.system, ("touch owned",)
 
 
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return train(compose(QUICK), tmp_path_factory.mktemp("trained") / "run", QUICK).folder
+
+
 @pytest.fixture
-def run() -> Path:
-    folder = train(compose(QUICK), "run", QUICK).folder
-    (folder / "results.json").unlink()
-    return folder
+def run(trained: Path) -> Path:
+    """A run that was cut off at its end, as a stranger sends it."""
+    shutil.copytree(trained, "run")
+    Path("run/results.json").unlink()
+    return Path("run").absolute()
 
 
 def change(run: Path, key: str, value: object) -> None:
@@ -53,6 +62,8 @@ def change(run: Path, key: str, value: object) -> None:
         "torch.load",
         "torch.utils.collect_env.run",
         "torch.utils.cpp_extension.load_inline",
+        "lightning.pytorch.callbacks.LambdaCallback",  # a callback of Lightning's, but it takes code
+        "lightning.pytorch.loggers.CSVLogger",
         "lightning.pytorch.trainer.trainer.os.system",
         "seqmodels.cli.command.os._exit",
         "seqmodels.runs.results.subprocess.run",
@@ -74,13 +85,154 @@ def test_a_config_cannot_name_what_is_not_a_part_of_a_run(target: object, place:
         node = node.setdefault(section, {})
     node |= {"_target_": target, "_args_": ["touch owned"]}
     with pytest.raises(ValueError, match=r"asks for .*_target_=.* so nothing was executed"):
-        check_targets(config, [], "it")
+        check_targets(config, ["torch", "os", "evil"], "it")  # a package is no name
     assert not Path("owned").exists()
 
 
+def test_the_remedy_trusts_what_was_asked_for_and_no_more() -> None:
+    asked = {"optimizer": {"_target_": "torch.load"}, "core": {"_target_": "lab.cores.Mine"}}
+    with pytest.raises(ValueError, match=r"_target_='torch.load' and .* trust=\[torch.load,lab.cores.Mine\]$"):
+        check_targets(asked, [], "it")
+    check_targets(asked, ["torch.load", "lab.cores.Mine"], "it")
+
+
+PROFILER = {"_target_": "lightning.pytorch.profilers.SimpleProfiler"}
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("callbacks.extra", {"_target_": "lightning.pytorch.callbacks.ModelCheckpoint", "dirpath": "outside"}),
+        ("callbacks.extra", {"_target_": "lightning.pytorch.callbacks.ModelCheckpoint", "dirpath": "run/../outside"}),
+        ("callbacks.extra", {"_target_": "lightning.pytorch.callbacks.ModelCheckpoint", "filename": "../x"}),
+        ("callbacks.extra", {"_target_": "lightning.pytorch.callbacks.EarlyStopping", "_args_": ["train/loss"]}),
+        ("trainer.profiler", PROFILER | {"dirpath": "outside", "filename": "x"}),
+        ("trainer.profiler", PROFILER | {"filename": "/tmp/x"}),
+        ("trainer.profiler", PROFILER | {"dirpath": "${name}", "filename": "x"}),
+        ("trainer.model_registry", "team/model"),
+        ("datamodule.cache", "outside"),
+    ],
+)
+def test_nothing_is_written_outside_the_run(run: Path, key: str, value: object) -> None:
+    change(run, key, value)
+    change(run, "trainer.max_steps", 8)
+    before = sorted(Path.cwd().rglob("*"))
+    with pytest.raises(ValueError, match=rf"^{key}.*, as the run's folder says, .*; .*(add trust=|say )"):
+        resume(run)
+    assert sorted(Path.cwd().rglob("*")) == before
+
+
+def test_what_stays_inside_is_no_matter_and_what_is_trusted_goes_where_it_wants(run: Path) -> None:
+    change(run, "trainer.max_steps", 8)
+    change(run, "trainer.profiler", PROFILER | {"dirpath": str(run / "profile"), "filename": "x"})
+    assert resume(run) is not None
+    assert list((run / "profile").iterdir())
+    change(run, "trainer.max_steps", 10)
+    change(run, "trainer.profiler", PROFILER | {"dirpath": "outside", "filename": "x"})
+    (run / "results.json").unlink()
+    assert resume(run, trust=[PROFILER["_target_"]]) is not None
+    assert list(Path("outside").iterdir())
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"name": "${oc.env:HIDDEN}"},
+        {"name": "x${ oc.env : HIDDEN }"},
+        {"name": "${oc.decode:'${oc.env:HIDDEN}'}"},
+        {"name": "${${monitor}:HIDDEN}", "monitor": "oc.env"},
+        {"name": "${mode}${monitor}", "mode": "$", "monitor": "{oc.env:HIDDEN}"},  # which resolving would put together
+        {"name": "${monitor}", "monitor": "${oc.env:HIDDEN}"},
+    ],
+)
+def test_the_environment_is_not_read(run: Path, more: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HIDDEN", "secret")
+    for key, value in more.items():
+        change(run, key, value)
+    for reads in (resume, load_run):
+        with pytest.raises(ValueError, match=r"(name|monitor)=.* so nothing was executed; say .*=VALUE") as error:
+            reads(run)  # type: ignore[operator]
+        assert "secret" not in str(error.value)
+
+
+def test_what_was_said_beside_a_resume_reads_no_environment(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HIDDEN", "secret")
+    (run / ".hydra" / "resumed.yaml").write_text("- ['datamodule.noise_std=${oc.env:HIDDEN}']\n")
+    with pytest.raises(ValueError, match=r"datamodule.noise_std=\$\{oc.env:HIDDEN\}, as the config of .* says"):
+        resume(run)
+
+
+def test_the_command_may_say_it_or_trust_it(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("THREADS", "8")
+    change(run, "threads", "${oc.decode:${oc.env:THREADS}}")
+    with pytest.raises(ValueError, match=r"threads=.*oc\.env"):
+        resume(run)
+    assert resume(run, ["threads=1"]) is not None
+    change(run, "name", "${oc.env:THREADS}")
+    change(run, "threads", 1)
+    assert load_run(run, trust=["oc.env"]).cfg.name == "8"
+
+
+def test_references_that_double_each_other_come_to_an_end(run: Path) -> None:
+    names = {str(number): f"${{names.{number + 1}}}${{names.{number + 1}}}" for number in range(60)}
+    change(run, "names", names | {"60": "x" * 100})
+    with pytest.raises(ValueError, match="comes to more than 1,000,000 values by references"):
+        resume(run)
+    change(run, "names.60", "${names.0}")
+    with pytest.raises(ValueError, match="refers to itself"):
+        resume(run)
+
+
+def test_a_server_is_not_told_anything(run: Path) -> None:
+    """A run that logs to a server goes on logging there when the command says so."""
+    server = socket.create_server(("127.0.0.1", 0))
+    server.setblocking(False)
+    address = f"http://127.0.0.1:{server.getsockname()[1]}"
+    logger = {"_target_": "seqmodels.loggers.mlflow.MLflow", "experiment_name": "x", "tracking_uri": address}
+    change(run, "logger.mlflow", logger)
+    change(run, "trainer.max_steps", 8)
+    remedy = r"which sends to a server, so nothing was executed; if you know it, add trust=\[seqmodels.loggers.mlflow"
+    with server, pytest.raises(ValueError, match=remedy):
+        resume(run)
+    assert senders_said(["seed=1", "logger=mlflow"]) == ["seqmodels.loggers.mlflow.MLflow"]
+    assert senders_said(["logger=csv"]) == senders_said(["seed=1"]) == []
+
+
+@pytest.mark.parametrize(
+    "place", ["train.log", "figures", "checkpoints", "checkpoints/x.ckpt", "metrics.csv", ".hydra/lock", "evaluations"]
+)
+@pytest.mark.parametrize("leads", ["to a file", "to a folder", "nowhere", "into a pipe"])
+def test_no_link_is_followed(run: Path, place: str, leads: str, command: Command, invoke: Command) -> None:
+    Path("theirs").mkdir()
+    Path("theirs/diary").write_text("dear diary")
+    path = run / place
+    if path.is_dir():
+        shutil.rmtree(path)
+    path.unlink(missing_ok=True)
+    if leads == "into a pipe":
+        os.mkfifo(path)
+    else:
+        path.symlink_to(
+            Path({"to a file": "theirs/diary", "to a folder": "theirs", "nowhere": "none"}[leads]).absolute()
+        )
+    before = sorted(Path.cwd().rglob("*"))
+    assert command(f"resume={run}", "trainer.max_steps=8") == 1
+    assert invoke("evaluate", f"run={run}") == 1
+    assert sorted(Path.cwd().rglob("*")) == before
+    assert Path("theirs/diary").read_text() == "dear diary"
+
+
+def test_a_link_that_stays_inside_is_no_matter(run: Path) -> None:
+    (run / "best").symlink_to("checkpoints/best.ckpt")
+    Path("link").symlink_to(run)
+    change(run, "trainer.max_steps", 8)
+    assert resume("link") is not None
+
+
 def test_targets_in_lists_and_behind_interpolations_are_found(run: Path) -> None:
-    change(run, "callbacks.extra", {"_target_": "lightning.pytorch.callbacks.LambdaCallback", "on_fit_start": None})
-    change(run, "callbacks.extra.setup", [{"deep": {"_target_": "${oc.env:HIDDEN,os.system}"}}])
+    change(run, "callbacks.extra", {"_target_": "lightning.pytorch.callbacks.EarlyStopping", "monitor": "train/loss"})
+    change(run, "hidden", "os.system")
+    change(run, "callbacks.extra.setup", [{"deep": {"_target_": "${hidden}"}}])
     with pytest.raises(ValueError, match=r"callbacks.extra.setup\[0\].deep._target_='os.system'"):
         resume(run)
 
@@ -91,7 +243,7 @@ def test_a_module_beside_the_run_is_not_even_imported(run: Path, monkeypatch: py
     change(run, "callbacks.extra", {"_target_": "evil.Payload"})
     change(run, "trust", ["evil"])  # what the config itself trusts does not count
     before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
-    with pytest.raises(ValueError, match=r"add trust=\[evil\]"):
+    with pytest.raises(ValueError, match=r"add trust=\[evil.Payload\]"):
         resume(run)
     assert not Path("owned").exists()
     assert {path: path.read_bytes() for path in run.rglob("*") if path.is_file()} == before
@@ -111,7 +263,7 @@ def test_what_the_user_trusts_is_used(run: Path, monkeypatch: pytest.MonkeyPatch
     )
     change(run, "callbacks.extra", {"_target_": "mine.Mine"})
     change(run, "trainer.max_steps", 8)
-    assert resume(run, trust=["mine"]) is not None
+    assert resume(run, trust=["mine.Mine"]) is not None
     assert Path("used").exists()
 
 

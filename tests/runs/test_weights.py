@@ -12,7 +12,7 @@ from seqmodels.reporting.runs import read_run
 from seqmodels.runs.evaluate import evaluate
 from seqmodels.runs.results import Reached, read_results
 from seqmodels.runs.run import compose, resume, train
-from tests.support.attempts import SINE, cut_off
+from tests.support.attempts import OWN, SINE, cut_off
 
 GETS_WORSE = [*SINE, "optimizer.lr=0.3"]
 """The best of its four validations is not the last one."""
@@ -79,7 +79,7 @@ def test_what_one_batch_measured_is_no_result_unless_the_run_is_after_it() -> No
 def test_a_run_that_goes_on_still_knows_its_best_validation() -> None:
     train(compose(GETS_WORSE), "whole")
     folder = cut_off(GETS_WORSE, 20)
-    assert resume(folder, trust=["tests"])
+    assert resume(folder, trust=OWN)
     whole, resumed = read_results(Path("whole")), read_results(folder)
     assert whole.best == resumed.best is not None
     assert whole.metrics == resumed.metrics

@@ -11,7 +11,7 @@ from seqmodels.runs.record import overrides_of, saved_config
 from seqmodels.runs.results import read_results
 from seqmodels.runs.run import resume
 from tests.conftest import Command
-from tests.support.attempts import assert_same_run, callback
+from tests.support.attempts import TRUST, assert_same_run, callback
 from tests.support.searching import RUN, STUDY, WORDS, folders, states, trials, write_search
 
 
@@ -55,7 +55,7 @@ def test_what_a_search_leaves_and_that_it_continues_to_n_trials_in_total(
 
 
 def test_a_trial_that_was_stopped_goes_on_exactly(tune: Command, capsys: pytest.CaptureFixture[str]) -> None:
-    guarded = [*WORDS, "callbacks=[guards,checkpoints]", "n_trials=1", "trust=[tests]"]
+    guarded = [*WORDS, "callbacks=[guards,checkpoints]", "n_trials=1", TRUST]
     signalled = [*guarded, *callback("Signalled", name="SIGTERM", step=5)]
     assert tune(*signalled) == 143
     assert "the same command goes on" in capsys.readouterr().out
@@ -100,7 +100,7 @@ def test_trials_that_fail_are_recorded_and_do_not_end_the_search(
       wrong: [datamodule.window=-1]
       broken: ["+callbacks.bug._target_=tests.support.searching.Bug"]
 """)
-    assert tune(*WORDS, "n_trials=7", "sampler=random", "trust=[tests]") == 0
+    assert tune(*WORDS, "n_trials=7", "sampler=random") == 0
     ended = {(trial.params["kind"], trial.state.name, trial.user_attrs.get("error", "")[:22]) for trial in trials()}
     assert ended == {
         ("good", "COMPLETE", ""),

@@ -121,6 +121,12 @@ class AtStep(pl.Callback):
             trainer.save_checkpoint(Path(trainer.default_root_dir) / "checkpoints" / f"with{trainer.world_size}.ckpt")
 
 
+OWN = [f"{__name__}.{kind.__name__}" for kind in pl.Callback.__subclasses__() if kind.__module__ == __name__]
+"""What a run with the callbacks above is to be trusted with."""
+
+TRUST = f"trust=[{','.join(OWN)}]"
+
+
 def callback(kind: str, /, **arguments: Any) -> list[str]:
     """The words that add one of the callbacks above."""
     words = {"_target_": f"tests.support.attempts.{kind}", **arguments}
@@ -142,7 +148,7 @@ def cut_and_resumed(words: list[str], steps: list[int], beside: list[str] | None
     folder = cut_off(words, *steps)
     for again in range(len(steps)):
         folder = _cut(folder) if again else folder
-        assert resume(folder, beside or [], trust=["tests"]) is not None
+        assert resume(folder, beside or [], trust=OWN) is not None
     return folder
 
 

@@ -25,7 +25,7 @@ from seqmodels.config.places import conf_dir
 from seqmodels.distributed.slurm import Tasks, cluster_environment, submitted
 from seqmodels.runs.run import resume, train
 from tests.support import attempts
-from tests.support.attempts import SINE, assert_same_run, callback, whole
+from tests.support.attempts import OWN, SINE, assert_same_run, callback, whole
 
 Command = Callable[..., int]
 JOB = [*SINE, "trainer.max_steps=12", "callbacks=[guards,checkpoints]", "test=false"]
@@ -134,7 +134,7 @@ class TestInAJob:
         assert self.run_and_send("SIGUSR2") == 144  # submitit's word for "queued again"
         results = json.loads(Path("run/results.json").read_text())
         assert (results["status"], results["steps"]) == ("interrupted", 8)
-        assert resume("run", trust=["tests"]) is not None
+        assert resume("run", trust=OWN) is not None
         assert_same_run(Path("run"), whole(JOB))
 
     def test_the_machine_is_wanted_back(self, capsys: Any) -> None:

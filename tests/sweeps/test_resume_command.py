@@ -12,7 +12,7 @@ import torch
 
 from seqmodels.config.overrides import quoted
 from seqmodels.sweeps.folder import command_to_resume, last_sweep_of
-from tests.support.attempts import DIGITS, SINE, assert_same_run, callback, whole
+from tests.support.attempts import DIGITS, SINE, TRUST, assert_same_run, callback, whole
 
 Command = Callable[..., int]
 QUICK = [*SINE, "trainer.max_steps=6", "test=false", "scheduler=none"]
@@ -28,7 +28,7 @@ def results(folder: Path | str) -> dict:
 
 def test_the_same_command_again_goes_on(command: Command, capfd: pytest.CaptureFixture[str]) -> None:
     """`resume=auto`: a new run, then the rest of it, then nothing more."""
-    words = [*SINE, "resume=auto", "trust=[tests]"]
+    words = [*SINE, "resume=auto", TRUST]
     stopped = callback("Signalled", name="SIGUSR1", step=10)
     assert command(*words, *stopped) == 138
     (run,) = Path("outputs").glob("*/*")
@@ -46,7 +46,7 @@ def test_the_same_command_again_goes_on(command: Command, capfd: pytest.CaptureF
     assert command(*words, *stopped) == 0
     assert f"{run} is finished, there is nothing to resume" in capfd.readouterr().out
     assert files(str(run)) == before
-    assert command(*SINE, "trust=[tests]", "resume=auto", "seed=2") == 0  # another command, another run
+    assert command(*SINE, TRUST, "resume=auto", "seed=2") == 0  # another command, another run
     assert len(list(Path("outputs").glob("*/*"))) == 2
 
 
@@ -86,8 +86,8 @@ def test_whom_a_command_trusts_makes_no_other_run(command: Command, capfd: pytes
     (run,) = Path("outputs").glob("*/*")
     (run / "results.json").unlink()
     assert command(*words, "resume=auto") == 1
-    assert "trust=[tests]" in capfd.readouterr().err
-    assert command(*words, "resume=auto", "trust=[tests]") == 0
+    assert "trust=[tests.support.attempts.AtStep]" in capfd.readouterr().err
+    assert command(*words, "resume=auto", TRUST) == 0
     assert list(Path("outputs").glob("*/*")) == [run]
     sweep = ["-m", *words, "seed=1,2", "hydra.sweep.dir=sweep"]
     assert command(*sweep) == 0
@@ -95,9 +95,9 @@ def test_whom_a_command_trusts_makes_no_other_run(command: Command, capfd: pytes
     jobs = sorted(path for path in Path("sweep").iterdir() if path.is_dir())
     (jobs[1] / "results.json").unlink()
     assert command("resume=sweep") == 1
-    assert command("resume=sweep", "trust=[tests]") == 0
+    assert command("resume=sweep", TRUST) == 0
     (jobs[1] / "results.json").unlink()
-    assert command(*sweep, "resume=auto", "trust=[tests]") == 0
+    assert command(*sweep, "resume=auto", TRUST) == 0
     assert sorted(path for path in Path("sweep").iterdir() if path.is_dir()) == jobs
     assert [results(job)["status"] for job in jobs] == ["completed"] * 2
 

@@ -12,6 +12,7 @@ from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
 from seqmodels.config.migrate import migrated_checkpoint
 from seqmodels.exceptions import first_line
 from seqmodels.system.files import flush, whole
+from seqmodels.system.untrusted import open_regular
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
@@ -95,11 +96,15 @@ def read_tensors(path: Path) -> Any:
         ValueError: it is missing, damaged, or holds something else; the message says what, not where.
     """
     try:
-        with zipfile.ZipFile(path) as archive:
-            damaged = archive.testzip()  # torch does not look at the checksums
-        if damaged:
-            raise ValueError(f"{damaged} in it is damaged")
-        return torch.load(path, map_location="cpu", weights_only=True)
+        with open_regular(path) as file:
+            with zipfile.ZipFile(file) as archive:
+                if any(part.compress_type != zipfile.ZIP_STORED for part in archive.infolist()):
+                    raise ValueError("it is compressed, which torch.save never does, and could be of any size")
+                damaged = archive.testzip()  # torch does not look at the checksums
+            if damaged:
+                raise ValueError(f"{damaged} in it is damaged")
+            file.seek(0)
+            return torch.load(file, map_location="cpu", weights_only=True)
     except zipfile.BadZipFile as error:
         raise ValueError("it is cut short, damaged or of another kind") from error
     except Exception as error:  # whatever a damaged or hostile file makes the readers raise

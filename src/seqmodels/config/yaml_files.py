@@ -8,23 +8,48 @@ from typing import Any
 import yaml
 
 from seqmodels.exceptions import first_line
+from seqmodels.system.untrusted import read_text
 
 MOST = 100_000
 """A file with more values is none of ours; YAML's aliases can make a small one hold billions."""
 
+MOST_BYTES = 2**20
+
+DEEPEST = 50
+"""Nesting; libyaml ends the process at some 50,000."""
+
+LONGEST_NUMBER = 100
+"""Digits; a number to the base of 60, 1:59:59, takes quadratic time."""
+
 EXPONENT = re.compile(r"[-+]?[0-9]+(\.[0-9]*)?[eE][-+]?[0-9]+$")
 DATE = "tag:yaml.org,2002:timestamp"
+MERGE = "tag:yaml.org,2002:merge"
 
 
 class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]  # C is seven times as fast
-    """Values as OmegaConf reads them, who wrote the file: 1e-3 is a number, 2026-11-22 is no date."""
+    """Values as OmegaConf reads them, who wrote the file: 1e-3 is a number, 2026-11-22 is no date.
+
+    Merge keys, `<<`, are keys like any other: OmegaConf writes none, and a few of them double a mapping each.
+    """
+
+    def flatten_mapping(self, node: yaml.MappingNode) -> None:
+        pass
+
+
+def _number(loader: Any, node: yaml.ScalarNode) -> Any:
+    if len(node.value) > LONGEST_NUMBER:
+        raise yaml.constructor.ConstructorError(None, None, "a number with too many digits", node.start_mark)
+    is_whole = node.tag.endswith(":int")
+    return loader.construct_yaml_int(node) if is_whole else loader.construct_yaml_float(node)
 
 
 _Loader.yaml_implicit_resolvers = {
-    sign: [resolver for resolver in resolvers if resolver[0] != DATE]
+    sign: [resolver for resolver in resolvers if resolver[0] not in (DATE, MERGE)]
     for sign, resolvers in _Loader.yaml_implicit_resolvers.items()
 }
 _Loader.add_implicit_resolver("tag:yaml.org,2002:float", EXPONENT, list("-+0123456789"))
+for _tag in ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float"):
+    _Loader.add_constructor(_tag, _number)
 
 
 def read_yaml(path: Path, kind: type = dict) -> Any:
@@ -35,11 +60,13 @@ def read_yaml(path: Path, kind: type = dict) -> Any:
         kind: what it must hold, dict or list.
 
     Raises:
-        OSError: there is no file that can be read.
+        OSError: there is no regular file that can be read, or it is too large.
         ValueError: it is damaged, too large, or holds something else; the message begins with its path.
     """
     try:
-        content = yaml.load(path.read_text(encoding="utf-8"), _Loader)
+        text = read_text(path, MOST_BYTES)
+        _check_depth(text)
+        content = yaml.load(text, _Loader)
         size = _size(content, {})
     except yaml.MarkedYAMLError as error:
         line = f" in line {error.problem_mark.line + 1}" if error.problem_mark else ""
@@ -51,6 +78,17 @@ def read_yaml(path: Path, kind: type = dict) -> Any:
     if size > MOST:
         raise ValueError(f"{path} holds more than {MOST:,} values")
     return content
+
+
+def _check_depth(text: str) -> None:
+    depth = 0
+    for event in yaml.parse(text, _Loader):
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+        if depth > DEEPEST:
+            raise ValueError(f"its values are nested more than {DEEPEST} deep")
 
 
 def _size(node: Any, known: dict[int, float]) -> float:

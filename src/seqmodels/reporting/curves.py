@@ -4,12 +4,15 @@ import csv
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from io import TextIOWrapper
 from pathlib import Path
+from typing import TextIO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from seqmodels.reporting.statistics import moments
+from seqmodels.system.untrusted import open_regular
 
 POINTS = 300
 """A curve has no more; a page with millions would not scroll."""
@@ -36,17 +39,21 @@ def train_loss(folders: Sequence[Path]) -> str | None:
 
 def _columns(folder: Path) -> list[str]:
     try:
-        with (folder / "metrics.csv").open(newline="", encoding="utf-8", errors="replace") as file:
+        with _opened(folder) as file:
             return next(csv.reader(file), [])
     except (OSError, csv.Error):
         return []
+
+
+def _opened(folder: Path) -> TextIO:
+    return TextIOWrapper(open_regular(folder / "metrics.csv"), newline="", encoding="utf-8", errors="replace")
 
 
 def read_curves(folder: Path, metrics: Sequence[str]) -> dict[str, tuple[Array, Array]]:
     """Steps and finite values of each metric; rows that are damaged or half written are passed over."""
     points: dict[str, dict[float, float]] = {metric: {} for metric in metrics}
     try:
-        with (folder / "metrics.csv").open(newline="", encoding="utf-8", errors="replace") as file:
+        with _opened(folder) as file:
             rows = csv.reader(file)
             header = next(rows, [])
             columns = [(metric, header.index(metric)) for metric in metrics if metric in header]

@@ -21,6 +21,7 @@ from seqmodels.runs.describe import results
 from seqmodels.runs.load import load_run
 from seqmodels.runs.weights import measured
 from seqmodels.system.files import short
+from seqmodels.system.untrusted import refuse_links
 
 log = logging.getLogger(__name__)
 
@@ -63,6 +64,7 @@ def evaluate(
             raise ValueError(f"{key}={value}: a run is tested by one process on one device; leave {key} out")
     started = time.monotonic()
     loaded = load_run(run, checkpoint, ["trainer.accelerator=auto", *overrides], trust)
+    refuse_links(loaded.folder)
     folder = _new_folder(loaded.folder, output)
     with open_dict(loaded.cfg):
         loaded.cfg.logger = {}  # the curves of the run are not this test's

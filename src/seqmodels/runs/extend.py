@@ -8,6 +8,7 @@ from hydra.utils import get_object
 from omegaconf import DictConfig, OmegaConf
 
 from seqmodels.config.compose import DEVICES, merge
+from seqmodels.config.flat import flat
 from seqmodels.config.overrides import items, last_of_each_key, plain, without
 from seqmodels.config.schema import parameters
 from seqmodels.runs.record import overrides_of, resumed_overrides, saved_config
@@ -40,10 +41,7 @@ def changes_beside(folder: Path, overrides: Sequence[str]) -> list[str]:
     Raises:
         ValueError: an override would change the experiment.
     """
-    before = saved_config(folder)
-    for key, value in items(resumed_overrides(folder)):
-        if key in KEYS:
-            OmegaConf.update(before, key, value)
+    before = flat(saved_config(folder)) | dict(items(resumed_overrides(folder)))
     own = last_of_each_key([*overrides_of(folder), *resumed_overrides(folder)])
     first = last_of_each_key(overrides_of(folder))
     changes = []
@@ -52,7 +50,7 @@ def changes_beside(folder: Path, overrides: Sequence[str]) -> list[str]:
         if key in LIMITS and key in first and first[key].input_line == text:
             continue  # the command that made the run, said again: a run that was made longer since stays so
         if key in KEYS and not override.is_sweep_override() and not override.is_delete():
-            if key != "trust" and OmegaConf.select(before, key) != plain(override):
+            if key != "trust" and before.get(key) != plain(override):
                 changes.append(text)
         elif key in own and own[key].input_line == text:
             continue

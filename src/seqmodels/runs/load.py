@@ -6,19 +6,20 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 from torch import Tensor
 
 from seqmodels.checkpoints.io import Saved
 from seqmodels.checkpoints.read import chosen, fit_weights
 from seqmodels.config.compose import merge
 from seqmodels.config.keys import explained
+from seqmodels.config.overrides import key_of
 from seqmodels.config.schema import check_config
 from seqmodels.datamodules.checks import check_source
 from seqmodels.runs.build import build_datamodule, build_module
 from seqmodels.runs.extend import apply_overrides
 from seqmodels.runs.record import resumed_overrides, saved_config
-from seqmodels.runs.trust import check_targets
+from seqmodels.runs.trust import trusted_config
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ def load_run(
         folder: of the run.
         checkpoint: "best", "last" or the path of another; None means the best one, or the last of a run without.
         overrides: such as "datamodule.noise_std=0.3", which change the config.
-        trust: packages beside our own that the run's config may name.
+        trust: full names of classes beside the known ones that the run's config may name, "mypackage.MyCore".
 
     Raises:
         FileNotFoundError: there is no run, or no such checkpoint.
@@ -69,8 +70,7 @@ def load_run(
     cfg = saved_config(folder)
     apply_overrides(cfg, resumed_overrides(folder))
     merge(cfg, overrides)
-    OmegaConf.resolve(cfg)
-    check_targets(OmegaConf.to_container(cfg), trust, f"the config of {folder}")
+    cfg = trusted_config(cfg, folder, trust, [key_of(override) for override in overrides])
     check_config(cfg)
     saved = chosen(folder, checkpoint or None)
     datamodule = build_datamodule(cfg)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from seqmodels.checkpoints.places import FOLDER, place_of
 from seqmodels.config.migrate import migrated, migrated_override
@@ -93,7 +94,7 @@ def _is_made_by(folder: Path, overrides: Sequence[str]) -> bool:
 
 
 def saved_config(folder: Path) -> DictConfig:
-    """The config that the run was made with.
+    """The config that the run was made with; its references are not resolved, since they may ask for what lies outside.
 
     Raises:
         FileNotFoundError: the folder holds no run.
@@ -103,11 +104,9 @@ def saved_config(folder: Path) -> DictConfig:
         raise FileNotFoundError(f"{folder} is not the folder of a run: there is no {folder / CONFIG}")
     content = migrated(read_yaml(folder / CONFIG))
     try:
-        cfg = OmegaConf.create(content)
-        OmegaConf.resolve(cfg.copy())
-    except ValueError as error:
+        return OmegaConf.create(content)
+    except (ValueError, OmegaConfBaseException) as error:
         raise ValueError(f"{folder / CONFIG} cannot be read: {first_line(error)}") from error
-    return cfg
 
 
 def overrides_of(folder: Path) -> list[str]:

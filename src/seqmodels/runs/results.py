@@ -19,6 +19,7 @@ from typing import Any
 from seqmodels.config.migrate import migrated_override
 from seqmodels.exceptions import first_line
 from seqmodels.system.files import replace
+from seqmodels.system.untrusted import read_text
 
 FILE = "results.json"
 VERSION = 2
@@ -108,7 +109,7 @@ def read_results(folder: Path) -> Results:
     """
     path = folder / FILE
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(read_text(path))
     except (ValueError, RecursionError) as error:
         raise ValueError(f"{path} cannot be read: {first_line(error)}") from error
     if not isinstance(content, dict):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from seqmodels.callbacks.figures.drawing import figures_wait
 from seqmodels.callbacks.guards import stop_of
@@ -32,10 +32,11 @@ from seqmodels.runs.extend import LIMITS, apply_overrides, changes_beside, check
 from seqmodels.runs.folder import forget_refused, locked, new_folder
 from seqmodels.runs.record import is_finished, mark_running, overrides_of, resumed_overrides, saved_config
 from seqmodels.runs.results import Results
-from seqmodels.runs.trust import check_targets
+from seqmodels.runs.trust import senders_said, trusted_config
 from seqmodels.runs.weights import measured
 from seqmodels.system.process import is_first_process
 from seqmodels.system.signals import stoppable
+from seqmodels.system.untrusted import refuse_links
 
 __all__ = ["Parts", "Result", "build", "compose", "resume", "train"]
 
@@ -93,7 +94,7 @@ def resume(folder: str | Path, overrides: Sequence[str] = (), trust: Sequence[st
     Args:
         folder: of the run.
         overrides: such as "trainer.max_steps=4000" that extend the run or move it to other devices.
-        trust: packages beside our own that the run's config may name.
+        trust: full names of classes beside the known ones that the run's config may name, "mypackage.MyCore".
 
     Returns:
         As `train`; None when the run is finished and nothing extends it.
@@ -103,11 +104,12 @@ def resume(folder: str | Path, overrides: Sequence[str] = (), trust: Sequence[st
         not a part of a run, and when no checkpoint can be read.
     """
     folder = Path(folder).absolute()
+    refuse_links(folder)
     cfg = saved_config(folder)
     changes = changes_beside(folder, normalized(overrides))
     apply_overrides(cfg, [*resumed_overrides(folder), *changes])
-    OmegaConf.resolve(cfg)  # what is looked at is what is used
-    check_targets(OmegaConf.to_container(cfg), trust, f"the config of {folder}")
+    said = [key_of(override) for override in overrides]
+    cfg = trusted_config(cfg, folder, [*trust, *senders_said(overrides)], said)
     check_config(cfg)
     extends = any(key_of(change) in LIMITS for change in changes)
     if is_finished(folder) and not extends:

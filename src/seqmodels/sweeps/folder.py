@@ -14,15 +14,15 @@ from typing import Any
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, open_dict, read_write
 
-from seqmodels.config.migrate import migrated_override
+from seqmodels.config.normalize import config_dirs
 from seqmodels.config.outputs import all_places
-from seqmodels.config.overrides import overrides_in, parse, quote, text_of, trusted_in, without
-from seqmodels.config.yaml_files import read_yaml
-from seqmodels.exceptions import first_line
+from seqmodels.config.overrides import overrides_in, parse, quote, text_of, without
 from seqmodels.runs.record import is_finished, is_run, results_of
+from seqmodels.sweeps.saved_command import LAUNCHER, MULTIRUN, command_of, jobs_of, launcher_of, not_taken
 from seqmodels.system.files import short
+from seqmodels.system.untrusted import refuse_links
 
-MULTIRUN = "multirun.yaml"
+FROM_FOLDER = "hydra.callbacks.sweep.from_folder=true"
 
 FLAGS = ("-m", "--multirun", "hydra.mode=MULTIRUN")
 
@@ -35,6 +35,12 @@ class Sweep(Callback):
     """
 
     folder: Path | None = None
+
+    def __init__(self, from_folder: bool = False) -> None:
+        """
+        Args:
+            from_folder: what the jobs are was read from the sweep's folder; each job looks at `hydra.callbacks.sweep`.
+        """
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         """A sweep over experiments, whose names differ, still has one folder: that of the command, not of the jobs.
@@ -83,33 +89,19 @@ def last_sweep_of(arguments: Sequence[str]) -> Path | None:
     return None
 
 
-def command_of(folder: Path) -> tuple[list[str], list[str]]:
-    """The overrides of the sweep's command: those about the jobs, and those about Hydra (the launcher).
-
-    Raises:
-        ValueError: they cannot be read.
-    """
-    try:
-        overrides = read_yaml(folder / MULTIRUN)["hydra"]["overrides"]
-        own = ("hydra.sweep", "hydra.mode", "hydra.job.config")  # set by us, and again at each start
-        hydra = [override for override in overrides["hydra"] if not override.startswith(own)]
-        return [migrated_override(override) for override in overrides["task"]], hydra
-    except (KeyError, TypeError, AttributeError, OSError) as error:
-        raise ValueError(f"{folder / MULTIRUN} cannot be read: {first_line(error)}") from error
-
-
 def command_to_resume(folder: Path, arguments: Sequence[str]) -> list[str]:
     """The command that goes on with a sweep in its folder.
 
     Args:
         folder: of the sweep.
         arguments: what else the command said: the sweep's own again, or none; the launcher may be another one, and
-            `trust=` may stand beside both.
+            `trust=` may stand beside both. Of the folder's words only what the jobs are and the launcher count.
 
     Raises:
         ValueError: the overrides are those of another sweep.
     """
-    jobs, hydra = command_of(folder)
+    refuse_links(folder)
+    jobs = command_of(folder)[0]
     said = _about_jobs(arguments)
     if said and said != _about_jobs(jobs):
         raise ValueError(
@@ -121,7 +113,10 @@ def command_to_resume(folder: Path, arguments: Sequence[str]) -> list[str]:
     flags = [argument for argument in rest if argument not in overrides]
     overrides = [one for one in overrides if not one.startswith("hydra.sweep.dir=")]
     if not said:
-        overrides += [*(without(jobs, "trust") if trusted_in(overrides) else jobs), *hydra]
+        overrides += [*jobs_of(folder, config_dirs(flags)), FROM_FOLDER]
+        overrides += [] if any(one.startswith(LAUNCHER) for one in overrides) else launcher_of(folder)
+        if left := not_taken(folder):
+            print(f"not taken from {short(folder / MULTIRUN)}: {' '.join(left)}; say it again if you want it")
     place = f"hydra.sweep.dir={quote(str(folder))}"
     return ["-m", *flags, place, *overrides]  # argparse wants the overrides side by side
 

@@ -11,6 +11,7 @@ from seqmodels.parallel.machine import request_of
 from seqmodels.parallel.pool import Task, run
 from seqmodels.parallel.slots import WholeMachine
 from seqmodels.runs.record import failed_before_first_checkpoint, is_finished, is_run, overrides_of, results_of
+from seqmodels.runs.trust import senders_in
 from seqmodels.system.files import short
 
 
@@ -29,7 +30,7 @@ def run_job(cfg: DictConfig, folder: Path, overrides: list[str]) -> float | None
         return train(cfg, folder, overrides, keep_refused=True).monitor
     if without(own := overrides_of(folder), "trust") != without(overrides, "trust"):
         raise ValueError(f"{folder} holds the run of {' '.join(own)}, and this job is {' '.join(overrides)}")
-    result = None if is_finished(folder) else resume(folder, trust=cfg.trust)
+    result = None if is_finished(folder) else resume(folder, trust=[*cfg.trust, *senders_in(cfg)])
     if result is None:
         print(f"{short(folder)} is finished already")
         ended = results_of(folder)

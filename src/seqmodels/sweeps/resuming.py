@@ -5,14 +5,14 @@ Hydra would compose the config anew and write it over the run's own.
 
 from pathlib import Path
 
-from omegaconf import OmegaConf
-
 from seqmodels.cli.logging import log_to
+from seqmodels.config.flat import flat
 from seqmodels.config.overrides import key_of, overrides_in, trusted_in
 from seqmodels.runs.extend import changes_beside
 from seqmodels.runs.record import is_finished, is_run, last_run_of, saved_config
 from seqmodels.sweeps.folder import begins_sweep, is_sweep, last_sweep_of
 from seqmodels.system.files import short
+from seqmodels.system.untrusted import refuse_links
 
 SHOWS = ("-h", "--help", "--hydra-help", "--version", "-c", "--cfg", "-i", "--info", "--resolve", "-sc")
 """Hydra's flags that show something and run nothing."""
@@ -59,12 +59,13 @@ def go_on(folder: Path, arguments: list[str]) -> None:
     overrides = [override for override in overrides_in(arguments) if not override.startswith("hydra.")]
     done = is_finished(folder) and not changes_beside(folder, overrides)
     if not done:
+        refuse_links(folder)
         log_to(folder)
         from seqmodels.runs.run import resume  # here, so that a mistake does not wait for torch
 
         done = resume(folder, overrides, trusted_in(overrides)) is None
     if done:
         longer = f"resume={short(folder)} with a higher trainer.max_epochs=N or trainer.max_steps=N makes it longer"
-        if OmegaConf.select(saved_config(folder), "scheduler") is not None:  # which ends where the run was to end
+        if "scheduler._target_" in flat(saved_config(folder)):  # which ends where the run was to end
             longer = f"init_from={short(folder)} begins a new run with its weights"
         print(f"{folder} is finished, there is nothing to resume; {longer}")

@@ -20,7 +20,7 @@ def expand(patterns: Sequence[str], others: Sequence[str] = ()) -> list[Path]:
 
     Raises:
         ValueError: a package is not installed; a file is of no known kind.
-        FileNotFoundError, IsADirectoryError: a pattern matches nothing, or a folder.
+        FileNotFoundError, IsADirectoryError, OSError: a pattern matches nothing, a folder, or a pipe.
     """
     files: dict[Path, Path] = {}
     known = (*formats(), *others)
@@ -28,6 +28,8 @@ def expand(patterns: Sequence[str], others: Sequence[str] = ()) -> list[Path]:
         for path in _matches(pattern):
             if path.is_dir():
                 raise IsADirectoryError(f"{path} is a folder; name the files in it, such as {path}/*.csv")
+            if not path.is_file():
+                raise OSError(f"{path} is no regular file, so it has no end that could be found; give files of rows")
             if suffix_of(path, known) is None:
                 raise ValueError(f"{path} is of no known kind; files of numbers end in {', '.join(known)}")
             files.setdefault(path.resolve(), path)

@@ -32,11 +32,16 @@ def check_free(place: Path) -> None:
     for name, beginning in BEGINNINGS.items():
         path = place / name
         if path.exists() or path.is_symlink():
-            mine = path.is_file() and path.read_bytes()[: len(beginning.encode())] == beginning.encode()
+            mine = path.is_file() and _begins(path, beginning.encode())
             if not mine:
                 raise FileExistsError(
                     f"{path} was not written by this command and will not be overwritten; move it, or use --out FOLDER"
                 )
+
+
+def _begins(path: Path, beginning: bytes) -> bool:
+    with path.open("rb") as file:
+        return file.read(len(beginning)) == beginning
 
 
 def write(place: Path, files: Mapping[str, str]) -> None:
