@@ -110,7 +110,7 @@ PROFILER = {"_target_": "lightning.pytorch.profilers.SimpleProfiler"}
         ("trainer.profiler", PROFILER | {"filename": "/tmp/x"}),
         ("trainer.profiler", PROFILER | {"dirpath": "${name}", "filename": "x"}),
         ("trainer.model_registry", "team/model"),
-        ("datamodule.cache", "outside"),
+        ("datamodule.cache", "/outside"),
     ],
 )
 def test_nothing_is_written_outside_the_run(run: Path, key: str, value: object) -> None:

@@ -19,6 +19,7 @@ from seqmodels.runs.announce import log_results
 from seqmodels.runs.build import Parts, build_trainer
 from seqmodels.runs.describe import results
 from seqmodels.runs.load import load_run
+from seqmodels.runs.trust import check_outside
 from seqmodels.runs.weights import measured
 from seqmodels.system.files import short
 from seqmodels.system.untrusted import refuse_links
@@ -65,6 +66,7 @@ def evaluate(
     started = time.monotonic()
     loaded = load_run(run, checkpoint, ["trainer.accelerator=auto", *overrides], trust)
     refuse_links(loaded.folder)
+    check_outside(loaded.cfg, [key for _, key, _ in map(split, overrides)])
     folder = _new_folder(loaded.folder, output)
     with open_dict(loaded.cfg):
         loaded.cfg.logger = {}  # the curves of the run are not this test's

@@ -32,7 +32,7 @@ from seqmodels.runs.extend import LIMITS, apply_overrides, changes_beside, check
 from seqmodels.runs.folder import forget_refused, locked, new_folder
 from seqmodels.runs.record import is_finished, mark_running, overrides_of, resumed_overrides, saved_config
 from seqmodels.runs.results import Results
-from seqmodels.runs.trust import senders_said, trusted_config
+from seqmodels.runs.trust import check_outside, senders_said, trusted_config
 from seqmodels.runs.weights import measured
 from seqmodels.system.process import is_first_process
 from seqmodels.system.signals import stoppable
@@ -110,6 +110,7 @@ def resume(folder: str | Path, overrides: Sequence[str] = (), trust: Sequence[st
     apply_overrides(cfg, [*resumed_overrides(folder), *changes])
     said = [key_of(override) for override in overrides]
     cfg = trusted_config(cfg, folder, [*trust, *senders_said(overrides)], said)
+    check_outside(cfg, said)
     check_config(cfg)
     extends = any(key_of(change) in LIMITS for change in changes)
     if is_finished(folder) and not extends:

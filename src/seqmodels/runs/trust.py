@@ -73,6 +73,7 @@ def check_composed(cfg: DictConfig, folder: Path) -> None:
     plain = OmegaConf.to_container(cfg, resolve=True)
     check_targets(plain, cfg.trust, f"the sweep of {folder}")
     check_places(plain, cfg.trust, folder)
+    check_outside(cfg, [])
 
 
 def check_targets(config: Any, trust: Sequence[str], origin: str) -> None:
@@ -93,7 +94,7 @@ def check_targets(config: Any, trust: Sequence[str], origin: str) -> None:
         asked = " and ".join(f"{path}._target_={target!r}" for path, target in unknown.items())
         names = ",".join(dict.fromkeys(map(str, unknown.values())))
         sends = all(isinstance(target, str) and target in SENDING for target in unknown.values())
-        why = "which sends to a server" if sends else "which is not a known part of a run"
+        why = "which sends to a server" if sends else "which is not a part of a run"
         raise ValueError(
             f"{origin} asks for {asked}, {why}, so nothing was executed; if you know it, add trust=[{names}]"
         )
@@ -126,12 +127,27 @@ def check_places(config: Any, trust: Sequence[str], folder: Path, said: Sequence
                 f"{path}.{key}={node[key]}, as the run's folder says, {why}, so nothing was executed; if you want it, "
                 f"add trust=[{target}]"
             )
+
+
+def check_outside(cfg: DictConfig, said: Sequence[str]) -> None:
+    """Look at the folders that data is brought to, before any is read.
+
+    Args:
+        cfg: of the folder, resolved.
+        said: keys that the command has given itself.
+
+    Raises:
+        ValueError: one would be made, outside of the folder where the command works.
+    """
     for key in OUTSIDE:
-        section, _, name = key.partition(".")
-        place = config.get(section, {}).get(name) if isinstance(config.get(section), dict) else None
-        if isinstance(place, str) and key not in said and not Path(place).expanduser().is_dir():
+        place = OmegaConf.select(cfg, key)
+        if not isinstance(place, str) or key in said:
+            continue
+        folder = Path(place).expanduser()
+        if not folder.is_dir() and not _stays_in(Path.cwd(), str(folder), is_name=False):
             raise ValueError(
-                f"{key}={place}, as the run's folder says, does not exist and would be made; say {key}=FOLDER yourself"
+                f"{key}={place}, as the run's folder says, does not exist and would be made, outside of {Path.cwd()}; "
+                f"say {key}=FOLDER yourself"
             )
 
 
