@@ -16,6 +16,7 @@ from seqmodels.config.ranges import at_least, one_of
 from seqmodels.cores.base import Core
 from seqmodels.cores.initial_state import LearnedInitialState
 from seqmodels.modules.parameter_groups import grouped_optimizer
+from seqmodels.modules.precision import check_precision
 from seqmodels.modules.schedules import after_validation, for_lightning
 
 HeadInit = Literal["torch", "glorot"]
@@ -119,8 +120,14 @@ class SequenceModule(pl.LightningModule):
             super().__setattr__(name, value)
 
     def normalized(self, x: Tensor) -> Tensor:
-        """The input as the core reads it."""
-        return (x - self.input_mean) / self.input_std if self._normalizes else x
+        """The input as the core reads it, in the precision of the weights."""
+        x = (x - self.input_mean) / self.input_std if self._normalizes else x
+        return x.to(self.head.weight.dtype)
+
+    def read_out(self, y: Tensor, x: Tensor) -> Tensor:
+        """The head's output on the core's output `y`, in at least the precision of the input `x`."""
+        output: Tensor = self.head(y)
+        return output.to(torch.promote_types(output.dtype, x.dtype))
 
     def metric(self, stage: str) -> Metric | None:
         """What a pass through val or test is measured with: its `compute` returns all `measures`, and may return more.
@@ -182,6 +189,7 @@ class SequenceModule(pl.LightningModule):
                 "optimizer=LBFGS calls the training step many times a batch, which would read every window many times; "
                 "choose adam, adamw or sgd"
             )
+        check_precision(optimizer)
         if self._make_scheduler is None:
             return optimizer
         schedule = for_lightning(self.trainer, self._make_scheduler, optimizer)

@@ -65,7 +65,7 @@ class SequenceClassifier(SequenceModule):
             logits (B, classes), and the state after step T. Of no steps at all, T = 0, the logits are NaN.
         """
         y, state = self.core(self.normalized(x), state)
-        return self.head(self.dropout(read_out(y, self.readout, lengths))), state
+        return self.read_out(self.dropout(read_out(y, self.readout, lengths)), x), state
 
     def training_step(self, batch: Batch) -> Tensor:
         logits, target = self._classify(batch)

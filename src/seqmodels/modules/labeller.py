@@ -34,7 +34,7 @@ class SequenceLabeller(SequenceModule):
             logits (B, T, classes), and the state after step T.
         """
         y, state = self.core(self.normalized(x), state)
-        return self.head(y), state
+        return self.read_out(y, x), state
 
     def training_step(self, batch: Batch) -> Tensor:
         x, labels, _ = batch

@@ -118,7 +118,7 @@ class StreamRegressor(SequenceModule):
             predictions (B, T, Y), and the state after step T.
         """
         y, state = self.core(self.normalized(x), state)
-        return self._in_units(self.head(y), x), state
+        return self._in_units(self.read_out(y, x), x), state
 
     def on_train_start(self) -> None:
         self.tbptt.to(self.device)
@@ -128,7 +128,7 @@ class StreamRegressor(SequenceModule):
         window = self._finite(window, self.tbptt.carried.windows, look=logs)
         past = self.tbptt.windows_in_reach(window)
         reading = self.tbptt.read_through(past)
-        output = self.head(reading.y)
+        output = self.read_out(reading.y, window.x)
         loss = masked_mse(output, self._normalized_target(burning.without(window, reading.young)))
         carried = self.tbptt.carried_after(past, reading.after, loss)
         if logs:
@@ -180,7 +180,7 @@ class StreamRegressor(SequenceModule):
     def predict_step(self, window: Window, batch_idx: int) -> Tensor:
         """(B, T, Y) predictions."""
         y, window = self.tbptt.read("predict", self._finite(window, batch_idx, look=True))
-        return self._in_units(self.head(y), window.x)
+        return self._in_units(self.read_out(y, window.x), window.x)
 
     def gradient_by_lag(self, window: Window) -> Tensor:
         """How much the error at a window's last step depends on the inputs before, as far as training's gradient goes.
@@ -197,7 +197,7 @@ class StreamRegressor(SequenceModule):
         reading = self.tbptt.read_through(past)
         mask = burning.without(window, reading.young).mask[:, -1]
         target = self._normalized_target(window).y[:, -1]
-        error = (self.head(reading.y[:, -1]) - target)[mask].square().mean(-1)
+        error = (self.read_out(reading.y[:, -1], window.x) - target)[mask].square().mean(-1)
         gradients = torch.autograd.grad(error.sum(), [one.x for one in past])
         norms = torch.cat([gradient.norm(dim=-1) for gradient in gradients], 1).flip(1)
         return norms.sum(0) / mask.sum().clamp(min=1)
@@ -218,7 +218,7 @@ class StreamRegressor(SequenceModule):
 
     def evaluate(self, stage: str, window: Window, number: int) -> dict[str, Tensor]:
         y, window = self.tbptt.read(stage, self._finite(window, number, look=True))
-        output, mask = self.head(y), window.mask
+        output, mask = self.read_out(y, window.x), window.mask
         # Less the target before both get their unit back: a prediction of 1e6 has no digits left for a small error.
         error = output - self._normalized_target(window).y
         self.metrics[stage].update(error, window.y, mask, window.series)

@@ -7,9 +7,10 @@ ever. Any other of torch.optim.lr_scheduler does too: its steps are those of the
 import inspect
 import sys
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 import lightning.pytorch as pl
+from torch import Tensor
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import CosineAnnealingLR, LinearLR, LRScheduler, OneCycleLR, ReduceLROnPlateau
 
@@ -32,10 +33,10 @@ class _Cosine(CosineAnnealingLR):
         self.final, self.peak = final, optimizer.defaults["lr"]
         super().__init__(optimizer, T_max=total_steps, eta_min=final)
 
-    def get_lr(self) -> list[float]:
-        rates = []
+    def get_lr(self) -> list[float | Tensor]:
+        rates: list[float | Tensor] = []
         for group, base in enumerate(self.base_lrs):
-            self.eta_min = self.final * (base / self.peak)
+            self.eta_min = self.final * (base / self.peak) if self.peak else self.final
             rates.append(super().get_lr()[group])
         return rates
 
@@ -82,7 +83,7 @@ class Plateau(ReduceLROnPlateau):
         self,
         optimizer: Optimizer,
         monitor: str,
-        mode: str,
+        mode: Literal["min", "max"],
         factor: float = 0.1,
         patience: int = 10,
         min_delta: float = 0.0,

@@ -23,6 +23,7 @@ from seqmodels.config.schema import check_config, parameters
 from seqmodels.datamodules.checks import check_class, check_source
 from seqmodels.distributed.slurm import cluster_environment
 from seqmodels.distributed.supervised import use_supervised_launcher
+from seqmodels.modules.precision import HalfWeights
 from seqmodels.runs.trainer import intervals, leave_signals_to_us, logging_interval, quieten_lightning, set_threads
 
 log = logging.getLogger(__name__)
@@ -153,17 +154,20 @@ def build_trainer(cfg: DictConfig, folder: Path, **settings: Any) -> pl.Trainer:
         callbacks = [one for one in made if one is not None and (shown or not isinstance(one, ProgressBar))]
         if not any(isinstance(one, StopOnSignal) for one in callbacks):
             callbacks.append(StopOnSignal())
-        own = {
+        own: dict[str, Any] = {
             "enable_checkpointing": any(isinstance(one, Checkpoint) for one in callbacks),
             "enable_progress_bar": any(isinstance(one, ProgressBar) for one in callbacks),
         }  # else Lightning adds its own
         checkpoint_io = AtomicCheckpointIO(OmegaConf.to_container(cfg, resolve=True))  # type: ignore[arg-type]
+        half = HalfWeights(cfg.trainer.precision) if cfg.trainer.precision in ("16-true", "bf16-true") else None
+        if half:
+            own["precision"] = None  # Lightning takes either
         trainer: pl.Trainer = instantiate(
             cfg.trainer,
             default_root_dir=str(folder),
             callbacks=callbacks,
             logger=[instantiate(logger, folder=str(folder)) for logger in (cfg.logger or {}).values() if logger],
-            plugins=[plugin for plugin in (checkpoint_io, cluster_environment()) if plugin],
+            plugins=[plugin for plugin in (checkpoint_io, cluster_environment(), half) if plugin],
             **own,
             **settings,
         )
