@@ -67,7 +67,7 @@ def test_wherever_it_falls(command: Command, capfd: pytest.CaptureFixture[str], 
     status = "completed" if over else "interrupted"
     assert json.loads(Path("stopped/results.json").read_text())["status"] == status
     assert Path("stopped/figures/stream_test.png").exists() == over
-    assert command("resume=stopped", "trust=[tests]") == 0
+    assert command("resume=stopped", f"trust=[{__name__}.{SignalledIn.__name__}]") == 0
     assert_same_run(Path("stopped"), whole(SINE))
     assert json.loads(Path("stopped/results.json").read_text())["status"] == "completed"
 

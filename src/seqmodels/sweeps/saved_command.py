@@ -51,7 +51,7 @@ def jobs_of(folder: Path, places: Sequence[str] = ()) -> list[str]:
         ValueError: they cannot be read, or one would reach beyond the configs of its jobs.
     """
     jobs, hydra = command_of(folder)
-    for word in [*jobs, *(one for one in hydra if one.startswith("hydra.sweeper"))]:
+    for word in [*jobs, *(one for one in hydra if key_of(one).startswith("hydra.sweeper"))]:
         if reason := _reaches_beyond(word, places):
             raise ValueError(
                 f"{word} in {folder / MULTIRUN} {reason}, and is not taken from a folder, so nothing was executed; if "
