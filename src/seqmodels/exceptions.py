@@ -87,6 +87,12 @@ def is_full(error: BaseException) -> bool:
     return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
+def is_out_of_memory(error: BaseException) -> bool:
+    """Of NumPy or Python, of a GPU, or of torch on the CPU, whose error has no type of its own."""
+    kinds = {kind.__name__ for kind in type(error).__mro__}
+    return bool(kinds & {"MemoryError", "OutOfMemoryError"}) or "can't allocate memory" in str(error)
+
+
 class JobFailed(OSError):
     """A job of a sweep failed, and has said why; the sweep goes on."""
 

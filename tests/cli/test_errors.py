@@ -39,7 +39,7 @@ def only_run() -> Path:
         (["core.hidden_size=-3"], "core.hidden_size=-3 is too small"),
         (["core.dropout=1.5"], "core.dropout=1.5 is outside [0, 1)"),
         (["module.dropout=1"], "module.dropout=1 is outside [0, 1)"),
-        (["optimizer.lr=-1"], "Invalid learning rate: -1"),
+        (["optimizer.lr=-1"], "optimizer.lr=-1 is too small; give a number of at least 0"),
         (
             ["module=regressor"],
             "StreamRegressor does regression, but the data 'digits' is for classification; use module=cl",
@@ -172,5 +172,7 @@ def test_a_sweep(command: Command, capfd: pytest.CaptureFixture[str]) -> None:
     }
     shown = capfd.readouterr().err
     for number in (1, 3):
-        assert re.search(f"job {number}_.* failed: `max_steps` must be", shown)
-        assert re.search(f"  {number}_.*: `max_steps` must be", shown.partition("2 of 4 jobs did not finish")[2])
+        assert re.search(f"job {number}_.* failed: trainer.max_steps=-5 does nothing", shown)
+        assert re.search(
+            f"  {number}_.*: trainer.max_steps=-5 does nothing", shown.partition("2 of 4 jobs did not finish")[2]
+        )

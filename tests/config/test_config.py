@@ -7,11 +7,12 @@ import pytest
 from hydra.errors import HydraException
 from omegaconf import OmegaConf, open_dict
 
+from seqmodels.config.hints import fits
 from seqmodels.config.keys import with_full_keys
 from seqmodels.config.outputs import job_folder, place_of
 from seqmodels.config.overrides import key_of
 from seqmodels.config.places import conf_dir
-from seqmodels.config.schema import check_config, fits
+from seqmodels.config.schema import check_config
 from seqmodels.runs.run import compose
 from seqmodels.train import multirun_first
 from tests.conftest import options

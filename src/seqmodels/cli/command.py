@@ -14,7 +14,7 @@ from hydra.errors import ConfigCompositionException
 from seqmodels.config.compose import refused
 from seqmodels.config.normalize import config_dirs
 from seqmodels.config.overrides import overrides_in
-from seqmodels.exceptions import MISTAKES, Stopped, message_of
+from seqmodels.exceptions import MISTAKES, Stopped, first_line, is_out_of_memory, message_of
 from seqmodels.system.process import UNREAD
 from seqmodels.system.signals import stoppable
 
@@ -42,9 +42,17 @@ def run_command(command: Callable[[], Any]) -> int:
             return UNREAD
         if os.environ.get(FULL_ERROR) == "1":
             raise
-        print(f"error: {message_of(error)}\n({FULL_ERROR}=1 shows where)", file=sys.stderr)
-        return 1
+        return _failed(message_of(error))
+    except (MemoryError, RuntimeError) as error:
+        if not is_out_of_memory(error) or os.environ.get(FULL_ERROR) == "1":
+            raise
+        return _failed(f"this takes more memory than there is; give smaller sizes ({first_line(error)})")
     return 0
+
+
+def _failed(message: str) -> int:
+    print(f"error: {message}\n({FULL_ERROR}=1 shows where)", file=sys.stderr)
+    return 1
 
 
 @contextmanager

@@ -36,7 +36,14 @@ def place_of(name: str, overrides: Iterable[str] = ()) -> Path:
     Args:
         name: of the run, the config's `name`.
         overrides: with them a sweep over experiments is called by what their names have in common.
+
+    Raises:
+        ValueError: the name leads out of the folder of all runs, or could not be shown.
     """
+    name = str(name)
+    parts = Path(name).parts
+    if not parts or ".." in parts or Path(name).is_absolute() or not name.isprintable():
+        raise ValueError(f"name={name!r} is no folder inside {OUTPUTS}/; give letters, digits, '.', '_' and '-'")
     chosen = {key: value or "" for _, key, value in map(split, overrides)}
     if name == NAMELESS and "," in chosen.get("experiment", ""):
         name = _common(chosen["experiment"].split(","))

@@ -4,15 +4,17 @@ Hydra refuses unknown keys on the command line, but not in a user's YAML, and it
 """
 
 import inspect
-from collections.abc import Callable
-from types import UnionType
-from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any, Literal, get_type_hints
 
 from hydra.utils import get_object
 from omegaconf import DictConfig, OmegaConf
-from typeguard import TypeCheckError, check_type
 
+from seqmodels.config.hints import complaint, fits
+from seqmodels.config.library_ranges import check_range
 from seqmodels.config.migrate import migrated_key
+from seqmodels.config.ranges import MOST_PROCESSES, above, at_least, between, finite, size
 
 ROOT_KEYS: dict[str, Any] = {
     "name": str,
@@ -24,7 +26,7 @@ ROOT_KEYS: dict[str, Any] = {
     "resume": str | None,
     "init_from": str | None,
     "trust": list[str],
-    "checkpoint": dict[Literal["every_n_steps", "every_n_minutes"], float | None],
+    "checkpoint": {"every_n_steps": int | None, "every_n_minutes": float | None},
     "datamodule": dict,
     "module": dict,
     "core": dict,
@@ -33,6 +35,13 @@ ROOT_KEYS: dict[str, Any] = {
     "trainer": dict,
     "callbacks": dict | None,
     "logger": dict | None,
+}
+
+ROOT_RANGES: dict[str, Callable[..., None]] = {
+    "seed": partial(between, 0, 2**32 - 1),
+    "threads": partial(size, MOST_PROCESSES),
+    "checkpoint.every_n_steps": partial(at_least, 1),
+    "checkpoint.every_n_minutes": partial(above, 0),
 }
 
 _DIRECTIVES = {"_target_", "_partial_", "_args_", "_recursive_", "_convert_"}
@@ -53,12 +62,24 @@ def check_config(cfg: DictConfig) -> None:
             raise ValueError(
                 f"{key} is missing, and the module's YAML does not bring one; give monitor=val/loss mode=min, say"
             )
-    for key, value in root.items():
-        if key not in ROOT_KEYS:
-            raise ValueError(f"{key} is not a key of a run; its keys are {', '.join(sorted(ROOT_KEYS))}")
-        if not fits(value, ROOT_KEYS[key]):
-            raise ValueError(f"{key}={_complaint(value, ROOT_KEYS[key])}")
+    _check_keys(root, ROOT_KEYS)
     check_node(root, "")
+
+
+def _check_keys(values: Any, hints: Mapping[str, Any], path: str = "") -> None:
+    for key, value in values.items():
+        full = f"{path}{key}"
+        if key not in hints:
+            known = ", ".join(f"{path}{one}" for one in sorted(hints))
+            raise ValueError(f"{full} is not a key of a run; its keys are {known}")
+        if isinstance(hints[key], dict):
+            _check_keys(value, hints[key], f"{full}.")
+            continue
+        finite(**{full: value})
+        if not fits(value, hints[key]):
+            raise ValueError(f"{full}={complaint(value, hints[key])}")
+        if full in ROOT_RANGES and isinstance(value, int | float):
+            ROOT_RANGES[full](**{full: value})
 
 
 def check_node(node: Any, path: str) -> None:
@@ -91,26 +112,12 @@ def _check_arguments(node: dict[str, Any], path: str) -> None:
             raise ValueError(
                 f"{path}.{key} is not known to {node['_target_']}; its keys are {', '.join(sorted(hints))}"
             )
-        nested = isinstance(value, dict) and "_target_" in value
-        if not nested and not fits(value, hints[key]):
-            raise ValueError(f"{path}.{key}={_complaint(value, hints[key])}")
-
-
-def _complaint(value: Any, hint: Any) -> str:
-    parts = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
-    choices = [str(choice).lower() for part in parts if get_origin(part) is Literal for choice in get_args(part)] + [
-        "null"
-    ] * (type(None) in parts)
-    kinds = [part for part in parts if get_origin(part) is not Literal and part is not type(None)]
-    literal = any(get_origin(part) is Literal for part in parts)
-    if literal and isinstance(value, str) and all(kind in KINDS for kind in kinds):
-        told = [*(KINDS[kind] for kind in kinds), *choices]
-        return f"{value} is not known; {'give' if kinds else 'choose'} {', '.join(told[:-1])} or {told[-1]}"
-    expected = str(hint).replace("typing.", "") if get_args(hint) else getattr(hint, "__name__", str(hint))
-    return f"{value!r} has the wrong type {type(value).__name__}; expected {expected}"
-
-
-KINDS = {int: "an integer", float: "a number", bool: "true or false"}
+        if isinstance(value, dict) and "_target_" in value:
+            continue
+        finite(**{f"{path}.{key}": value})
+        if not fits(value, hints[key]):
+            raise ValueError(f"{path}.{key}={complaint(value, hints[key])}")
+        check_range(target, key, f"{path}.{key}", value)
 
 
 def parameters(target: Callable[..., Any]) -> dict[str, Any]:
@@ -133,18 +140,3 @@ def parameters(target: Callable[..., Any]) -> dict[str, Any]:
         if all(parameter.kind is not parameter.VAR_KEYWORD for parameter in signature):
             break
     return found
-
-
-def fits(value: Any, hint: Any) -> bool:
-    """Whether a YAML value is of the hinted type; YAML has no tuples, only lists, and true is no number."""
-    if isinstance(value, bool):
-        return hint is Any or any(part is bool or part is value for part in (hint, *get_args(hint)))
-    for candidate in (value, tuple(value)) if isinstance(value, list) else (value,):
-        try:
-            check_type(candidate, hint)
-        except TypeCheckError:
-            continue
-        except Exception:  # a hint that cannot be checked
-            return True
-        return True
-    return False

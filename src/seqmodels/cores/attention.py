@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from seqmodels.config.ranges import above, at_least
+from seqmodels.config.ranges import LONGEST, above, at_least, at_most
 from seqmodels.cores.base import Core, State
 
 
@@ -54,7 +54,8 @@ class Attention(Core):
                 f"num_heads={num_heads} does not divide a width of {input_size} into heads of an even size; give a "
                 f"width (hidden_size) that is a multiple of {2 * max(num_heads, 1)}, or another number of heads"
             )
-        at_least(2, window=window)  # one step would show a query nothing but itself
+        at_least(2, window=window)
+        at_most(LONGEST, window=window)  # one step would show a query nothing but itself
         above(1, base=base)
         self.input_size = self.output_size = input_size
         self.num_heads, self.window, self.base = num_heads, window, base

@@ -1,16 +1,20 @@
 """Checks of arguments that several cores take."""
 
+from seqmodels.config.ranges import WIDEST
+
 
 def expanded(input_size: int, expand: float) -> int:
     """H, as a multiple of D.
 
     Raises:
-        ValueError: no unit is left.
+        ValueError: no unit is left, or too many are.
     """
-    width = int(expand * input_size)
-    if width < 1:
+    units = int(expand * input_size)
+    if units < 1:
         raise ValueError(f"expand={expand} leaves no unit of {input_size}; give a larger number")
-    return width
+    if units > WIDEST:
+        raise ValueError(f"expand={expand} makes {units} units of {input_size}; give at most {WIDEST / input_size:g}")
+    return units
 
 
 def check_dt(dt_min: float, dt_max: float) -> None:

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from seqmodels.config.ranges import at_least
+from seqmodels.config.ranges import WIDEST, size
 from seqmodels.cores.base import Core, State
 from seqmodels.cores.scan import check_dtype, linear_scan
 
@@ -43,7 +43,7 @@ class LRU(Core):
             ValueError: a size is not positive, or the ring is none.
         """
         super().__init__()
-        at_least(1, state_size=state_size)
+        size(WIDEST, state_size=state_size)
         if not 0 <= min_radius < max_radius < 1:
             raise ValueError(
                 f"min_radius={min_radius} and max_radius={max_radius} bound no ring inside the unit circle; "

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
-from seqmodels.config.ranges import at_least
+from seqmodels.config.ranges import WIDEST, size
 from seqmodels.cores.base import Core, State
 from seqmodels.cores.checks import check_dt
 
@@ -56,7 +56,7 @@ class Mamba(Core):
         dt_max: float = 0.1,
     ) -> None:
         super().__init__()
-        at_least(1, input_size=input_size, state_size=state_size, expand=expand, conv_size=conv_size)
+        size(WIDEST, input_size=input_size, state_size=state_size, expand=expand, conv_size=conv_size)
         check_dt(dt_min, dt_max)
         self.input_size = self.output_size = input_size
         width, rank = expand * input_size, math.ceil(input_size / 16)

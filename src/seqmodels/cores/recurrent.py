@@ -16,7 +16,7 @@ from typing import Literal, get_args
 import torch
 from torch import Tensor, nn
 
-from seqmodels.config.ranges import at_least, one_of, probability
+from seqmodels.config.ranges import DEEPEST, WIDEST, one_of, probability, size
 from seqmodels.cores.base import Core, State
 
 Init = Literal["torch", "glorot", "orthogonal"]
@@ -57,7 +57,8 @@ class _Recurrent(Core):
         single_bias: bool,
     ) -> None:
         super().__init__()
-        at_least(1, input_size=input_size, hidden_size=hidden_size, num_layers=num_layers)
+        size(WIDEST, input_size=input_size, hidden_size=hidden_size)
+        size(DEEPEST, num_layers=num_layers)
         probability(dropout=dropout)
         one_of(self.inits, init=init)
         self.input_size = input_size

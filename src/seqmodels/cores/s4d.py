@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from seqmodels.config.ranges import at_least, one_of
+from seqmodels.config.ranges import WIDEST, at_most, one_of, size
 from seqmodels.cores.base import Core, State
 from seqmodels.cores.checks import check_dt
 from seqmodels.cores.scan import check_dtype, linear_scan
@@ -57,19 +57,20 @@ class S4D(Core):
         init: Init = "lin",
     ) -> None:
         super().__init__()
-        at_least(1, input_size=input_size)
+        size(WIDEST, input_size=input_size)
         if state_size < 2 or state_size % 2:
             raise ValueError(f"state_size={state_size} cannot hold conjugate pairs; give an even number of at least 2")
+        at_most(WIDEST, state_size=state_size)
         check_dt(dt_min, dt_max)
         one_of(Init, init=init)
         self.input_size = self.output_size = input_size
-        size = (input_size, state_size // 2)
+        shape = (input_size, state_size // 2)
         n = torch.arange(state_size // 2)
         imag = math.pi * n if init == "lin" else state_size / math.pi * (state_size / (2 * n + 1) - 1)
         self.log_dt = nn.Parameter(torch.empty(input_size).uniform_(math.log(dt_min), math.log(dt_max)))
-        self.log_A_real = nn.Parameter(torch.full(size, math.log(0.5)))
-        self.A_imag = nn.Parameter(imag.expand(size).clone())
-        self.C = nn.Parameter(torch.randn(*size, 2) * math.sqrt(0.5))  # E|C|² = 1
+        self.log_A_real = nn.Parameter(torch.full(shape, math.log(0.5)))
+        self.A_imag = nn.Parameter(imag.expand(shape).clone())
+        self.C = nn.Parameter(torch.randn(*shape, 2) * math.sqrt(0.5))  # E|C|² = 1
         self.D = nn.Parameter(torch.randn(input_size))
 
     def initial_state(

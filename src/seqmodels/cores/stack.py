@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from seqmodels.config.ranges import at_least, one_of, probability
+from seqmodels.config.ranges import DEEPEST, WIDEST, one_of, probability, size
 from seqmodels.cores.base import Core, State
 
 Norm = Literal["layer", "rms", "none"]
@@ -50,7 +50,8 @@ class Stack(Core):
             ValueError: a size is not positive, dropout is outside [0, 1), or the layer's width does not fit the mixer.
         """
         super().__init__()
-        at_least(1, input_size=input_size, hidden_size=hidden_size, num_layers=num_layers)
+        size(WIDEST, input_size=input_size, hidden_size=hidden_size)
+        size(DEEPEST, num_layers=num_layers)
         probability(dropout=dropout)
         one_of(Norm, norm=norm)
         one_of(Mixer, mixer=mixer)

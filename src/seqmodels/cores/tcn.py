@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from seqmodels.config.ranges import at_least, probability
+from seqmodels.config.ranges import DEEPEST, LONGEST, WIDEST, at_least, at_most, probability, size
 from seqmodels.cores.base import Core, State
 
 
@@ -38,11 +38,19 @@ class TCN(Core):
             dropout: probability of dropping a whole channel for the length of a window, in [0, 1).
 
         Raises:
-            ValueError: a size is not positive, the kernel looks at one step alone, or dropout is outside [0, 1).
+            ValueError: a size is out of range, the kernel looks at one step alone, or dropout is outside [0, 1).
         """
         super().__init__()
-        at_least(1, input_size=input_size, hidden_size=hidden_size, num_layers=num_layers)
-        at_least(2, kernel_size=kernel_size)  # one step alone is no convolution
+        size(WIDEST, input_size=input_size, hidden_size=hidden_size)
+        size(DEEPEST, num_layers=num_layers)
+        at_least(2, kernel_size=kernel_size)
+        at_most(LONGEST, kernel_size=kernel_size)  # one step alone is no convolution
+        past = (kernel_size - 1) * 2 ** (num_layers - 1)
+        if past > LONGEST:
+            raise ValueError(
+                f"num_layers={num_layers} with kernel_size={kernel_size} keeps {past} steps in its state; give fewer "
+                f"layers, so that it is at most {LONGEST}"
+            )
         probability(dropout=dropout)
         self.input_size, self.output_size = input_size, hidden_size
         self.kernel_size = kernel_size

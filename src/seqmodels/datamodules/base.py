@@ -49,7 +49,7 @@ import lightning.pytorch as pl
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from seqmodels.config.ranges import at_least
+from seqmodels.config.ranges import MOST_PROCESSES, at_least, at_most
 from seqmodels.datamodules.order import Passes
 from seqmodels.datamodules.window import Series
 
@@ -77,6 +77,8 @@ class SequenceData(pl.LightningDataModule, ABC):
         resumable: whether the training loader heeds `passes`, so that a training can go on in the middle of it.
         notice: what the data is instead of what was asked for; shown at a run's start and end.
         num_streams: rows of a training window over all processes; None where rows are no streams.
+        longest: the most steps that a training stream goes on for before it begins anew; None where it never does, or
+            where rows are no streams.
         class_names, input_names, target_names: what classes, inputs and targets are called; numbers if not said.
         series: what the numbers in `Window.series` stand for; None where nothing tells rows apart.
         input_mean: (D,) mean of the training split, what a missing input is read as; None where nobody asks for it.
@@ -92,6 +94,7 @@ class SequenceData(pl.LightningDataModule, ABC):
     notice: str | None = None
     num_streams: int | None = None
     series: Series | None = None
+    longest: int | None = None
     input_mean: Sequence[float] | None = None
     input_stats: Stats | None = None
     target_stats: Stats | None = None
@@ -111,7 +114,9 @@ class SequenceData(pl.LightningDataModule, ABC):
             ValueError: an argument is outside its range.
         """
         super().__init__()
-        at_least(0, num_workers=num_workers, overfit_batches=overfit_batches)
+        at_least(0, num_workers=num_workers)
+        at_most(MOST_PROCESSES, num_workers=num_workers)
+        at_least(0, overfit_batches=overfit_batches)
         self.num_workers, self.overfit_batches, self.seed = num_workers, overfit_batches, seed
         self._start = (0, 0)
 

@@ -181,6 +181,21 @@ def check_once(argument: str, names: list[str]) -> None:
         raise ValueError(f"{argument}={names} names a {what} twice; give each once, {argument}=[{','.join(once)}]")
 
 
+def check_roles(role: str, columns: list[str], **others: str | None) -> None:
+    """
+    Args:
+        role: the argument that names the columns.
+        columns: what is learned from, or what is to be learned.
+        others: by their arguments, columns that mean something else.
+
+    Raises:
+        ValueError: a column would be both.
+    """
+    for argument, column in others.items():
+        if column in columns:
+            raise ValueError(f"{argument}={column} is the column of {role}={columns} too; give another one of the two")
+
+
 def check_apart(files: Mapping[str, Iterable[Path]]) -> None:
     """
     Args:

@@ -4,7 +4,7 @@ from typing import Any
 
 from torch.utils.data import DataLoader
 
-from seqmodels.config.ranges import at_least
+from seqmodels.config.ranges import LONGEST, size
 from seqmodels.datamodules.base import SequenceData
 from seqmodels.datamodules.loaders import TensorRows, batch_loader
 from seqmodels.datamodules.order import OrderedBatches, ShuffledBatches
@@ -31,7 +31,7 @@ class SampleData(SequenceData):
             ValueError: an argument is outside its range.
         """
         super().__init__(**options)
-        at_least(1, batch_size=batch_size, eval_batch_size=eval_batch_size)
+        size(LONGEST, batch_size=batch_size, eval_batch_size=eval_batch_size)
         self.batch_size, self.eval_batch_size = batch_size, eval_batch_size
         self.splits: dict[str, Any] = {}
 

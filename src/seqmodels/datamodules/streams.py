@@ -4,7 +4,7 @@ from typing import Any
 
 from torch.utils.data import DataLoader
 
-from seqmodels.config.ranges import at_least
+from seqmodels.config.ranges import LONGEST, size
 from seqmodels.datamodules.base import SequenceData
 from seqmodels.datamodules.loaders import OwnRows, Windows, window_loader
 from seqmodels.datamodules.order import InOrder
@@ -33,7 +33,7 @@ class StreamData(SequenceData):
             ValueError: an argument is outside its range.
         """
         super().__init__(**options)
-        at_least(1, num_streams=num_streams)
+        size(LONGEST, num_streams=num_streams)
         self.num_streams = num_streams
         self.splits: dict[str, Windows] = {}
 

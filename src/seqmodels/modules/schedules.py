@@ -5,6 +5,7 @@ ever. Any other of torch.optim.lr_scheduler does too: its steps are those of the
 """
 
 import inspect
+import math
 import sys
 from collections.abc import Callable
 from typing import Any, Literal
@@ -14,15 +15,19 @@ from torch import Tensor
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import CosineAnnealingLR, LinearLR, LRScheduler, OneCycleLR, ReduceLROnPlateau
 
-from seqmodels.config.ranges import at_least, one_of
+from seqmodels.config.ranges import above, at_least, at_most, between, one_of
 
 
 def cosine(optimizer: Optimizer, total_steps: int, final: float = 0.0) -> LRScheduler:
     """From the optimiser's rate down a half cosine to `final`, an absolute rate (Loshchilov & Hutter 2017).
 
     A group with a multiple of the optimiser's rate ends at that multiple of `final`.
+
+    Raises:
+        ValueError: `final` is negative, or above the optimiser's rate.
     """
-    at_least(0, final=final)
+    at_least(0.0, final=final)
+    at_most(optimizer.defaults["lr"], final=final)
     return _Cosine(optimizer, total_steps, final)
 
 
@@ -52,14 +57,22 @@ def one_cycle(
         warmup: fraction of them spent going up.
         start: first rate as a fraction of the peak.
         final: last rate as a fraction of the peak.
+
+    Raises:
+        ValueError: a fraction is none, or the way up has no length.
     """
+    between(0, 1, warmup=warmup)
+    above(0, start=start)
+    between(0, 1, start=start, final=final)
+    if warmup * total_steps == 1:
+        raise ValueError(f"warmup={warmup} of {total_steps} steps is one step, which leads nowhere; give more steps")
     return OneCycleLR(
         optimizer,
         max_lr=[group["lr"] for group in optimizer.param_groups],
         total_steps=total_steps,
-        pct_start=warmup,
+        pct_start=float(warmup),
         div_factor=1 / start,
-        final_div_factor=start / final,
+        final_div_factor=start / final if final else math.inf,
         cycle_momentum=any("betas" in group or group.get("momentum") for group in optimizer.param_groups),
     )
 
@@ -71,8 +84,13 @@ def warmup(optimizer: Optimizer, steps: int, start: float = 0.01) -> LRScheduler
         optimizer: its rates are the last ones.
         steps: of the optimiser, spent going up.
         start: first rate as a fraction of the last.
+
+    Raises:
+        ValueError: an argument is outside its range.
     """
     at_least(1, steps=steps)
+    above(0, start=start)
+    between(0, 1, start=start)
     return LinearLR(optimizer, start_factor=start, total_iters=steps)
 
 
@@ -104,6 +122,9 @@ class Plateau(ReduceLROnPlateau):
         """
         one_of(("min", "max"), mode=mode)
         at_least(0, patience=patience, min_delta=min_delta, final=final)
+        at_most(optimizer.defaults["lr"], final=final)
+        above(0, factor=factor)
+        between(0, 1, factor=factor)
         if not monitor.startswith("val/"):
             raise ValueError(
                 f"monitor={monitor} is not of a validation, after which a plateau is looked for; "

@@ -148,6 +148,8 @@ def build_trainer(cfg: DictConfig, folder: Path, **settings: Any) -> pl.Trainer:
                 f"accelerator={accelerator} but torch sees no GPU here (torch {torch.__version__}); "
                 "use trainer=cpu, or install a driver and a torch build that match"
             )
+        if cfg.trainer.devices in (-1, "-1") and not torch.cuda.is_available():
+            raise ValueError(f"devices={cfg.trainer.devices} means all GPUs, but torch sees none here; give devices=1")
         made = [instantiate(callback) for callback in (cfg.callbacks or {}).values() if callback]
         check_resumable([one for one in made if one is not None])
         shown = bool(cfg.trainer.enable_progress_bar)

@@ -19,6 +19,7 @@ from seqmodels.runs.announce import log_results
 from seqmodels.runs.build import Parts, build_trainer
 from seqmodels.runs.describe import results
 from seqmodels.runs.load import load_run
+from seqmodels.runs.memory import memory_told
 from seqmodels.runs.trust import check_outside
 from seqmodels.runs.weights import measured
 from seqmodels.system.files import short
@@ -73,7 +74,7 @@ def evaluate(
     trainer = build_trainer(loaded.cfg, folder, **{key.removeprefix("trainer."): value for key, value in ALONE.items()})
     stop = stop_of(trainer)
     with one_stop(), stop.listening(), figures_wait(trainer) as draw:
-        with explained(loaded.cfg, *SECTIONS):
+        with memory_told(loaded.cfg), explained(loaded.cfg, *SECTIONS):
             trainer.test(loaded.module, datamodule=loaded.datamodule, verbose=False)
         stop.check_alone()
         metrics = measured(loaded.cfg, trainer)

@@ -30,6 +30,8 @@ from seqmodels.runs.build import Parts, build, check_mode
 from seqmodels.runs.describe import hyperparameters, results
 from seqmodels.runs.extend import LIMITS, apply_overrides, changes_beside, check_extension
 from seqmodels.runs.folder import forget_refused, locked, new_folder
+from seqmodels.runs.meant import check_meant
+from seqmodels.runs.memory import memory_told
 from seqmodels.runs.record import is_finished, mark_running, overrides_of, resumed_overrides, saved_config
 from seqmodels.runs.results import Results
 from seqmodels.runs.trust import check_outside, senders_said, trusted_config
@@ -141,13 +143,16 @@ def _attempt(
     ended: Results | None = None
     with one_stop(str(folder)), ExitStack() as at_end:
         try:
-            with stoppable():  # for as long as there is nothing to save
-                parts = build(cfg, folder)
+            with stoppable(), memory_told(cfg):  # for as long as there is nothing to save
+                built = build(cfg, folder)
+                if checkpoint is None:
+                    check_meant(built.datamodule, built.module, built.trainer)
+                parts = built
             at_end.enter_context(stop_of(parts.trainer).listening())
             draw = at_end.enter_context(figures_wait(parts.trainer))
             if is_first_process():
                 mark_running(folder, beside)
-            with supervised(parts.trainer, cfg, folder, checkpoint), explained(cfg, *SECTIONS):
+            with memory_told(cfg), supervised(parts.trainer, cfg, folder, checkpoint), explained(cfg, *SECTIONS):
                 _fit_and_test(cfg, folder, parts, metrics, checkpoint)
             status = "completed"
         except Pruned:

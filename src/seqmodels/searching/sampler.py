@@ -13,7 +13,7 @@ from optuna.pruners import BasePruner
 from optuna.samplers import BaseSampler
 from optuna.trial import FrozenTrial, TrialState
 
-from seqmodels.config.schema import fits
+from seqmodels.config.hints import fits
 
 PACKAGES = {"optuna.samplers.CmaEsSampler": "cmaes"}
 """What Optuna imports only when it is used, and does not bring along."""

@@ -11,10 +11,11 @@ from omegaconf import DictConfig, OmegaConf
 from seqmodels.config.callbacks import settle
 from seqmodels.config.compose import compose
 from seqmodels.config.flat import differences, flat
+from seqmodels.config.hints import fits
 from seqmodels.config.outputs import place_of
 from seqmodels.config.overrides import items, parse, quoted
 from seqmodels.config.ranges import above, at_least
-from seqmodels.config.schema import check_config, check_node, fits
+from seqmodels.config.schema import check_config, check_node
 from seqmodels.searching.space import Choice, Dimension, without_fixed
 from seqmodels.searching.space_yaml import read_space
 

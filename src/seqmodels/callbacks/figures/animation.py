@@ -77,7 +77,8 @@ class FitAnimation(pl.Callback):
 
 def animation(windows: int = 60, visible: int = 10, frames_per_second: int = 10) -> FitAnimation | None:
     """The animation, or nothing for `windows=0`; arguments as in `FitAnimation`."""
-    return FitAnimation(windows, visible, frames_per_second) if windows else None
+    made = FitAnimation(windows, visible, frames_per_second)
+    return made if windows else None
 
 
 class LiveFit(FitAnimation):

@@ -15,7 +15,7 @@ from typing import Any, Literal, get_args
 import torch
 from torch import Tensor
 
-from seqmodels.config.ranges import at_least, one_of
+from seqmodels.config.ranges import at_least, between, one_of
 from seqmodels.datamodules.base import Stats
 from seqmodels.datamodules.images.digits import read_digits, resized_digits
 from seqmodels.datamodules.images.files import Unavailable, default_root, ensure_files
@@ -94,7 +94,12 @@ class ImageSequences(SampleData):
         self.view: View = view
         self.steps, self.input_size = steps_and_width(view, self.shape)
         self.class_names, self.output_size = self.set.class_names, len(self.set.class_names)
+        between(0, 2**63 - 1, permutation_seed=permutation_seed, split_seed=split_seed)
         height, width, *_ = self.shape
+        if shift >= min(height, width):
+            raise ValueError(
+                f"shift={shift} moves images of {height}x{width} out of sight; give less than {min(height, width)}"
+            )
         self.order: PixelOrder | None = None
         if permutation is not None:
             self.order = pixel_order(permutation, height * width, permutation_seed)

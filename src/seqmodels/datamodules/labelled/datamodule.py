@@ -15,6 +15,7 @@ sequence.
 from pathlib import Path
 from typing import Any
 
+from seqmodels.config.ranges import between
 from seqmodels.datamodules.files import (
     READ,
     FileData,
@@ -23,6 +24,7 @@ from seqmodels.datamodules.files import (
     check_apart,
     check_named,
     check_once,
+    check_roles,
     facts_of,
     named_after,
 )
@@ -80,8 +82,12 @@ class LabelledSeries(FileData, SampleData):
         """
         super().__init__(files=files, batch_size=batch_size, eval_batch_size=eval_batch_size, **options)
         check_named(EXAMPLE, files=as_names(files))
+        between(0, 2**63 - 1, split_seed=split_seed)
         self.input_names, self.class_names = as_names(inputs), []
         check_once("inputs", self.input_names)
+        check_roles("inputs", self.input_names, label=as_name(label))
+        if label is not None:
+            check_roles("label", [str(label)], id=as_name(id), time=as_name(time))
         self.input_size, self.output_size = len(self.input_names), 0
         self.columns = Columns(
             as_name(id), as_name(label), self.input_names, as_name(time), self.marks, self.repeated_times

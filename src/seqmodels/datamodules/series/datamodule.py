@@ -16,8 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from seqmodels.config.ranges import above, at_least, one_of
-from seqmodels.datamodules.files import READ, FileData, as_name, as_names, check_named, named_after
+from seqmodels.config.ranges import LONGEST, above, at_least, one_of, size
+from seqmodels.datamodules.files import READ, FileData, as_name, as_names, check_named, check_roles, named_after
 from seqmodels.datamodules.series.axis import Axis
 from seqmodels.datamodules.series.baselines import Baseline
 from seqmodels.datamodules.series.spec import Gaps, ShortSeries, TableSpec, WindowSpec
@@ -86,10 +86,12 @@ class SeriesStream(FileData, StreamData):
         check_named(EXAMPLE, files=as_names(files), inputs=spec.inputs, targets=spec.targets)
         one_of(Gaps, gaps=gaps)
         one_of(ShortSeries, short_series=short_series)
-        at_least(1, window=window, season=season)
+        size(LONGEST, window=window)
+        at_least(1, season=season)
         at_least(0, horizon=horizon, warmup=warmup)
         if time_step is not None:
             above(0, time_step=time_step)
+        check_roles("targets", spec.targets, time=spec.time, group=spec.group)
         copied = [column for column in spec.targets if column in spec.inputs]
         if horizon == 0 and copied:
             raise ValueError(
@@ -142,6 +144,8 @@ class SeriesStream(FileData, StreamData):
             if self.statistics.series is None:
                 self.take(replace(self.statistics, series=self.data.fit_statistics().series))
         assert self.statistics is not None
+        if "train" in splits:
+            self.longest = max(segment.stop - segment.start for segment in self.data.segments("train"))
         self.splits |= {split: self.data.windows_of(split, self.statistics) for split in splits}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:

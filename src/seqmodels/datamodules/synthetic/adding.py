@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from seqmodels.config.ranges import at_least
+from seqmodels.config.ranges import LONGEST, at_least, at_most
 from seqmodels.datamodules.synthetic.generated import GeneratedSequences, below
 from seqmodels.datamodules.window import Window
 
@@ -42,7 +42,9 @@ class AddingProblem(GeneratedSequences):
         """
         super().__init__(**options)
         at_least(2, steps=steps)
-        self.steps, self.numbers = steps, steps + 2
+        at_most(LONGEST, steps=steps)
+        self.steps = self.longest = steps
+        self.numbers = steps + 2
 
     def make(self, u: np.ndarray) -> Window:
         """The first T of the T + 2 numbers are the values, the others say where the markers are."""

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from seqmodels.config.ranges import at_least
+from seqmodels.config.ranges import LONGEST, WIDEST, at_least, at_most, size
 from seqmodels.datamodules.synthetic.generated import GeneratedSequences, below
 
 
@@ -46,8 +46,9 @@ class CopyMemory(GeneratedSequences):
             ValueError: an argument is outside its range.
         """
         super().__init__(**options)
-        at_least(1, delay=delay, symbols=symbols)
+        size(LONGEST, delay=delay, symbols=symbols)
         at_least(2, alphabet=alphabet)
+        at_most(WIDEST, alphabet=alphabet)
         self.delay, self.symbols, self.alphabet = delay, symbols, alphabet
         self.numbers, self.steps = symbols, delay + 2 * symbols
         self.input_size = self.output_size = alphabet + 2

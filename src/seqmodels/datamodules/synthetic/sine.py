@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from seqmodels.config.ranges import above, at_least
+from seqmodels.config.ranges import LONGEST, above, at_least, finite, size
 from seqmodels.datamodules.order import epoch_seed
 from seqmodels.datamodules.streams import StreamData
 from seqmodels.datamodules.window import Window
@@ -76,7 +76,10 @@ class SineStream(StreamData):
             ValueError: an argument is outside its range, or two contradict each other.
         """
         super().__init__(num_streams, **options)
-        at_least(1, window=window)
+        size(LONGEST, window=window)
+        finite(frequency=frequency, phase=phase, target_shift=target_shift)
+        if horizon is not None:
+            at_least(1, horizon=horizon)
         at_least(0, val_windows=val_windows, test_windows=test_windows, random_window=random_window)
         at_least(0.0, noise_std=noise_std)
         _check(window, random_window, span, dt, endpoint, target_shift, horizon)
@@ -91,6 +94,7 @@ class SineStream(StreamData):
         self.noise_std = noise_std
         self.target_shift, self.horizon = target_shift, horizon
         self.endless = not self.overfit_batches
+        self.longest = self.overfit_batches * window or None
         counts = {"train": None, "val": val_windows, "test": test_windows}
         for number, (split, count) in enumerate(counts.items()):
             generator = np.random.default_rng([self.seed, number])
