@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from seqmodels.reporting.columns import left_out, mixed
+from seqmodels.reporting.comparing import compare
 from seqmodels.reporting.folders import runs_below
 from seqmodels.reporting.groups import Table, tables_of
 from tests.support.report_runs import ABSENT, make_run, unfinished
@@ -137,7 +138,7 @@ def test_no_two_groups_share_a_name() -> None:
 def test_data_experiments_and_monitors_are_never_mixed() -> None:
     make_run(HERE / "a", 0.9)
     make_run(HERE / "b", 0.99, results={"datamodule": "digits"})
-    make_run(HERE / "c", 0.9, name="other")
+    make_run(HERE / "c", 0.9, name="other", datamodule__view="pixels")
     make_run(HERE / "d", 0.9, monitor="val/loss", mode="min")
     found = tables()
     assert [(table.name, table.data, table.monitor) for table in found] == [
@@ -147,6 +148,32 @@ def test_data_experiments_and_monitors_are_never_mixed() -> None:
         ("toy", "mnist", "val/loss"),
     ]
     assert all(len(table.runs) == 1 for table in found)
+
+
+def test_an_experiment_is_a_thing_that_varies() -> None:
+    for seed in (1, 2):
+        make_run(HERE / f"lstm{seed}", 0.8, seed, ("+experiment=toy_lstm",), name="toy_lstm", optimizer__lr=0.1)
+        make_run(HERE / f"gru{seed}", 0.9, seed, ("+experiment=toy_gru",), name="toy_gru", **GRU)
+    make_run(HERE / "other", 0.9, name="pixels", datamodule__view="pixels")
+    first, second = sorted(tables(), key=lambda table: len(table.groups), reverse=True)
+    assert (first.title, second.title) == ("toy_gru, toy_lstm on mnist", "pixels on mnist")
+    assert [group.label for group in first.groups] == [
+        "core=gru, experiment=toy_gru",
+        "core=lstm, experiment=toy_lstm",
+    ]
+    found = compare(tables(), "core=gru", "core=lstm")
+    assert found.metrics["val/acc"].mean == pytest.approx(0.1)
+
+
+def test_what_is_compared_differs_in_nothing_else() -> None:
+    for seed in (1, 2):
+        make_run(HERE / f"lstm{seed}", 0.8, seed)
+        make_run(HERE / f"gru{seed}", 0.9, seed, **GRU)
+    make_run(HERE / "wide", 0.5, words=("core.hidden_size=128",), core__hidden_size=128, **GRU)
+    make_run(HERE / "pixels", 0.4, words=("datamodule.view=pixels",), datamodule__view="pixels")
+    found = compare(tables(), "core=gru", "core=lstm")
+    assert found.metrics["val/acc"].mean == pytest.approx(0.1)
+    assert found.metrics["val/acc"].a.n == 2
 
 
 def test_runs_of_a_file_that_changed_are_not_averaged_with_those_before() -> None:

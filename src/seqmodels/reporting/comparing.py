@@ -7,6 +7,7 @@ from pathlib import Path
 from seqmodels.reporting.folders import runs_below
 from seqmodels.reporting.groups import Group, Table, tables_of
 from seqmodels.reporting.statistics import Difference, difference
+from seqmodels.reporting.tasks import KEY
 from seqmodels.reporting.wording import clean, interval, number
 
 
@@ -38,7 +39,7 @@ def compare(tables: Sequence[Table], a: str, b: str) -> Comparison:
     Raises:
         ValueError, OSError: no such group, several, none with a value, or two that cannot be compared.
     """
-    (table_a, group_a), (table_b, group_b) = _find(tables, a), _find(tables, b)
+    (table_a, group_a), (table_b, group_b) = _pair(tables, a, b)
     for thing in ("data", "monitor", "mode"):
         of_a, of_b = getattr(table_a, thing), getattr(table_b, thing)
         if of_a != of_b:
@@ -81,7 +82,33 @@ def verdict(comparison: Comparison) -> str:
     return f"{better} is better in {clean(name)}: the interval of the difference does not hold 0."
 
 
-def _find(tables: Sequence[Table], name: str) -> tuple[Table, Group]:
+Found = tuple[Table, Group]
+
+
+def _pair(tables: Sequence[Table], a: str, b: str) -> tuple[Found, Found]:
+    """The two groups; where names fit several, the two that differ in nothing but what the names say.
+
+    Raises:
+        ValueError: as `compare`.
+    """
+    of_a, of_b = _find(tables, a), _find(tables, b)
+    if len(of_a) == len(of_b) == 1:
+        return of_a[0], of_b[0]
+    said = {part.partition("=")[0].strip() for name in (a, b) for part in name.split(",") if "=" in part}
+    for apart in (said, said | {KEY}) if said else ():  # with the core an experiment may differ
+        pairs = [(one, other) for one in of_a for other in of_b if _differ_in(apart, one, other)]
+        if len(pairs) == 1:
+            return pairs[0]
+    name, found = (a, of_a) if len(of_a) > 1 else (b, of_b)
+    raise ValueError(f"--compare {name!r} fits {len(found)} groups; say more. {_names(found)}")
+
+
+def _differ_in(keys: set[str], a: Found, b: Found) -> bool:
+    rest_a, rest_b = ({key: value for key, value in group.parts.items() if key not in keys} for _, group in (a, b))
+    return a[0] is b[0] and a[1] is not b[1] and rest_a == rest_b
+
+
+def _find(tables: Sequence[Table], name: str) -> list[Found]:
     """By the whole name, by some of its parts, by a piece of it, or a folder, in this order."""
     everything = [(table, group) for table in tables for group in table.groups]
     wanted = {part.strip() for part in name.split(",")}
@@ -98,9 +125,7 @@ def _find(tables: Sequence[Table], name: str) -> tuple[Table, Group]:
     valued = [pair for pair in found if pair[1].runs]
     if not valued:
         raise ValueError(f"--compare {name!r}: no run of it is completed with a finite value of the monitor")
-    if len(valued) > 1:
-        raise ValueError(f"--compare {name!r} fits {len(valued)} groups; say more. {_names(valued)}")
-    return valued[0]
+    return valued
 
 
 def _names(pairs: Sequence[tuple[Table, Group]]) -> str:

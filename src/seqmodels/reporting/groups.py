@@ -1,13 +1,17 @@
 """Runs that differ in nothing but their seed are one group; groups that can be ranked together are one table."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from seqmodels.reporting.data import apart_by_data
 from seqmodels.reporting.labels import name_parts, varied
 from seqmodels.reporting.runs import Run, choice
 from seqmodels.reporting.statistics import Summary, summary
+from seqmodels.reporting.tasks import KEY, by_task
 from seqmodels.reporting.wording import clean
+
+NAMED = 4
+"""How many experiments a title names."""
 
 
 @dataclass(frozen=True)
@@ -35,9 +39,10 @@ class Group:
 
 @dataclass(frozen=True)
 class Table:
-    """Groups that can be ranked: the same experiment on the same data, with the same monitor.
+    """Groups that can be ranked: the same task on the same data, with the same monitor.
 
     Attributes:
+        name: of the experiment, or of all of them.
         data: the name of the data really used; "unknown" where no run got so far.
         groups: the best first, those without a value last.
         keys: of the settings that differ.
@@ -74,15 +79,16 @@ class Table:
 
 def tables_of(runs: Iterable[Run]) -> list[Table]:
     """All runs, in tables; every run is in exactly one group."""
-    kinds: dict[tuple[str, str, str], dict[str | None, list[Run]]] = {}
+    kinds: dict[tuple[str, str], dict[str | None, list[Run]]] = {}
     for run in runs:
-        kinds.setdefault((run.name, run.monitor, run.mode), {}).setdefault(run.datamodule, []).append(run)
+        named = replace(run, settings={KEY: run.name} | run.settings)
+        kinds.setdefault((run.monitor, run.mode), {}).setdefault(run.datamodule, []).append(named)
     tables = []
-    for (name, monitor, mode), of_data in kinds.items():
+    for (monitor, mode), of_data in kinds.items():
         for run in of_data.pop(None, []):  # failed or was cut off before it had data
             of_data.setdefault(_likely_data(run, of_data), []).append(run)
-        for data, members in of_data.items():
-            tables.append(_table(name, str(data), monitor, mode, members))
+        for data, together in of_data.items():
+            tables += [_table(str(data), monitor, mode, members) for members in by_task(together)]
     return sorted(tables, key=lambda table: (table.name, table.data, table.monitor))
 
 
@@ -92,12 +98,15 @@ def _likely_data(run: Run, of_data: dict[str | None, list[Run]]) -> str:
     def read(one: Run) -> list[str | None]:
         return [one.settings.get(f"datamodule.{key}") for key in ("_target_", "dataset")]
 
-    same = [data for data, runs in of_data.items() if any(read(one) == read(run) for one in runs)]
+    own = [data for data, runs in of_data.items() if any(one.name == run.name for one in runs)]
+    same = [data for data in own or of_data if any(read(one) == read(run) for one in of_data[data])] or own
     found = [data for data in (same or of_data) if data is not None]
     return found[0] if len(found) == 1 else "unknown"
 
 
-def _table(name: str, data: str, monitor: str, mode: str, runs: list[Run]) -> Table:
+def _table(data: str, monitor: str, mode: str, runs: list[Run]) -> Table:
+    names = sorted({run.name for run in runs})
+    name = ", ".join(names) if len(names) <= NAMED else f"{len(names)} experiments"
     keys = varied([run.settings for run in runs])
     members: dict[tuple[str | None, ...], list[Run]] = {}
     for run in runs:

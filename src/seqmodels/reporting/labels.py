@@ -21,7 +21,8 @@ def name_parts(
     """For each group the parts of its name, `{"core": "gru", "lr": "0.01"}`.
 
     A part of the config that was chosen as a whole (it has a `_target_`) is named by the choice, and what the choice
-    brings along is left out: `core=gru` changes several keys, and says it all. Keys that a command names stay.
+    brings along is left out: `core=gru` changes several keys, and says it all. So it is with an experiment, but for its
+    core, which is what most experiments are told apart by and stands first. Keys that a command names stay.
 
     Args:
         settings: of each group.
@@ -30,19 +31,23 @@ def name_parts(
     """
     keys = varied(settings)
     explicit = {key_of(override) for group in overrides for override in group}
+    experiments = [one.get("experiment", "") for one in settings]
     parts: list[Settings] = [{} for _ in settings]
     for block, members in _blocks(settings, keys).items():
         names = [""] * len(settings)
         if block and not explicit.issuperset(members):
             names = [_choice(block, one, partial(choice, i)) for i, one in enumerate(settings)]
-            if len(set(names)) > 1:
+            if len(set(names)) > 1 and (block == "core" or not _decides(experiments, names)):
                 for part, name in zip(parts, names, strict=True):
                     part[block] = name
         for key in members:
-            brought = key not in explicit and len(set(names)) > 1 and _follows(key, settings, names)
+            values = [one.get(key) for one in settings]
+            by_experiment = key != "experiment" and _decides(experiments, values)
+            brought = key not in explicit and (_decides(names, values) or by_experiment)
             for part, one in zip(parts, settings, strict=True):
                 if key in one and key != block and not brought:
                     part[key] = one[key]
+    parts = [{key: part[key] for key in sorted(part, key=lambda key: key != "core")} for part in parts]
     return _distinct(_rounded(_shortened(parts)), settings, keys)
 
 
@@ -66,10 +71,12 @@ def _choice(block: str, settings: Settings, choice: Callable[[str], str | None])
     return choice(block.rpartition(".")[2]) or target.rpartition(".")[2].lower()
 
 
-def _follows(key: str, settings: Sequence[Settings], names: Sequence[str]) -> bool:
-    """Whether the choice's name decides the key's value."""
-    values: dict[str, str | None] = {}
-    return all(values.setdefault(name, one.get(key)) == one.get(key) for name, one in zip(names, settings, strict=True))
+def _decides(names: Sequence[str], values: Sequence[str | None]) -> bool:
+    """Whether there are several names, and each comes with one value alone."""
+    found: dict[str, str | None] = {}
+    return len(set(names)) > 1 and all(
+        found.setdefault(n, value) == value for n, value in zip(names, values, strict=True)
+    )
 
 
 def _shortened(parts: Sequence[Settings]) -> list[dict[str, str]]:

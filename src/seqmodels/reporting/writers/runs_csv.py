@@ -36,7 +36,7 @@ def _row(table: Table, group: Group, run: Run, reason: str, folder: Path) -> dic
     return {
         **{_own(name): clean(value) if isinstance(value, str) else value for name, value in free.items()},
         "folder": clean(place),
-        "experiment": clean(table.name),
+        "experiment": clean(run.name),
         "data": clean(table.data),
         "group": group.label,
         "status": run.status,
