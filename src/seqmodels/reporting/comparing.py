@@ -94,8 +94,11 @@ def _pair(tables: Sequence[Table], a: str, b: str) -> tuple[Found, Found]:
     of_a, of_b = _find(tables, a), _find(tables, b)
     if len(of_a) == len(of_b) == 1:
         return of_a[0], of_b[0]
-    said = {part.partition("=")[0].strip() for name in (a, b) for part in name.split(",") if "=" in part}
-    for apart in (said, said | {KEY}) if said else ():  # with the core an experiment may differ
+    parts = [part for name in (a, b) for part in name.split(",")]
+    said = {part.partition("=")[0].strip() for part in parts}
+    for apart in (
+        (said, said | {KEY}) if all("=" in part for part in parts) else ()
+    ):  # with the core an experiment may differ
         pairs = [(one, other) for one in of_a for other in of_b if _differ_in(apart, one, other)]
         if len(pairs) == 1:
             return pairs[0]
