@@ -31,6 +31,16 @@ def signal_words() -> list[str]:
     return ["datamodule.files=[wave.csv]", *columns, "datamodule.time=step", "datamodule.horizon=2"]
 
 
+def ucr_words() -> list[str]:
+    """The same for `+experiment=ucr`: two classes of ten sequences each, in the archives' format."""
+    lines = [
+        f"{label}\t" + "\t".join(str(label + step / 7) for step in range(9)) for label in (1, 2) for _ in range(10)
+    ]
+    Path("Two_TRAIN.tsv").write_text("\n".join(lines))
+    Path("Two_TEST.tsv").write_text("\n".join(lines))
+    return ["datamodule.files=[Two_TRAIN.tsv]", "datamodule.test_files=[Two_TEST.tsv]"]
+
+
 def rows(folder: Path) -> list[dict[str, str]]:
     with (folder / "metrics.csv").open() as file:
         return list(csv.DictReader(file))
@@ -51,7 +61,7 @@ EXPERIMENTS = [
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
 def test_a_few_steps_of_everything(name: str) -> None:
-    words = signal_words() if name == "signal" else []
+    words = signal_words() if name == "signal" else ucr_words() if name == "ucr" else []
     words += ["datamodule.batch_size=8", "datamodule.eval_batch_size=20"] if "smnist" in name else []
     result = train(compose([f"+experiment={name}", *words, "+debug=fast", "trainer.accelerator=cpu"]))
     results = json.loads((result.folder / "results.json").read_text())
@@ -61,7 +71,7 @@ def test_a_few_steps_of_everything(name: str) -> None:
     checkpoint = torch.load(result.folder / "checkpoints" / "last.ckpt", weights_only=True)
     assert checkpoint["global_step"] == 3
     figures = {
-        **{task: {"samples", "mistakes", "confusion"} for task in ("mnist", "smnist")},
+        **{task: {"samples", "mistakes", "confusion"} for task in ("mnist", "smnist", "ucr")},
         "sine": {"fit", "stream_test"},
         "adding": {"stream_test", "scatter"},
         "copy": {"labels"},

@@ -1,15 +1,22 @@
 """The classifier: read-out, lengths, and metrics weighted by samples."""
 
+import json
+import re
 from functools import partial
+from pathlib import Path
+from types import SimpleNamespace
 
 import lightning.pytorch as pl
+import numpy as np
 import pytest
 import torch
 from torch.nn import functional as F
 
+from seqmodels import load_run
 from seqmodels.cores.recurrent import LSTM
 from seqmodels.datamodules.images.datamodule import ImageSequences
-from seqmodels.modules.classifier import SequenceClassifier, read_out
+from seqmodels.modules.classifier import SequenceClassifier, read_out, weights_of
+from seqmodels.runs.evaluate import evaluate
 from seqmodels.runs.run import compose, train
 
 
@@ -81,3 +88,63 @@ def test_wrong_arguments_are_named(wrong: dict) -> None:
     name, value = next(iter(wrong.items()))
     with pytest.raises(ValueError, match=f"^{name}={value}"):
         classifier(**wrong)
+
+
+def out_of_balance(path: str, train: int = 190, rare: int = 10) -> None:
+    """Noise of 12 steps; the rare class is a little higher."""
+    dice = np.random.default_rng(0)
+    rows = [
+        f"{number},{'rare' if number < rare else 'common'},{value + 0.8 * (number < rare)}"
+        for number in range(train + rare)
+        for value in dice.normal(size=12)
+    ]
+    Path(path).write_text("id,label,x\n" + "\n".join(rows) + "\n")
+
+
+UNBALANCED = [
+    "datamodule=labelled_series", "datamodule.files=[s.csv]", "datamodule.id=id", "datamodule.label=label",
+    "datamodule.inputs=[x]", "datamodule.test_fraction=0.5", "datamodule.val_fraction=0", "core=gru",
+    "core.hidden_size=8", "module.readout=mean", "trainer=cpu", "trainer.max_epochs=8", "optimizer.lr=0.02",
+    "test=last", "logger=none", "callbacks=[checkpoints]",
+]  # fmt: skip
+
+
+def test_classes_out_of_balance(caplog: pytest.LogCaptureFixture) -> None:
+    """190 to 10: naming the frequent class is right 19 times of 20, and finds no rare one."""
+    out_of_balance("s.csv")
+    plain = train(compose(UNBALANCED), "plain")
+    words = [*UNBALANCED, "module.class_weights=balanced"]
+    with caplog.at_level("INFO"):
+        balanced = train(compose(words), "balanced", words)
+    results = json.loads(Path("balanced/results.json").read_text())
+    assert results["class_counts"] == [95, 5]
+    assert results["baselines"] == {"majority": {"acc": 0.95, "acc_balanced": 0.5}}
+    assert balanced.metrics["test/acc_balanced"] > plain.metrics["test/acc_balanced"] + 0.15
+    assert re.search(r"acc_balanced 0\.\d+, majority 0\.5: [\d.]+ points more\n", caplog.text)
+    assert load_run("balanced").module.class_weights.tolist() == pytest.approx([100 / 190, 10])
+    assert evaluate("balanced").metrics == {n: v for n, v in balanced.metrics.items() if n.startswith("test/")}
+
+
+def test_what_class_weights_are() -> None:
+    x, y = torch.randn(4, 8, 8), torch.tensor([0, 0, 0, 7])
+    module = classifier(class_weights=[2.0, *[1.0] * 9])
+    module.trainer = SimpleNamespace(log_every_n_steps=0, global_step=0)
+    losses = F.cross_entropy(module(x)[0], y, reduction="none")
+    torch.testing.assert_close(module.training_step((x, y)), (2 * losses[:3].sum() + losses[3]) / 7)
+    assert weights_of("balanced", [30, 10], 2).tolist() == pytest.approx([40 / 60, 40 / 20])
+    assert classifier().class_weights is None
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ("balanced", "^class_weights=balanced, but this data does not tell"),
+        ("rare", "^class_weights=rare is not known; choose balanced, null or a list of 10 numbers"),
+        ([1.0, 2.0], r"^class_weights=\[1.0, 2.0\] is not known; choose balanced"),
+        ([0.0, *[1.0] * 9], "^class_weights=0.0 is too small"),
+        ([float("nan"), *[1.0] * 9], "^class_weights=nan is too small"),
+    ],
+)
+def test_class_weights_that_fit_no_class(given: object, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        classifier(class_weights=given)

@@ -1,5 +1,6 @@
 """Training on labelled sequences, from the command to the figures, cut off and resumed, tested again on other files."""
 
+import importlib.util
 import json
 from pathlib import Path
 
@@ -153,3 +154,13 @@ def test_curves_of_another_magnitude_do_not_lie_flat() -> None:
     np.testing.assert_allclose(first, [[0, 0.25, 0.5], [1, 0.75, 0.5], [0, 0, 0]], atol=1e-6)
     assert figure.get_suptitle() == "two; each column from its lowest to its highest"
     assert [text.get_text() for text in figure.legends[0].texts] == ["_x", "y", "z"]
+
+
+@pytest.mark.slow
+def test_gun_point_is_learned(tmp_path: Path) -> None:
+    """Two movements of a hand, 50 to learn from and 150 to be told apart; the defaults stay at a guess."""
+    if importlib.util.find_spec("aeon") is None:
+        pytest.skip("the files ship with aeon")
+    place = "package:aeon/datasets/data/GunPoint/GunPoint"
+    words = [f'datamodule.files=["{place}_TRAIN.ts"]', f'datamodule.test_files=["{place}_TEST.ts"]', "callbacks=none"]
+    assert train(compose(["+experiment=ucr", *words]), tmp_path / "run").metrics["test/acc"] > 0.9

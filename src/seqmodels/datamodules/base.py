@@ -60,7 +60,7 @@ Stats = tuple[Any, Any]
 
 TOLD = (
     *("input_size", "output_size", "input_stats", "target_stats", "change_stats"),
-    *("target_scale", "target_inputs", "fills_with_mean"),
+    *("target_scale", "target_inputs", "fills_with_mean", "class_counts"),
 )
 """Attributes that a module is told."""
 
@@ -82,7 +82,8 @@ class SequenceData(pl.LightningDataModule, ABC):
         class_names, input_names, target_names: what classes, inputs and targets are called; numbers if not said.
         series: what the numbers in `Window.series` stand for; None where nothing tells rows apart.
         input_mean: (D,) mean of the training split, what a missing input is read as; None where nobody asks for it.
-        input_stats, target_stats, change_stats, target_scale, target_inputs, fills_with_mean: see `told_to_module`.
+        input_stats, target_stats, change_stats, target_scale, target_inputs, fills_with_mean, class_counts: see
+            `told_to_module`.
     """
 
     task: Task
@@ -102,6 +103,7 @@ class SequenceData(pl.LightningDataModule, ABC):
     target_scale: Sequence[float | None] | None = None
     target_inputs: Sequence[int] | None = None
     fills_with_mean: bool = False
+    class_counts: Sequence[int] | None = None
 
     def __init__(self, num_workers: int = 0, overfit_batches: int = 0, seed: int = 1) -> None:
         """
@@ -158,7 +160,8 @@ class SequenceData(pl.LightningDataModule, ABC):
                 horizon, (Y,);
             target_scale: the (Y,) errors that MASE measures in, None for a target that has none;
             target_inputs: the (Y,) inputs whose future the targets are;
-            fills_with_mean: whether the mean stands where an input is missing.
+            fills_with_mean: whether the mean stands where an input is missing;
+            class_counts: how many training samples each class has.
             What is not known is None.
         """
         return {name: getattr(self, name) for name in TOLD}

@@ -1,17 +1,19 @@
 """One label for a whole sequence."""
 
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from seqmodels.config.ranges import between, one_of, probability
+from seqmodels.config.ranges import above, between, one_of, probability, written
 from seqmodels.cores.base import State
 from seqmodels.modules.base import SequenceModule
 from seqmodels.modules.metrics.classification import ClassScores
 
 Readout = Literal["last", "mean"]
+ClassWeights = Literal["balanced"] | Sequence[float] | None
 Batch = tuple[Tensor, Tensor] | tuple[Tensor, Tensor, Tensor]
 """x (B, T, D), labels (B,), and, where sequences differ, lengths (B,): the rest of a row is padding on the right."""
 
@@ -27,6 +29,7 @@ class SequenceClassifier(SequenceModule):
     train_measures = ("loss", "acc")
     measures = ("loss", "acc", "acc_balanced")
     bar_measures = ("acc",)
+    class_weights: Tensor | None
 
     def __init__(
         self,
@@ -34,6 +37,8 @@ class SequenceClassifier(SequenceModule):
         readout: Readout = "last",
         dropout: float = 0.0,
         label_smoothing: float = 0.0,
+        class_weights: ClassWeights = None,
+        class_counts: Sequence[int] | None = None,
         **shared: Any,
     ) -> None:
         """
@@ -42,6 +47,10 @@ class SequenceClassifier(SequenceModule):
             readout: what the head reads: the output at the last valid step, or its mean over the valid steps.
             dropout: probability of dropping an input of the head, in [0, 1).
             label_smoothing: of the cross entropy, in [0, 1] (Szegedy et al. 2016).
+            class_weights: what a sample of each class counts in the training's loss: (C,) numbers, or `balanced`, by
+                which rare classes together count as much as frequent ones: N / (C class_counts) (King & Zeng 2001).
+                Losses of validation and test stay as they are.
+            class_counts: (C,) training samples of each class.
 
         Raises:
             ValueError: an argument is outside its range.
@@ -53,6 +62,8 @@ class SequenceClassifier(SequenceModule):
         self.readout = readout
         self.dropout = nn.Dropout(dropout)
         self.label_smoothing = label_smoothing
+        weights = weights_of(class_weights, class_counts, self.head.out_features)
+        self.register_buffer("class_weights", weights, persistent=False)
 
     def forward(self, x: Tensor, state: State | None = None, lengths: Tensor | None = None) -> tuple[Tensor, State]:
         """
@@ -69,7 +80,7 @@ class SequenceClassifier(SequenceModule):
 
     def training_step(self, batch: Batch) -> Tensor:
         logits, target = self._classify(batch)
-        loss = F.cross_entropy(logits, target, label_smoothing=self.label_smoothing)
+        loss = F.cross_entropy(logits, target, self.class_weights, label_smoothing=self.label_smoothing)
         if self.logs_this_step:
             self.log_step(loss=loss.detach(), acc=(logits.argmax(-1) == target).float().mean())
         return loss
@@ -90,6 +101,31 @@ class SequenceClassifier(SequenceModule):
         logits, target = self._classify(batch)
         self.metrics[stage].update(F.cross_entropy(logits, target, reduction="none"), logits.argmax(-1), target)
         return {"logits": logits, "target": target}
+
+
+def weights_of(class_weights: ClassWeights, counts: Sequence[int] | None, classes: int) -> Tensor | None:
+    """(C,) weights of the loss, as in `SequenceClassifier`; None leaves it.
+
+    Raises:
+        ValueError: they do not fit the classes.
+    """
+    if class_weights is None:
+        return None
+    if class_weights == "balanced":
+        if counts is None:
+            raise ValueError(
+                "class_weights=balanced, but this data does not tell how many samples of each class it has; give a "
+                f"number for each of the {classes} classes, class_weights=[1,...]"
+            )
+        return torch.tensor([sum(counts) / (classes * max(count, 1)) for count in counts])
+    if isinstance(class_weights, str) or len(class_weights) != classes:
+        raise ValueError(
+            f"class_weights={written(class_weights)} is not known; choose balanced, null or a list of {classes} "
+            f"numbers, one for each class"
+        )
+    for weight in class_weights:
+        above(0, class_weights=weight)
+    return torch.tensor([float(weight) for weight in class_weights])
 
 
 def read_out(y: Tensor, readout: Readout, lengths: Tensor | None = None) -> Tensor:

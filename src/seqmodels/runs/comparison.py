@@ -22,7 +22,8 @@ def compared(results: Results) -> str | None:
     if not baselines:
         return None
     own = results.metrics[f"test/{measure}"]
-    beside = (f"{spelled(name)} {value:.3g}: {difference(own, value)}" for name, value in baselines.items())
+    differ = difference if DIRECTIONS[measure] == "min" else points
+    beside = (f"{spelled(name)} {value:.3g}: {differ(own, value)}" for name, value in baselines.items())
     return f"{measure} {own:.3g}, {', '.join(beside)}"
 
 
@@ -45,6 +46,12 @@ def difference(own: float, other: float) -> str:
     percent = 100 * (own / other - 1)
     text = f"{abs(percent):.0f}" if abs(percent) >= 0.5 else f"{abs(percent):.1g}"
     return f"{text} % {'more' if percent > 0 else 'less'}"
+
+
+def points(own: float, other: float) -> str:
+    """How far one share is from another, "31 points more"."""
+    distance = 100 * (own - other)
+    return f"{abs(distance):.3g} points {'more' if distance > 0 else 'less'}" if distance else "the same"
 
 
 def series_line(results: Results) -> str | None:

@@ -145,6 +145,8 @@ def test_what_it_tells() -> None:
         "sequences": {"train": 24, "val": 3, "test": 3},
         "columns": ["x", "y"],
         "classes": ["down", "flat", "up"],
+        "class_counts": [8, 8, 8],
+        "baselines": {"majority": {"acc": 1 / 3, "acc_balanced": 1 / 3}},
     }
     train = module.splits["train"].steps.double()
     assert module.input_stats is not None

@@ -32,6 +32,7 @@ from seqmodels.datamodules.images.views import (
     steps_and_width,
 )
 from seqmodels.datamodules.loaders import TensorRows
+from seqmodels.datamodules.majority import majority
 from seqmodels.datamodules.samples import SampleData
 
 
@@ -155,6 +156,7 @@ class ImageSequences(SampleData):
             "val": TensorRows(x[val], y[val]),
             "test": TensorRows(*self.load(train=False)),
         }
+        self.class_counts = torch.bincount(y[train], minlength=self.output_size).tolist()
         if self.normalize:
             self.input_stats = self._statistics(self.splits["train"].x)
 
@@ -171,11 +173,12 @@ class ImageSequences(SampleData):
 
     def state_dict(self) -> dict[str, Any]:
         """What was learned from the training images, as plain values; Lightning puts it into every checkpoint."""
-        return {} if self.input_stats is None else {"input_stats": self.input_stats}
+        learned = {"input_stats": self.input_stats, "class_counts": self.class_counts}
+        return {name: value for name, value in learned.items() if value is not None}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take what a training learned."""
-        self.input_stats = state_dict["input_stats"]
+        self.input_stats, self.class_counts = state_dict.get("input_stats"), state_dict.get("class_counts")
 
     def on_after_batch_transfer(self, batch: Images, dataloader_idx: int) -> tuple[Tensor, Tensor]:
         """uint8 images to float sequences, on the device; training images are shifted first."""
@@ -199,6 +202,8 @@ class ImageSequences(SampleData):
         facts: dict[str, Any] = {"images": {split: _hash(rows) for split, rows in self.splits.items()}}
         if self.order:
             facts["permutation"] = {"name": self.order.name, "sha256": self.order.sha256}
+        if self.class_counts and self.splits:
+            facts["baselines"] = majority(self.class_counts, self.splits["test"].y)
         return facts
 
 

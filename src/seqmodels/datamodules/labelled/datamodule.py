@@ -35,6 +35,7 @@ from seqmodels.datamodules.labelled.split import split_by_class
 from seqmodels.datamodules.labelled.statistics import TrainingStatistics, fit_statistics, rows_of, short
 from seqmodels.datamodules.labelled.tables import Columns
 from seqmodels.datamodules.labelled.ucr import SUFFIXES
+from seqmodels.datamodules.majority import majority
 from seqmodels.datamodules.samples import SampleData
 from seqmodels.tables.paths import expand
 
@@ -131,6 +132,7 @@ class LabelledSeries(FileData, SampleData):
         self.statistics, self.input_mean = statistics, statistics.mean
         self.input_names, self.class_names = statistics.input_names, statistics.class_names
         self.input_size, self.output_size = len(self.input_names), len(self.class_names)
+        self.class_counts = statistics.class_counts
         if self.normalize:
             self.input_stats = statistics.mean, statistics.std
 
@@ -158,9 +160,14 @@ class LabelledSeries(FileData, SampleData):
         return f"{self.name}: {self.sizes()}; {steps} of {self.input_size}; {classes}"
 
     def facts(self) -> dict[str, Any]:
-        return {
+        facts: dict[str, Any] = {
             "files": facts_of(self._files),
             "sequences": {split: len(data) for split, data in self.splits.items()},
             "columns": self.input_names,
             "classes": self.class_names,
         }
+        if self.class_counts is None:
+            return facts
+        test = self.splits.get("test")
+        facts["class_counts"] = list(self.class_counts)
+        return facts | ({"baselines": majority(self.class_counts, test.labels)} if test else {})

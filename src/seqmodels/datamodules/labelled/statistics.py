@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -26,6 +27,7 @@ class TrainingStatistics:
         input_names: D columns.
         mean, std: D numbers, over the steps of the training sequences, missing cells left out.
         sequences, steps: how many the training part has; they tell whether it is still the same.
+        class_counts: training sequences of each class; None in trainings of before December 2026.
     """
 
     class_names: list[str]
@@ -34,6 +36,7 @@ class TrainingStatistics:
     std: list[float]
     sequences: int
     steps: int
+    class_counts: list[int] | None = None
 
     def difference(self, then: TrainingStatistics) -> str | None:
         """What tells the data of two trainings apart, in words; None when nothing does that matters."""
@@ -72,7 +75,9 @@ def fit_statistics(train: Sequences) -> TrainingStatistics:
     mean = np.where(finite, train.values, 0).sum(0) / counts
     std = np.sqrt((np.where(finite, train.values - mean, 0) ** 2).sum(0) / counts)
     std = np.where(std > 1e-12 * np.abs(mean), std, 1)  # a constant column varies by rounding at most
-    return TrainingStatistics(classes, train.columns, mean.tolist(), std.tolist(), len(train.ids), len(train.values))
+    counts_of = Counter(train.labels)
+    sizes = len(train.ids), len(train.values), [counts_of[name] for name in classes]
+    return TrainingStatistics(classes, train.columns, mean.tolist(), std.tolist(), *sizes)
 
 
 def rows_of(part: Sequences, statistics: TrainingStatistics, missing: Missing) -> RaggedRows:
