@@ -2,6 +2,8 @@
 
 import csv
 import json
+import re
+import shlex
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +13,7 @@ from hydra.utils import instantiate
 
 from seqmodels.datamodules.series.datamodule import SeriesStream
 from seqmodels.runs.run import build, compose, train
+from tests.conftest import ROOT
 
 datasets = pytest.importorskip("statsmodels.datasets", reason="the series ships with statsmodels")
 TRAIN, VAL = 1828, 2056  # the first rows of validation and of the test
@@ -83,3 +86,14 @@ def test_it_beats_both_baselines(experiment: str, mase: float, tmp_path: Path) -
     result = train(compose([f"+experiment={experiment}", "callbacks=[guards,checkpoints]"]), tmp_path / "run")
     baselines = json.loads((result.folder / "results.json").read_text())["baselines"]
     assert result.metrics["test/mase"] < mase < min(baseline["mase"] for baseline in baselines.values())
+
+
+@pytest.mark.slow
+def test_the_forecast_of_the_documentation_beats_what_costs_nothing(tmp_path: Path) -> None:
+    text = (ROOT / "docs" / "signals.md").read_text(encoding="utf-8")
+    (block,) = (block for block in re.findall(r"```\n(.*?)```", text, re.DOTALL) if "datamodule.horizon=24" in block)
+    words = shlex.split(block)[3:]
+    run = train(compose([*words, "trainer=cpu", "threads=1", "callbacks=checkpoints", *words]), tmp_path / "run")
+    baselines = json.loads((run.folder / "results.json").read_text())["baselines"]
+    assert run.metrics["test/mae"] < 0.5 * min(baseline["mae"] for baseline in baselines.values())
+    assert run.metrics["test/r2"] > 0.9
