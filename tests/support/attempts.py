@@ -96,6 +96,16 @@ class StopIn(pl.Callback):
             self._ask(trainer)
 
 
+class EndIn(pl.Callback):
+    """Asks the training to end, as its own decision, in its `batch`-th batch."""
+
+    def __init__(self, batch: int) -> None:
+        self.batch = batch
+
+    def on_train_batch_end(self, trainer: pl.Trainer, *args: Any) -> None:
+        trainer.should_stop |= trainer.fit_loop.total_batch_idx + 1 == self.batch
+
+
 class Weights(pl.Callback):
     """Keeps the weights before the first step and after each, in weights.pt."""
 

@@ -57,6 +57,8 @@ def log_results(datamodule: Any, results: Results, folder: Path) -> None:
         log.info("  %s  %.6g", name.ljust(width), table[name])
     if weights := told(results):
         log.info("  %s  %s", "weights".ljust(width), weights)
+    if results.ended_early:
+        log.info("  %s  by %s", "ended".ljust(width), results.ended_early)
     log.info("  %s  %s", "folder".ljust(width), short(folder))
     for line in (compared(results), series_line(results), *part_lines(results)):
         if line:

@@ -10,6 +10,7 @@ from torch import nn
 
 from seqmodels.config.flat import flat
 from seqmodels.runs.breakdown import breakdown
+from seqmodels.runs.ending import ended_early
 from seqmodels.runs.provenance import git_revision, versions
 from seqmodels.runs.results import Results
 from seqmodels.runs.weights import counted, reached
@@ -74,6 +75,7 @@ def results(
     validations = reached(parts.trainer)
     return replace(
         ended,
+        ended_early=ended_early(cfg, parts.trainer) if status == "completed" else None,
         weights=counted(cfg, parts.trainer) if validations or metrics else None,
         best=validations.get("best"),
         last=validations.get("last"),

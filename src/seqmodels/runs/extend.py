@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from hydra.utils import get_object
 from omegaconf import DictConfig, OmegaConf
@@ -75,8 +75,9 @@ def check_extension(cfg: DictConfig, folder: Path, checkpoint: "Saved") -> None:
     Raises:
         ValueError: the new end lies before the checkpoint, or the learning-rate schedule ends where the old one was.
     """
-    scheduler = OmegaConf.select(cfg, "scheduler")
-    if scheduler is not None and "total_steps" in parameters(get_object(scheduler._target_)):
+    scheduler, before = OmegaConf.select(cfg, "scheduler"), checkpoint.contents["config"]["trainer"]
+    longer = any(cfg.trainer[limit] != before.get(limit) for limit in ("max_epochs", "max_steps"))
+    if longer and scheduler is not None and "total_steps" in parameters(get_object(scheduler._target_)):
         raise ValueError(
             f"the learning-rate schedule of {folder} ({cfg.scheduler._target_}) was laid out for the length "
             f"that the run has and cannot be extended; init_from={folder} begins a new run with its weights"
@@ -91,3 +92,16 @@ def check_extension(cfg: DictConfig, folder: Path, checkpoint: "Saved") -> None:
                 f"trainer.{limit}={cfg.trainer[limit]} does not extend {folder}, which has reached {done}; "
                 f"give more than that"
             )
+    if cfg.trainer.max_time is not None:
+        _check_time(cfg.trainer.max_time, folder, checkpoint.contents["callbacks"])
+
+
+def _check_time(max_time: str, folder: Path, callbacks: dict[str, Any]) -> None:
+    from lightning.pytorch.callbacks import Timer  # here, so that a mistake elsewhere does not wait for it
+
+    trained = callbacks.get("Timer", {}).get("time_elapsed", {}).get("train", 0.0)
+    if (Timer(max_time).time_remaining() or 0.0) <= trained:
+        raise ValueError(
+            f"trainer.max_time={max_time} does not extend {folder}, which has trained for {trained:.0f} s; "
+            f"give more than that"
+        )

@@ -46,6 +46,8 @@ class Results:
         status: how the last attempt ended: completed, interrupted, failed, or pruned by a search; evaluated for a test
             of a trained run.
         error: the first line of what went wrong; None if nothing did.
+        ended_early: what ended a completed training before `max_steps` and `max_epochs`, max_time or early stopping,
+            and at which step; None where it reached its end.
         name: of the experiment.
         datamodule: the name of the data really used; None when the run did not get so far.
         metrics: "val/acc", "test/acc" and so on, all of the same weights.
@@ -69,6 +71,7 @@ class Results:
     version: int = VERSION
     status: str
     error: str | None = None
+    ended_early: str | None = None
     name: str | None = None
     datamodule: str | None = None
     metrics: dict[str, float] = field(default_factory=dict)
@@ -119,7 +122,7 @@ def read_results(folder: Path) -> Results:
     version = of_kind(content, "version", int) or 0
     if version > VERSION:
         raise ValueError(f"{path} is of version {version}, and this seqmodels reads up to {VERSION}; use a later one")
-    texts = ("status", "error", "name", "datamodule", "monitor", "mode", "device")
+    texts = ("status", "error", "ended_early", "name", "datamodule", "monitor", "mode", "device")
     read: dict[str, Any] = {key: of_kind(content, key, str) for key in texts}
     read |= {key: _finite(content.get(key)) for key in ("parameters", "steps", "seconds")}
     return Results(

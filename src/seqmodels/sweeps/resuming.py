@@ -10,6 +10,7 @@ from seqmodels.config.flat import flat
 from seqmodels.config.overrides import key_of, overrides_in, trusted_in
 from seqmodels.runs.extend import changes_beside
 from seqmodels.runs.record import is_finished, is_run, last_run_of, saved_config
+from seqmodels.runs.results import read_results
 from seqmodels.sweeps.folder import begins_sweep, is_sweep, last_sweep_of
 from seqmodels.system.files import short
 from seqmodels.system.untrusted import refuse_links
@@ -65,7 +66,12 @@ def go_on(folder: Path, arguments: list[str]) -> None:
 
         done = resume(folder, overrides, trusted_in(overrides)) is None
     if done:
+        by_clock = read_results(folder).ended_early or ""
         longer = f"resume={short(folder)} with a higher trainer.max_epochs=N or trainer.max_steps=N makes it longer"
-        if "scheduler._target_" in flat(saved_config(folder)):  # which ends where the run was to end
+        if (by_clock or "").startswith("trainer.max_time="):
+            longer = (
+                f"it was ended by {by_clock}; resume={short(folder)} with a higher trainer.max_time makes it longer"
+            )
+        elif "scheduler._target_" in config:  # which ends where the run was to end
             longer = f"init_from={short(folder)} begins a new run with its weights"
         print(f"{folder} is finished, there is nothing to resume; {longer}")
