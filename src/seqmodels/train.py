@@ -24,6 +24,7 @@ from seqmodels.runs.record import is_finished, is_run
 from seqmodels.runs.trust import check_composed
 from seqmodels.sweeps.folder import Sweep, check_number, command_to_resume, failures, is_sweep
 from seqmodels.sweeps.jobs import run_job, run_job_apart
+from seqmodels.sweeps.ranking import measured, ranking
 from seqmodels.sweeps.resuming import folder_to_resume, go_on
 from seqmodels.system.process import is_first_process, leave
 
@@ -64,12 +65,15 @@ def _job_of_sweep(cfg: DictConfig, folder: Path, overrides: list[str]) -> float 
             check_composed(cfg, folder)
         save_hydra(folder, HydraConfig.get())
         is_to_be_apart = Sweep.folder is not None and request_of(cfg).devices != 1  # elsewhere each job has its process
-        return (run_job_apart if is_to_be_apart else run_job)(cfg, folder, overrides)
+        value = (run_job_apart if is_to_be_apart else run_job)(cfg, folder, overrides)
     except Exception as error:
         if not isinstance(error, MISTAKES):
             traceback.print_exc()
         print(f"job {folder.name} failed: {message_of(error)}", file=sys.stderr)
         raise JobFailed(reason(error)) from None
+    if Sweep.folder is not None:  # else the live status of the launcher says it
+        print(f"job {folder.name}: {measured(cfg.monitor, value)}")
+    return value
 
 
 def main() -> None:
@@ -97,15 +101,23 @@ def command() -> None:
     try:
         with raised_by_hydra("train"):
             _job()
+        show_ranking()
     except KeyboardInterrupt as stop:
         raise Stopped.of(stop, str(Sweep.folder) if Sweep.folder else None) from None
     except Exception as error:
         report = failures(Sweep.folder) if Sweep.folder else None
         if report is None:
             raise
+        show_ranking()
         if not isinstance(error, JobFailed):
             traceback.print_exc()  # of a launcher
         raise JobsFailed(report) from error
+
+
+def show_ranking() -> None:
+    """How the finished jobs did, where the command was a sweep."""
+    if Sweep.folder is not None:
+        print(*ranking(Sweep.folder), sep="\n")
 
 
 def refuse_used_folder(arguments: list[str]) -> None:

@@ -74,6 +74,27 @@ def test_a_sweep_over_experiments_has_one_folder(command: Command, capfd: pytest
     assert capfd.readouterr().out.count("is finished already") == 2
 
 
+@pytest.mark.parametrize("launcher", ["basic", "parallel"])
+def test_a_sweep_ends_with_a_ranking(command: Command, capfd: pytest.CaptureFixture[str], launcher: str) -> None:
+    words = ["-m", *SINE, "core=rnn,lstm", "seed=1,2", "trainer.max_steps=6", "trainer.val_check_interval=2"]
+    assert command(*words, "callbacks=checkpoints", "test=false", f"hydra/launcher={launcher}") == 0
+    jobs = job_folders(only_sweep())
+    assert [job.name for job in jobs] == ["0_core-rnn_seed-1", "1_core-rnn_seed-2", *_names("lstm", 2)]
+    values = {job: json.loads((job / "results.json").read_text())["metrics"]["val/r2"] for job in jobs}
+    ranked = sorted(jobs, key=lambda job: -values[job])
+    said = capfd.readouterr()
+    assert "val/r2, higher is better:\n" in said.out
+    lines = [f"  {place}. {values[job]:.4g}  {job.name}" for place, job in enumerate(ranked, start=1)]
+    assert "\n".join(lines) + f"\nbest: {ranked[0]}" in said.out
+    for job in jobs:
+        line = f"job {job.name}: val/r2 {values[job]:.4g}" if launcher == "basic" else f", val/r2 {values[job]:.4g}\n"
+        assert line in (said.out if launcher == "basic" else said.err)
+
+
+def _names(core: str, first: int) -> list[str]:
+    return [f"{first + number}_core-{core}_seed-{number + 1}" for number in (0, 1)]
+
+
 @pytest.mark.parametrize("name", options("sweep"))
 def test_the_sweeps_of_the_repository(name: str) -> None:
     """Every job of each has a config that holds."""

@@ -32,13 +32,13 @@ class Board:
         """Job `number` has begun."""
         self._begun[number] = time.monotonic()
 
-    def ended(self, number: int, error: str | None) -> None:
-        """Job `number` is over; `error` says why it failed."""
+    def ended(self, number: int, error: str | None, told: str | None = None) -> None:
+        """Job `number` is over; `error` says why it failed, `told` what it reached."""
         seconds = time.monotonic() - self._begun.pop(number, time.monotonic())
         self._ended += 1
         if error is None:
             self._lasted.append(seconds)
-            self.say(f"{self._names[number]} done in {_duration(seconds)}")
+            self.say(", ".join(filter(None, [f"{self._names[number]} done in {_duration(seconds)}", told])))
         else:
             self._failed += 1
             self.say(f"{self._names[number]} {error if error.startswith('was ') else f'failed: {error}'}")

@@ -30,6 +30,7 @@ class Task:
         arguments: for it; they are pickled, as is what it returns.
         log: where the process writes what it prints.
         request: what it wants of the machine.
+        measure: what the number is called that its function returns, to be shown at its end; None shows none.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Task:
     arguments: tuple[Any, ...]
     log: Path
     request: Request = ONE_CORE
+    measure: str | None = None
 
 
 @dataclass(frozen=True)
@@ -159,7 +161,9 @@ class _Pool:
 
     def _end(self, number: int, outcome: Outcome) -> None:
         self.outcomes[number] = outcome
-        self.board.ended(number, outcome.error)
+        measure, value = self.tasks[number].measure, outcome.value
+        told = f"{measure} {value:.4g}" if measure and isinstance(value, float) else None
+        self.board.ended(number, outcome.error, told)
 
 
 def _death(code: int | None) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.utils import JobReturn, JobRuntime, JobStatus, configure_log, run_job, setup_globals
 from hydra.types import HydraContext, TaskFunction
-from omegaconf import DictConfig, open_dict
+from omegaconf import DictConfig, OmegaConf, open_dict
 
 from seqmodels.exceptions import JobFailed
 from seqmodels.parallel.machine import request_of, slots_of
@@ -42,7 +42,8 @@ def launch(
     tasks = []
     for cfg, request in zip(configs, requests, strict=True):
         folder = _folder_of(cfg)
-        task = Task(folder.name, f"{__name__}:work", (name, context, cfg), folder / "output.log", request)
+        measure = None if OmegaConf.is_missing(cfg, "monitor") else cfg.get("monitor")
+        task = Task(folder.name, f"{__name__}:work", (name, context, cfg), folder / "output.log", request, measure)
         tasks.append(task)
     print(f"{len(tasks)} jobs, {slots}, each writes to its output.log in {configs[0].hydra.sweep.dir}", file=sys.stderr)
     return [_job_return(cfg, outcome) for cfg, outcome in zip(configs, run(tasks, slots), strict=True)]
