@@ -4,6 +4,8 @@ import errno
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from shutil import disk_usage
 
 from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
@@ -91,6 +93,21 @@ def is_out_of_memory(error: BaseException) -> bool:
     """Of NumPy or Python, of a GPU, or of torch on the CPU, whose error has no type of its own."""
     kinds = {kind.__name__ for kind in type(error).__mro__}
     return bool(kinds & {"MemoryError", "OutOfMemoryError"}) or "can't allocate memory" in str(error)
+
+
+class NoRoom(OSError):
+    """A file could not be written, since the disk is full; what was there before is whole."""
+
+    def __init__(self, error: OSError, path: Path, bytes_needed: int) -> None:
+        super().__init__(error.errno, error.strerror, str(path))
+        self.bytes_needed = bytes_needed
+
+    def __str__(self) -> str:
+        free = disk_usage(Path(self.filename).parent).free
+        return (
+            f"{self.filename} cannot be written: {self.strerror} ({free / 1e6:,.1f} MB are free there, and it needs "
+            f"more than {self.bytes_needed / 1e6:,.3f} MB). What was there before is whole; make room, then go on"
+        )
 
 
 class JobFailed(OSError):

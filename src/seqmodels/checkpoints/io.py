@@ -33,14 +33,10 @@ class AtomicCheckpointIO(TorchCheckpointIO):
     def save_checkpoint(self, checkpoint: dict[str, Any], path: str | os.PathLike, storage_options: Any = None) -> None:
         target = Path(path)
         target.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with whole(target) as unfinished:
-                write_tensors({**checkpoint, "config": self.config}, unfinished)
-                if target.name == "last.ckpt" and target.exists():
-                    target.replace(target.with_name("previous.ckpt"))
-        except OSError as error:
-            complaint = f"{error.strerror}; the checkpoint before it is whole"
-            raise OSError(error.errno, complaint, str(target)) from error
+        with whole(target) as unfinished:
+            write_tensors({**checkpoint, "config": self.config}, unfinished)
+            if target.name == "last.ckpt" and target.exists():
+                target.replace(target.with_name("previous.ckpt"))
 
     def load_checkpoint(self, path: str | os.PathLike, *args: Any, **kwargs: Any) -> dict[str, Any]:
         """Tensors and plain values only, on the CPU."""

@@ -13,7 +13,7 @@ from lightning.pytorch.utilities.rank_zero import rank_zero_only
 from torch import Tensor
 
 from seqmodels.loggers.without_epoch import WithoutEpoch
-from seqmodels.system.files import whole
+from seqmodels.system.files import named, whole
 
 
 @runtime_checkable
@@ -127,7 +127,7 @@ class MetricsCSV(Logger):
         self._write(same_row)
 
     def _write(self, same_row: bool) -> None:
-        with self.path.open("r+", newline="") as file:
+        with named(self.path), self.path.open("r+", newline="") as file:
             if same_row:
                 file.seek(self._row_start)
             else:

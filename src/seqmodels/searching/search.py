@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from omegaconf import DictConfig
 from optuna.study import Study
@@ -93,8 +93,7 @@ def farewell(study: Study, this: Search) -> FrozenTrial:
             *(trial.number, trial.user_attrs.get("host", "another machine"), trial.number),
         )
     if best is None:
-        reasons = failed[0].user_attrs.get("error") if failed else "none has ended yet"
-        raise ValueError(f"no trial of {len(trials)} completed; the first: {reasons} ({short(this.folder)}/trials.csv)")
+        raise ValueError(f"no trial of {len(trials)} completed: {_why_none(counts)} ({short(this.folder)}/trials.csv)")
     log.info(
         "%d trials: %d completed, %d pruned, %d failed",
         *(len(trials), len(counts[TrialState.COMPLETE]), len(counts[TrialState.PRUNED]), len(failed)),
@@ -104,3 +103,18 @@ def farewell(study: Study, this: Search) -> FrozenTrial:
     log.info("        %s", command_for_best(this))
     log.info("folder  %s", short(this.folder))
     return best
+
+
+def _why_none(counts: Mapping[TrialState, list[FrozenTrial]]) -> str:
+    failed, pruned, left = (counts[state] for state in (TrialState.FAIL, TrialState.PRUNED, TrialState.RUNNING))
+    told = []
+    if failed:
+        told.append(f"{len(failed)} failed, the first: {failed[0].user_attrs.get('error')}")
+    if pruned:
+        told.append(
+            f"{len(pruned)} pruned, which leaves no best; a higher n_trials=N adds some, and pruner=none lets each one "
+            f"end"
+        )
+    if left:
+        told.append(f"{len(left)} have not ended yet")
+    return "; ".join(told) or "none has begun yet"

@@ -7,14 +7,17 @@ system's, which ends with the process.
 """
 
 import os
+from collections.abc import Generator
 from pathlib import Path
+from typing import Any
 
 import optuna
 from optuna.storages import BaseStorage, JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
-from seqmodels.exceptions import first_line
+from seqmodels.exceptions import first_line, reason
+from seqmodels.system.files import named
 from seqmodels.system.locks import lock_at
 
 JOURNAL = "journal.log"
@@ -36,6 +39,39 @@ class JournalLock(JournalFileOpenLock):
 
     def release(self) -> None:
         self.lock.release()
+
+
+class Journal(JournalFileBackend):
+    """Optuna's, which knows what it reads and writes when something goes wrong.
+
+    Attributes:
+        line: the last one that was handed out, counted from 1.
+    """
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(str(path), lock_obj=JournalLock(path))
+        self.path, self.line = path, 0
+
+    def read_logs(self, log_number_from: int) -> Generator[dict[str, Any], None, None]:
+        self.line = log_number_from
+        try:
+            for entry in super().read_logs(log_number_from):
+                self.line += 1
+                yield entry
+        except ValueError as error:
+            raise self.damaged(self.line + 1, error) from error
+
+    def damaged(self, line: int, error: Exception) -> ValueError:
+        """What is to be said of a line."""
+        return ValueError(
+            f"{self.path} cannot be read, its line {line} is damaged ({reason(error)}). The folders of the trials are "
+            f"whole; a file of the lines before it (head -n {line - 1}) is the study as it was then, and study=ANOTHER "
+            f"begins another one"
+        )
+
+    def append_logs(self, logs: list[dict[str, Any]]) -> None:
+        with named(self.path):
+            super().append_logs(logs)
 
 
 def take_off_half_a_line(journal: Path) -> None:
@@ -68,7 +104,16 @@ def open_storage(storage: str, folder: Path) -> BaseStorage:
     """
     if storage == "journal":
         journal = folder / JOURNAL
-        return JournalStorage(JournalFileBackend(str(journal), lock_obj=JournalLock(journal)))
+        backend = Journal(journal)
+        try:
+            return JournalStorage(backend)
+        except (
+            LookupError,
+            TypeError,
+            AttributeError,
+            AssertionError,
+        ) as error:  # JSON, but no event
+            raise backend.damaged(backend.line, error) from error
     url = f"sqlite:///{folder / SQLITE}" if storage == "sqlite" else storage
     try:
         if url.startswith("sqlite:"):  # others may write at the same moment: wait for them

@@ -12,7 +12,7 @@ from optuna.trial import Trial, TrialState
 from seqmodels.callbacks.pruning import judged_by
 from seqmodels.cli.logging import logged_to
 from seqmodels.config.overrides import items, trusted_in
-from seqmodels.exceptions import Pruned, reason
+from seqmodels.exceptions import Pruned, is_full, reason
 from seqmodels.runs.extend import HERE
 from seqmodels.runs.record import is_run, results_of
 from seqmodels.runs.results import Results
@@ -73,6 +73,8 @@ def _run_trial(study: Study, search: Search, claim: Claim) -> None:
         with logged_to(claim.folder), judged_by(judge):
             state = _train(search, claim)
     except Exception as failure:
+        if is_full(failure):
+            raise  # which is no fault of the trial: the same command goes on with it
         state, error = TrialState.FAIL, reason(failure)
     value = _value_of(search, claim) if state == TrialState.COMPLETE else None
     if state == TrialState.COMPLETE and value is None:
