@@ -5,10 +5,11 @@ python -m seqmodels.report outputs/sine_stream/sweep_* --compare core=gru core=l
 
 Reads results.json, the config and metrics.csv of every run in and below the folders. Runs whose configs differ in
 nothing but the seed are one group; what only says where a run ran or what it showed (devices, threads, loggers,
-workers, our own callbacks) does not count. Runs on different data are never mixed. Prints a table sorted by the
-monitor, and writes report.md, report.csv (one row a run) and report.html (figures, links) into the folder given, or
-what the folders have in common. Of two runs with the same settings and seed the newer one counts; failed,
-interrupted, unfinished and pruned runs are listed and do not count.
+workers, our own callbacks) does not count. Experiments of the same task share a table. Runs on different data are
+never mixed, also where a file was changed under its path. A run counts with the weights that it tests, the best by its
+monitor or with test=last the last. Prints a table sorted by the monitor, and writes report.md, report.csv (one row a
+run) and report.html (figures, links) into the folder given, or what the folders have in common. Of two runs with the
+same settings and seed the newer one counts; failed, interrupted, unfinished and pruned runs are listed and do not count.
 """
 
 import sys

@@ -172,7 +172,7 @@ def test_a_job_that_failed_at_once_begins_anew_with_the_config_of_now(command: C
     assert command(*words) == 1
     assert statuses(only_sweep()) == ["completed", "failed"]
     first, second = job_folders(only_sweep())
-    assert json.loads((second / "results.json").read_text())["error"].startswith("`max_steps` must be")
+    assert json.loads((second / "results.json").read_text())["error"].startswith("trainer.max_steps=-6")
     before = (first / "results.json").stat().st_mtime_ns
     Path("more/pick/bad.yaml").write_text("# @package _global_\ntrainer:\n  max_steps: 7\n")
     assert command(*words, "resume=auto") == 0

@@ -72,6 +72,6 @@ def go_on(folder: Path, arguments: list[str]) -> None:
             longer = (
                 f"it was ended by {by_clock}; resume={short(folder)} with a higher trainer.max_time makes it longer"
             )
-        elif "scheduler._target_" in config:  # which ends where the run was to end
+        elif "scheduler._target_" in flat(saved_config(folder)):  # which ends where the run was to end
             longer = f"init_from={short(folder)} begins a new run with its weights"
         print(f"{folder} is finished, there is nothing to resume; {longer}")
