@@ -53,6 +53,8 @@ PRIVATE = [
      "the row of metrics.csv that comes after the hook in which a run is left"),
     ("trainer._logger_connector._callback_metrics", "checkpoints/callbacks.py",
      "the last values of a resumed run, for callbacks that look at them before the first new one"),
+    ("trainer._checkpoint_connector._loaded_checkpoint", "checkpoints/restoring.py",
+     "whether Lightning is still giving the parts of a checkpoint to those who saved them"),
     ("trainer.strategy._launcher", "distributed/supervised.py",
      "the launcher that Lightning would use is replaced by ours"),
     ("lightning.pytorch.strategies.launchers.subprocess_script:_SubprocessScriptLauncher",

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
 
+from seqmodels.checkpoints.contents import are_weights
 from seqmodels.config.migrate import migrated_checkpoint
 from seqmodels.exceptions import first_line
 from seqmodels.system.files import flush, whole
@@ -63,6 +64,8 @@ def read(path: Path) -> dict[str, Any]:
         raise ValueError(f"{path} cannot be read: {error}") from error
     if not isinstance(contents, dict) or "state_dict" not in contents:
         raise ValueError(f"{path} cannot be read: it holds no weights (state_dict), so it is no checkpoint of a run")
+    if not are_weights(contents["state_dict"]):
+        raise ValueError(f"{path} cannot be read: what it holds as weights (state_dict) is damaged")
     return migrated_checkpoint(contents)
 
 

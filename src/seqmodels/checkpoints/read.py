@@ -6,14 +6,12 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from seqmodels.checkpoints.contents import complaint
 from seqmodels.checkpoints.io import Saved, read
 from seqmodels.checkpoints.places import place_of
 from seqmodels.system.process import is_first_process
 
 log = logging.getLogger(__name__)
-
-RESUMABLE = ("position", "rng", "metrics", "loops", "optimizer_states")
-"""What a run needs to go on, beside the weights."""
 
 
 def newest(folder: Path) -> Saved | None:
@@ -29,7 +27,8 @@ def newest(folder: Path) -> Saved | None:
             continue
         try:
             saved = Saved(path, read(path))
-            _check_resumable(saved)
+            if reason := complaint(saved.contents):
+                raise ValueError(f"{path} cannot be read: {reason}")
         except ValueError as error:
             reasons.append(str(error))
             continue
@@ -42,12 +41,6 @@ def newest(folder: Path) -> Saved | None:
             f"with the weights of its best.ckpt, if there is one"
         )
     return None
-
-
-def _check_resumable(saved: Saved) -> None:
-    missing = [key for key in RESUMABLE if key not in saved.contents]
-    if missing:
-        raise ValueError(f"{saved.path} cannot be read: it lacks {', '.join(missing)}, so no run of ours wrote it")
 
 
 def load_weights(module: nn.Module, source: str) -> Path:

@@ -89,7 +89,10 @@ class MetricsCSV(Logger):
     @rank_zero_only
     def rewind(self, step: int) -> None:
         """A resumed run logs `step` next: drop the rows that a lost attempt wrote there and beyond, or half wrote."""
-        rows = [row for row in self._rows() if row["step"].isdecimal() and None not in row.values()]
+        rows = self._rows()
+        if rows and "step" not in rows[0]:
+            raise ValueError(f"{self.path} has no column step, so it is not of this run; move it away and try again")
+        rows = [row for row in rows if (row["step"] or "").isdecimal() and None not in row.values()]
         rows = [row for row in rows if int(row["step"]) < step]
         if not rows:
             self.path.unlink(missing_ok=True)

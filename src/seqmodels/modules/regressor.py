@@ -147,8 +147,15 @@ class StreamRegressor(SequenceModule):
         """Take this process's part of the carry; weights that came without one leave the streams fresh.
 
         Raises:
-            ValueError: the training has another number of streams, or its processes cannot share them equally.
+            ValueError: the training has another number of streams, its processes cannot share them equally, or it goes
+                on and its streams cannot.
         """
+        training = self._trainer is not None and self.trainer.state.fn == "fit"
+        if training and self.tbptt.carry and not checkpoint.get("carry"):
+            raise ValueError(
+                "the checkpoint lacks carry, the state of the streams, so the training would not go on exactly; "
+                "init_from=FOLDER begins a new run with its weights"
+            )
         rank, ranks, streams = 0, 1, None
         if self._trainer is not None and "carry" in checkpoint:
             rank, ranks = self.trainer.global_rank, self.trainer.world_size

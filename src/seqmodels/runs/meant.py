@@ -31,11 +31,6 @@ def _check_batches(datamodule: Any) -> None:
 
 def _check_steps(datamodule: Any, module: Any) -> None:
     longest, window = datamodule.longest, getattr(datamodule, "window", None)
-    if longest is not None and window is not None and window > longest:
-        raise ValueError(
-            f"datamodule.window={window} is longer than every training stream of {datamodule.name}; give at most "
-            f"{longest} steps"
-        )
     tbptt = getattr(module, "tbptt", None)
     if tbptt is None or not tbptt.burn_in:
         return

@@ -100,7 +100,7 @@ class Results:
         """Into the run's folder, in one step, so that a reader never sees half of it."""
         own = {one.name: getattr(self, one.name) for one in fields(Results) if one.name != "facts"}
         own |= {key: asdict(own[key]) for key in ("best", "last") if own[key]}
-        replace(folder / FILE, json.dumps(own | self.facts, indent=2) + "\n")
+        replace(folder / FILE, json.dumps(own | self.facts, default=str, indent=2) + "\n")
 
 
 def read_results(folder: Path) -> Results:

@@ -15,6 +15,7 @@ from seqmodels.callbacks.guards import stop_of
 from seqmodels.checkpoints.io import Saved, read
 from seqmodels.checkpoints.places import place_of
 from seqmodels.checkpoints.read import load_weights, newest
+from seqmodels.checkpoints.restoring import restored
 from seqmodels.config.callbacks import settle
 from seqmodels.config.compose import compose
 from seqmodels.config.keys import SECTIONS, explained
@@ -193,7 +194,8 @@ def _fit_and_test(
     begin = _begin(cfg, parts, checkpoint)
     if trainer.is_global_zero:
         log_start(cfg, parts, folder, begin)
-    trainer.fit(module, datamodule=datamodule, ckpt_path=checkpoint.path if checkpoint else None, weights_only=True)
+    with restored(trainer, checkpoint):
+        trainer.fit(module, datamodule=datamodule, ckpt_path=checkpoint.path if checkpoint else None, weights_only=True)
     metrics |= measured(cfg, trainer)
     stop_of(trainer).check(trainer)  # the last step is saved; a resume will test
     if cfg.test:
