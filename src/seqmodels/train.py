@@ -20,6 +20,7 @@ from seqmodels.config.overrides import key_of, overrides_in, quoted, take, text_
 from seqmodels.config.places import conf_dir
 from seqmodels.exceptions import MISTAKES, JobFailed, JobsFailed, Stopped, message_of, reason
 from seqmodels.parallel.machine import request_of
+from seqmodels.runs.best_of_study import check_best
 from seqmodels.runs.record import is_finished, is_run
 from seqmodels.runs.trust import check_composed
 from seqmodels.sweeps.folder import Sweep, check_number, command_to_resume, failures, is_sweep
@@ -27,6 +28,7 @@ from seqmodels.sweeps.jobs import run_job, run_job_apart
 from seqmodels.sweeps.ranking import measured, ranking
 from seqmodels.sweeps.resuming import folder_to_resume, go_on
 from seqmodels.system.process import is_first_process, leave
+from seqmodels.system.terminal import say
 
 register_resolvers()
 
@@ -69,7 +71,7 @@ def _job_of_sweep(cfg: DictConfig, folder: Path, overrides: list[str]) -> float 
     except Exception as error:
         if not isinstance(error, MISTAKES):
             traceback.print_exc()
-        print(f"job {folder.name} failed: {message_of(error)}", file=sys.stderr)
+        say(f"job {folder.name} failed: {message_of(error)}", file=sys.stderr)
         raise JobFailed(reason(error)) from None
     if Sweep.folder is not None:  # else the live status of the launcher says it
         print(f"job {folder.name}: {measured(cfg.monitor, value)}")
@@ -86,6 +88,7 @@ def command() -> None:
     Sweep.folder = None
     arguments, resume = take(multirun_first(sys.argv[1:]), "resume")
     arguments = normalized(quoted(arguments, "init_from"))
+    check_best(arguments)
     for override in overrides_in(arguments):
         if key_of(override) == "search":
             raise ValueError(f"{override} is for a search: python -m seqmodels.tune instead of seqmodels.train")

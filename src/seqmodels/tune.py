@@ -14,6 +14,7 @@ from seqmodels.config.normalize import normalized
 from seqmodels.config.outputs import register_resolvers
 from seqmodels.config.overrides import quoted
 from seqmodels.config.places import conf_dir
+from seqmodels.runs.best_of_study import check_best
 from seqmodels.sweeps.folder import begins_sweep
 from seqmodels.system.process import leave
 
@@ -41,6 +42,7 @@ def main() -> None:
 def command() -> None:
     """What sys.argv asks for."""
     sys.argv[1:] = normalized(quoted(sys.argv[1:], "init_from"))
+    check_best(sys.argv[1:])
     if begins_sweep(sys.argv[1:]):
         raise ValueError("a search runs its trials itself: leave -m and +sweep away; workers=2 runs two at a time")
     for argument in sys.argv[1:]:

@@ -9,6 +9,8 @@ import lightning.pytorch as pl
 from lightning.pytorch.callbacks import ProgressBar, RichProgressBar
 from lightning.pytorch.profilers import PassThroughProfiler
 
+from seqmodels.system.terminal import say
+
 
 def progress() -> ProgressBar:
     """The bar where someone watches, the lines where the output is kept."""
@@ -83,9 +85,8 @@ class PlainProgress(ProgressBar):
         epoch = max(
             0, trainer.fit_loop.epoch_progress.current.ready - 1
         )  # also behind the last, as long as it is shown
-        print(
+        say(
             " | ".join([f"epoch {epoch}", f"step {trainer.global_step}", *metrics]),
-            flush=True,
         )
         self._printed = time.monotonic()
         self._lines += 1

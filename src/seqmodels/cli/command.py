@@ -17,6 +17,7 @@ from seqmodels.config.overrides import overrides_in
 from seqmodels.exceptions import MISTAKES, Stopped, first_line, is_out_of_memory, message_of
 from seqmodels.system.process import UNREAD
 from seqmodels.system.signals import stoppable
+from seqmodels.system.terminal import say
 
 FULL_ERROR = "HYDRA_FULL_ERROR"
 
@@ -35,7 +36,7 @@ def run_command(command: Callable[[], Any]) -> int:
     except KeyboardInterrupt as stop:
         stopped = Stopped.of(stop)
         remedy = f"; go on with: resume={stopped.folder}" if stopped.folder else ""
-        print(f"stopped by {signal.Signals(stopped.signum).name}{remedy}", file=sys.stderr)
+        say(f"stopped by {signal.Signals(stopped.signum).name}{remedy}", file=sys.stderr)
         return 128 + stopped.signum
     except MISTAKES as error:
         if _unread(error):
@@ -51,7 +52,7 @@ def run_command(command: Callable[[], Any]) -> int:
 
 
 def _failed(message: str) -> int:
-    print(f"error: {message}\n({FULL_ERROR}=1 shows where)", file=sys.stderr)
+    say(f"error: {message}\n({FULL_ERROR}=1 shows where)", file=sys.stderr)
     return 1
 
 

@@ -4,11 +4,23 @@ import logging.config
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from copy import copy
 from pathlib import Path
 
 from omegaconf import DictConfig, OmegaConf
 
 from seqmodels.config.places import conf_dir
+from seqmodels.system.terminal import printable
+
+
+class Printable(logging.Formatter):
+    """A message on its own line, whatever names from files stand in it."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        record = copy(record)
+        if isinstance(record.args, tuple):
+            record.args = tuple(one if isinstance(one, int | float) else printable(one) for one in record.args)
+        return printable(super().format(record), keep="\n\t")
 
 
 def log_to(folder: Path, name: str = "train.log") -> None:
@@ -34,7 +46,7 @@ def logged_to(folder: Path) -> Iterator[None]:
     root = logging.getLogger()
     before, level = root.handlers[:], root.level
     file = logging.FileHandler(folder / "train.log")
-    file.setFormatter(logging.Formatter(_config().formatters.dated.format))
+    file.setFormatter(Printable(_config().formatters.dated.format))
     root.handlers[:] = [file]
     root.setLevel(logging.INFO)
     try:

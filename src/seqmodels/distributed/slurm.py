@@ -15,6 +15,7 @@ from lightning.fabric.plugins.environments import ClusterEnvironment, LightningE
 from lightning.pytorch.utilities.rank_zero import rank_zero_only
 
 from seqmodels.exceptions import Stopped
+from seqmodels.system.terminal import say
 
 EXECUTOR = "SUBMITIT_EXECUTOR"
 
@@ -102,7 +103,7 @@ def submitted() -> Iterator[None]:
         yield
     except Stopped as stopped:
         _hand_on(stopped.signum)
-        print(f"stopped by {signal.Signals(stopped.signum).name}; resume={stopped.folder} goes on")
+        say(f"stopped by {signal.Signals(stopped.signum).name}; resume={stopped.folder} goes on")
         raise SystemExit(128 + stopped.signum) from None  # submitit would answer with a traceback
 
 

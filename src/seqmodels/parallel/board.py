@@ -8,6 +8,8 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
+from seqmodels.system.terminal import printable
+
 
 class Board:
     """`with Board(names) as board`: tell it what starts and ends; `look` again at least once a second."""
@@ -47,7 +49,7 @@ class Board:
 
     def say(self, text: str) -> None:
         """A line that stays."""
-        self._console.print(Text(text), soft_wrap=True)
+        self._console.print(Text(printable(text, keep="\n")), soft_wrap=True)
 
     def look(self) -> None:
         """Bring the status line up to date."""

@@ -18,6 +18,7 @@ from seqmodels.predicting.places import output_format
 from seqmodels.predicting.stopping import Stopping
 from seqmodels.runs.load import LoadedRun
 from seqmodels.system.files import whole
+from seqmodels.system.terminal import say
 
 TAKEN = ("run", "checkpoint", "trust", "input", "output", "overwrite", "format", "threads", "quiet")
 
@@ -55,7 +56,7 @@ def predict_classes(loaded: LoadedRun, given: Arguments) -> None:
     task = Task("file", files) if files else _sequences(loaded, given["input"])
     count = _write(loaded, task, given, format)
     if not given["quiet"]:
-        print(files.summary(count) if files else f"{count:,} sequences", file=sys.stderr, flush=True)
+        say(files.summary(count) if files else f"{count:,} sequences", file=sys.stderr)
 
 
 def _sequences(loaded: LoadedRun, path: str) -> Task:

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from seqmodels.cli.arguments import Arguments
 from seqmodels.datamodules.images.datamodule import ImageSequences
+from seqmodels.system.terminal import say
 
 BATCH = 256
 """Images that are predicted together."""
@@ -81,7 +82,7 @@ class ImageFiles:
             if not self._skips:
                 raise ValueError(f"{message} (errors=skip leaves such files out)") from error
             self._skipped += 1
-            print(f"skipped: {message}", file=sys.stderr, flush=True)
+            say(f"skipped: {message}", file=sys.stderr)
             return None
 
     def _in_colour(self, path: Path) -> np.ndarray:

@@ -27,6 +27,7 @@ from seqmodels.predicting.rows.source import opened
 from seqmodels.predicting.state_file import StateFile, locked
 from seqmodels.predicting.stopping import Stopping
 from seqmodels.runs.load import LoadedRun
+from seqmodels.system.terminal import say
 
 
 def predict_streams(run: LoadedRun, given: Arguments) -> None:
@@ -142,4 +143,4 @@ def _counted(number: int, what: str) -> str:
 
 
 def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
+    say(text, file=sys.stderr)

@@ -3,13 +3,14 @@
 import math
 
 from seqmodels.reporting.statistics import Difference, Summary
+from seqmodels.system.terminal import printable
 
 LONGEST = 300
 
 
 def clean(text: object) -> str:
     """A name from a file on one line, without what would steer a terminal."""
-    line = "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in str(text))
+    line = printable(text)
     return line if len(line) <= LONGEST else f"{line[: LONGEST - 1]}…"
 
 

@@ -14,10 +14,11 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
 from seqmodels.config.compose import is_group, search_path
-from seqmodels.config.overrides import parse, plain
+from seqmodels.config.overrides import key_of, parse, plain, trusted_in, without
 from seqmodels.searching.setting import Search
 from seqmodels.searching.space import overrides_for, values_of
 from seqmodels.system.files import replace, short
+from seqmodels.system.terminal import plain_cell, printable
 
 
 def best_of(study: Study, mode: str) -> FrozenTrial | None:
@@ -37,16 +38,19 @@ def leave_best(study: Study, search: Search) -> None:
     path.parent.mkdir(exist_ok=True)
     text = (
         "# @package _global_\n"
-        f"# The best of {completed} completed trials, {best.user_attrs['folder']}: {search.monitor} {best.value:.6g}\n"
+        f"# The best of {completed} completed trials, {printable(best.user_attrs['folder'])}: "
+        f"{search.monitor} {best.value:.6g}\n"
         f"#   {command_for_best(search)}\n"
     )
     own = overrides_for(search.space, values_of(best))
-    replace(path, text + OmegaConf.to_yaml(experiment([*search.overrides, *own], search.places)))
+    replace(path, text + OmegaConf.to_yaml(experiment([*without(search.overrides, "trust"), *own], search.places)))
 
 
 def command_for_best(search: Search) -> str:
     """What trains with the best trial's values, and tests."""
     overrides = ["--config-dir", str(short(search.folder)), "+experiment=best", *search_path(search.places)]
+    if trusted := trusted_in(one for one in search.overrides if key_of(one) == "trust"):
+        overrides.append(f"trust=[{','.join(trusted)}]")
     return " ".join(["python -m seqmodels.train", *map(shlex.quote, overrides)])
 
 
@@ -80,8 +84,10 @@ def leave_table(trials: Sequence[FrozenTrial], search: Search) -> None:
     keys = [dimension.key for dimension in search.space]
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["number", "state", search.monitor, "validations", "seconds", *keys, "folder", "error"])
-    writer.writerows(_row(trial, keys) for trial in trials if trial.state != TrialState.WAITING)
+    writer.writerow(
+        ["number", "state", search.monitor, "validations", "seconds", *map(plain_cell, keys), "folder", "error"]
+    )
+    writer.writerows(map(plain_cell, _row(trial, keys)) for trial in trials if trial.state != TrialState.WAITING)
     replace(search.folder / "trials.csv", text.getvalue())
 
 

@@ -22,6 +22,7 @@ from seqmodels.searching.study import open_study
 from seqmodels.searching.workers import LOG, work, work_together
 from seqmodels.system.files import short
 from seqmodels.system.signals import stoppable
+from seqmodels.system.untrusted import refuse_links
 
 log = logging.getLogger(__name__)
 
@@ -47,6 +48,7 @@ def search(
     this = read_search(cfg, overrides, name, places)
     probe(this)
     check_mode(cfg)
+    refuse_links(this.folder)
     study = open_study(this)
     refuse_other_data(study, this)
     log_to(this.folder, LOG)

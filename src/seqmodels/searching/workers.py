@@ -21,6 +21,7 @@ from seqmodels.searching.space import values_of
 from seqmodels.searching.storage import open_storage
 from seqmodels.searching.study import open_study
 from seqmodels.searching.trial import run_trial
+from seqmodels.system.terminal import say
 
 log = logging.getLogger(__name__)
 
@@ -139,4 +140,4 @@ def _watch(search: Search, done: threading.Event) -> None:
         for trial in study.get_trials(deepcopy=False):
             if trial.state.is_finished() and trial.number not in told:
                 told.add(trial.number)
-                print(line(trial, study, search), flush=True)  # not logged: the worker has put it into tune.log
+                say(line(trial, study, search))  # not logged: the worker has put it into tune.log

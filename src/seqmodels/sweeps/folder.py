@@ -20,6 +20,7 @@ from seqmodels.config.overrides import overrides_in, parse, quote, text_of, with
 from seqmodels.runs.record import is_finished, is_run, results_of
 from seqmodels.sweeps.saved_command import LAUNCHER, MULTIRUN, command_of, jobs_of, launcher_of, not_taken
 from seqmodels.system.files import short
+from seqmodels.system.terminal import say
 from seqmodels.system.untrusted import refuse_links
 
 FROM_FOLDER = "hydra.callbacks.sweep.from_folder=true"
@@ -60,7 +61,7 @@ class Sweep(Callback):
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
         assert Sweep.folder
-        print(f"{len(job_folders(Sweep.folder))} jobs are finished: python -m seqmodels.report {short(Sweep.folder)}")
+        say(f"{len(job_folders(Sweep.folder))} jobs are finished: python -m seqmodels.report {short(Sweep.folder)}")
 
 
 def is_sweep(folder: Path) -> bool:
@@ -116,7 +117,7 @@ def command_to_resume(folder: Path, arguments: Sequence[str]) -> list[str]:
         overrides += [*jobs_of(folder, config_dirs(flags)), FROM_FOLDER]
         overrides += [] if any(one.startswith(LAUNCHER) for one in overrides) else launcher_of(folder)
         if left := not_taken(folder):
-            print(f"not taken from {short(folder / MULTIRUN)}: {' '.join(left)}; say it again if you want it")
+            say(f"not taken from {short(folder / MULTIRUN)}: {' '.join(left)}; say it again if you want it")
     place = f"hydra.sweep.dir={quote(str(folder))}"
     return ["-m", *flags, place, *overrides]  # argparse wants the overrides side by side
 

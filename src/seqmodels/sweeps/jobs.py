@@ -13,6 +13,7 @@ from seqmodels.parallel.slots import WholeMachine
 from seqmodels.runs.record import failed_before_first_checkpoint, is_finished, is_run, overrides_of, results_of
 from seqmodels.runs.trust import senders_in
 from seqmodels.system.files import short
+from seqmodels.system.terminal import say
 
 
 def run_job(cfg: DictConfig, folder: Path, overrides: list[str]) -> float | None:
@@ -32,7 +33,7 @@ def run_job(cfg: DictConfig, folder: Path, overrides: list[str]) -> float | None
         raise ValueError(f"{folder} holds the run of {' '.join(own)}, and this job is {' '.join(overrides)}")
     result = None if is_finished(folder) else resume(folder, trust=[*cfg.trust, *senders_in(cfg)])
     if result is None:
-        print(f"{short(folder)} is finished already")
+        say(f"{short(folder)} is finished already")
         ended = results_of(folder)
         return ended.metrics.get(cfg.monitor) if ended else None
     return result.monitor

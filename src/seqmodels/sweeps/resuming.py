@@ -13,6 +13,7 @@ from seqmodels.runs.record import is_finished, is_run, last_run_of, saved_config
 from seqmodels.runs.results import read_results
 from seqmodels.sweeps.folder import begins_sweep, is_sweep, last_sweep_of
 from seqmodels.system.files import short
+from seqmodels.system.terminal import say
 from seqmodels.system.untrusted import refuse_links
 
 SHOWS = ("-h", "--help", "--hydra-help", "--version", "-c", "--cfg", "-i", "--info", "--resolve", "-sc")
@@ -74,4 +75,4 @@ def go_on(folder: Path, arguments: list[str]) -> None:
             )
         elif "scheduler._target_" in flat(saved_config(folder)):  # which ends where the run was to end
             longer = f"init_from={short(folder)} begins a new run with its weights"
-        print(f"{folder} is finished, there is nothing to resume; {longer}")
+        say(f"{folder} is finished, there is nothing to resume; {longer}")

@@ -64,9 +64,13 @@ def refuse_links(folder: Path) -> None:
     """
     top = Path(os.path.realpath(folder))
     for path in _entries(top):
-        if path.is_symlink() and not Path(os.path.realpath(path)).is_relative_to(top):
+        try:
+            mode = path.lstat().st_mode
+        except FileNotFoundError:  # of another process that works here
+            continue
+        if stat.S_ISLNK(mode) and not Path(os.path.realpath(path)).is_relative_to(top):
             kind = f"a link to {os.path.realpath(path)}"
-        elif path.is_symlink() or path.is_dir() or path.is_file():
+        elif stat.S_ISLNK(mode) or stat.S_ISDIR(mode) or stat.S_ISREG(mode):
             continue
         else:
             kind = "no regular file"
@@ -78,7 +82,8 @@ def refuse_links(folder: Path) -> None:
 
 def _entries(top: Path) -> Iterator[Path]:
     def failed(error: OSError) -> None:
-        raise error
+        if not isinstance(error, FileNotFoundError):
+            raise error
 
     if not top.is_dir():
         return

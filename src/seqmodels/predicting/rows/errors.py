@@ -2,6 +2,8 @@
 
 import sys
 
+from seqmodels.system.terminal import say
+
 
 class BadRow(ValueError):
     """A row that is not what the run reads; the message says what came and what was expected."""
@@ -35,4 +37,4 @@ class RowErrors:
         if not self.skip:
             raise ValueError(f"{message} (errors=skip leaves such rows out)")
         self.skipped += 1
-        print(f"skipped: {message}", file=sys.stderr, flush=True)
+        say(f"skipped: {message}", file=sys.stderr)

@@ -8,6 +8,7 @@ from pathlib import Path
 from seqmodels.reporting.groups import Group, Table
 from seqmodels.reporting.runs import Run
 from seqmodels.reporting.wording import clean
+from seqmodels.system.terminal import plain_cell
 
 FIRST = ("folder", "experiment", "data", "group", "status", "counts", "why_not", "seed", "monitor", "mode", "value")
 
@@ -26,7 +27,7 @@ def runs_csv(tables: Sequence[Table], folder: Path) -> str:
     file = StringIO()
     writer = csv.DictWriter(file, [*FIRST, *between, *LAST], restval="", lineterminator="\n")
     writer.writeheader()
-    writer.writerows(rows)
+    writer.writerows({key: plain_cell(value) for key, value in row.items()} for row in rows)
     return file.getvalue()
 
 
@@ -63,4 +64,4 @@ def _kinds(tables: Sequence[Table]) -> Iterator[list[str]]:
 
 def _own(name: str) -> str:
     """A metric that is called like one of our columns gets another name."""
-    return clean(f"metrics.{name}" if name in FIRST or name in LAST else name)
+    return str(plain_cell(clean(f"metrics.{name}" if name in FIRST or name in LAST else name)))
