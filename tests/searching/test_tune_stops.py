@@ -9,7 +9,11 @@ from tests.runs.test_signals import signalled_in
 from tests.support.attempts import assert_same_run, callback
 from tests.support.searching import STUDY, WORDS, folders, states
 
-ONE = [*WORDS, "n_trials=1", "trust=[tests.support.disks.SmallDisk,tests.runs.test_signals.SignalledIn,tests.support.attempts.Signalled]"]
+ONE = [
+    *WORDS,
+    "n_trials=1",
+    "trust=[tests.support.disks.SmallDisk,tests.runs.test_signals.SignalledIn,tests.support.attempts.Signalled]",
+]
 
 
 def test_a_trial_whose_disk_is_full_goes_on(tune: Command, capsys: pytest.CaptureFixture[str]) -> None:
