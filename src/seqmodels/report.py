@@ -9,7 +9,8 @@ workers, our own callbacks) does not count. Experiments of the same task share a
 never mixed, also where a file was changed under its path. A run counts with the weights that it tests, the best by its
 monitor or with test=last the last. Prints a table sorted by the monitor, and writes report.md, report.csv (one row a
 run) and report.html (figures, links) into the folder given, or what the folders have in common. Of two runs with the
-same settings and seed the newer one counts; failed, interrupted, unfinished and pruned runs are listed and do not count.
+same settings and seed the newer one counts; failed, interrupted, unfinished and pruned runs are listed and do not
+count.
 """
 
 import sys

@@ -6,9 +6,10 @@ Hydra would compose the config anew and write it over the run's own.
 from pathlib import Path
 
 from seqmodels.cli.logging import log_to
+from seqmodels.config.flat import flat
 from seqmodels.config.overrides import key_of, overrides_in, trusted_in
 from seqmodels.runs.extend import changes_beside
-from seqmodels.runs.record import is_finished, is_run, last_run_of
+from seqmodels.runs.record import is_finished, is_run, last_run_of, saved_config
 from seqmodels.runs.results import read_results
 from seqmodels.sweeps.folder import begins_sweep, is_sweep, last_sweep_of
 from seqmodels.system.files import short
