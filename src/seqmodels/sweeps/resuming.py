@@ -69,10 +69,8 @@ def go_on(folder: Path, arguments: list[str]) -> None:
     if done:
         by_clock = read_results(folder).ended_early or ""
         longer = f"resume={short(folder)} with a higher trainer.max_epochs=N or trainer.max_steps=N makes it longer"
-        if (by_clock or "").startswith("trainer.max_time="):
-            longer = (
-                f"it was ended by {by_clock}; resume={short(folder)} with a higher trainer.max_time makes it longer"
-            )
+        if by_clock.startswith("trainer.max_time="):
+            longer = f"ended by {by_clock}; resume={short(folder)} with a higher trainer.max_time makes it longer"
         elif "scheduler._target_" in flat(saved_config(folder)):  # which ends where the run was to end
             longer = f"init_from={short(folder)} begins a new run with its weights"
         say(f"{folder} is finished, there is nothing to resume; {longer}")
