@@ -106,7 +106,7 @@ def listed(name: str, text: str) -> list[str]:
 OF_A_RUN = (
     Key("run", "FOLDER", "of the run; it is not changed", example="outputs/NAME/DATE_TIME"),
     Key("checkpoint", "NAME", "best (where there is one, else last), last, or the path of a checkpoint"),
-    Key("trust", "PACKAGE,...", "beside our own that the run's config may name", "", listed),
+    Key("trust", "NAME,...", "full names of your own classes in the run's config: mypackage.MyCore", "", listed),
 )
 """The keys of every command that reads a run; all of them take overrides too."""
 

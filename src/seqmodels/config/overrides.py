@@ -138,7 +138,7 @@ def without(overrides: Iterable[str], *keys: str) -> list[str]:
 
 
 def trusted_in(overrides: Iterable[str]) -> list[str]:
-    """The packages that `trust=` among the overrides names."""
+    """The full names of classes that `trust=` among the overrides gives."""
     named = [value for key, value in items(overrides) if key == "trust"]
     return [name for names in named for name in ([names] if isinstance(names, str) else names)]
 
