@@ -8,10 +8,13 @@ import pytest
 import torch
 
 from seqmodels import load_run
+from seqmodels.exporting.run import export
+from seqmodels.predicting.predictor import Predictor
 from seqmodels.runs.comparison import difference
 from seqmodels.runs.evaluate import evaluate
-from seqmodels.runs.run import compose, train
+from seqmodels.runs.run import build, compose, train
 from tests.modules.test_metrics import SERIES
+from tests.support.attempts import assert_same_run, cut_and_resumed, whole
 
 RUN = [*SERIES, "datamodule.group=g", "callbacks=[checkpoints]", "trainer.max_epochs=2", "optimizer.lr=0.01"]
 ONE = [*RUN, "datamodule.inputs=[y]"]
@@ -153,3 +156,61 @@ def test_the_last_words_set_the_model_beside_naive(caplog: pytest.LogCaptureFixt
     own, naive = found["metrics"]["test/mae"], found["baselines"]["naive"]["mae"]
     assert f"  mae {own:.3g}, naive {naive:.3g}: {difference(own, naive)}\n" in caplog.text
     assert "by_series" not in found
+
+
+PER_SERIES = [*ONE, "datamodule.normalize=per_series", "datamodule.num_streams=3"]
+
+
+@pytest.mark.parametrize(
+    "words", [[], ["module.predict_change=true", "module.difference_inputs=true"]], ids=["levels", "changes"]
+)
+def test_series_of_different_scale_are_read_each_by_its_own(words: list[str]) -> None:
+    """Two series of one shape, x and 1e6 + 1000 x, train to the same as x twice, but for rounding."""
+    words = [*PER_SERIES, *words, "module.backprop_windows=2"]
+    found = []
+    for a, b in ((1.0, 0.0), (1000.0, 1e6)):
+        write("s.csv", small=wave(), large=a * wave(seed=1) + b)
+        found.append(results(train(compose(words), f"run{a:g}", words).folder)["by_series"])
+    for one, other in zip(*found, strict=True):
+        assert other["mase"] == pytest.approx(one["mase"], rel=1e-2)
+        assert other["r2"] == pytest.approx(one["r2"], rel=1e-2)
+
+
+def test_per_series_goes_on_bit_for_bit_and_predicts_by_the_id_of_a_stream() -> None:
+    write("s.csv", small=wave(), large=1000 * wave(seed=1))
+    words = [*PER_SERIES, "module.backprop_windows=2", "trainer.log_every_n_steps=1", "checkpoint.every_n_steps=1"]
+    words += ["callbacks=[guards,checkpoints]", "logger=default"]
+    assert_same_run(cut_and_resumed(words, [2]), whole(words))
+    again = evaluate("whole")
+    assert again.metrics["test/mase"] == pytest.approx(results(Path("whole"))["metrics"]["test/mase"], rel=1e-6)
+    run = load_run("whole")
+    predictor, x = Predictor(run), (1000 * wave(seed=1))[:20, None].astype(np.float32)
+    y = [predictor.step(row.tolist(), id="large")[0] for row in x]
+    with torch.inference_mode():
+        expected = run.module(torch.from_numpy(x)[None], None, torch.tensor([1]))[0][0, :, 0].tolist()
+    assert y == pytest.approx(expected, rel=1e-4)
+    with pytest.raises(ValueError, match=r"normalize=per_series: the training has no series 'other'"):
+        predictor.step([1.0], id="other")
+    with pytest.raises(ValueError, match="say which the rows of x belong"):
+        run.module(torch.zeros(1, 3, 1))
+    with pytest.raises(ValueError, match="a graph is not told which series"):
+        export("whole")
+    write("new.csv", other=wave())
+    with pytest.raises(ValueError, match="normalize=per_series, but the training has no series 'other'"):
+        evaluate("whole", overrides=["datamodule.test_files=[new.csv]"])
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (
+            ["datamodule.missing=mask"],
+            "normalize=per_series has no mean of all series that datamodule.missing=mask could",
+        ),
+        (["datamodule.normalize=each"], "normalize=each is not known; choose true, false or per_series"),
+    ],
+)
+def test_what_per_series_cannot_be(words: list[str], message: str) -> None:
+    write("s.csv", a=wave())
+    with pytest.raises(ValueError, match=message):
+        build(compose([*PER_SERIES, *words]), Path("run"))

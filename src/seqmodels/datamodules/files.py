@@ -28,10 +28,12 @@ class FileData(SequenceData):
         marks: how the files are written.
         fractions: of `files` for "val" and "test", 0 where they have files of their own.
         statistics: a dataclass of plain values, from the training split or from a checkpoint.
+        normalizations: what `normalize` may be.
         statistics_class: that dataclass; it tells a `difference` between two of its kind in a sentence, or None.
     """
 
     statistics_class: ClassVar[Callable[..., Any]]
+    normalizations: ClassVar[Sequence[bool | str]] = (True, False)
 
     def __init__(
         self,
@@ -41,7 +43,7 @@ class FileData(SequenceData):
         val_fraction: float = 0.1,
         test_fraction: float = 0.1,
         missing: Missing = "error",
-        normalize: bool = True,
+        normalize: bool | str = True,
         missing_values: Sequence[str | float] = (),
         delimiter: str = ",",
         decimal: str = ".",
@@ -73,6 +75,7 @@ class FileData(SequenceData):
         super().__init__(**options)
         between(0, 1, val_fraction=val_fraction, test_fraction=test_fraction)
         one_of(Missing, missing=missing)
+        one_of(self.normalizations, normalize=normalize)
         one_of(RepeatedTimes, repeated_times=repeated_times)
         at_least(0, skip_rows=skip_rows, unit_rows=unit_rows)
         listed = tuple([missing_values] if isinstance(missing_values, str | float | int) else missing_values)

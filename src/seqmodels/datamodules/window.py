@@ -6,6 +6,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+NOTHING = torch.zeros(0, dtype=torch.long)
+"""Of what tells no rows apart."""
+
 
 class Window(NamedTuple):
     """T consecutive steps of B streams.
@@ -23,7 +26,7 @@ class Window(NamedTuple):
     y: Tensor
     reset: Tensor
     mask: Tensor
-    series: Tensor = torch.zeros(0, dtype=torch.long)
+    series: Tensor = NOTHING
 
     def to(self, device: torch.device) -> "Window":
         """The same window on a device."""

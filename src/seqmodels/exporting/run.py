@@ -68,6 +68,11 @@ def export(
         onnx_format.check_installed()
     kind = FORMATS[format]
     loaded = load_run(run, checkpoint, overrides, trust)
+    if loaded.module.input_mean.dim() == 2:
+        raise ValueError(
+            "datamodule.normalize=per_series: a graph is not told which series a row belongs to, so it cannot read "
+            "each by its own statistics; train with datamodule.normalize=true to export"
+        )
     module, state = plain(loaded.module), begin(loaded.module, 1)
     exported = Exported((Path(output).expanduser() if output else loaded.folder / "export").absolute())
     names = {form: form + kind.SUFFIX for form in FORMS}

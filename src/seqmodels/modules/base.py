@@ -119,9 +119,10 @@ class SequenceModule(pl.LightningModule):
         else:
             super().__setattr__(name, value)
 
-    def normalized(self, x: Tensor) -> Tensor:
-        """The input as the core reads it, in the precision of the weights."""
-        x = (x - self.input_mean) / self.input_std if self._normalizes else x
+    def normalized(self, x: Tensor, series: Tensor | None = None) -> Tensor:
+        """The input as the core reads it, in the precision of the weights; `series` as in `of_rows`."""
+        if self._normalizes:
+            x = (x - of_rows(self.input_mean, series)) / of_rows(self.input_std, series)
         return x.to(self.head.weight.dtype)
 
     def read_out(self, y: Tensor, x: Tensor) -> Tensor:
@@ -238,6 +239,22 @@ class SequenceModule(pl.LightningModule):
         for measure, value in measures.items():
             self.log(f"train/{measure}", value, prog_bar=measure == "loss", sync_dist=True)
         self.log("lr", self.trainer.optimizers[0].param_groups[0]["lr"])
+
+
+def of_rows(statistics: Tensor, series: Tensor | None) -> Tensor:
+    """Statistics of a batch: one or (C,) for all, or of (S, C) those of each row's series, (B, 1, C).
+
+    Raises:
+        ValueError: it takes the series to tell, and nobody said which.
+    """
+    if statistics.dim() < 2:
+        return statistics
+    if series is None or not len(series):
+        raise ValueError(
+            f"this model reads each of {len(statistics)} series by its own statistics; say which the rows of x belong "
+            f"to, module(x, state, series) with their numbers (B,)"
+        )
+    return statistics[series].unsqueeze(1)
 
 
 def _take_statistics(module: SequenceModule, incompatible_keys: Any) -> None:

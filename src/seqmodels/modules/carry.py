@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, distributed
 
 from seqmodels.cores.base import State, detach
-from seqmodels.datamodules.window import rank_rows
+from seqmodels.datamodules.window import NOTHING, rank_rows
 
 
 class StreamState(NamedTuple):
@@ -29,11 +29,12 @@ class StreamState(NamedTuple):
 
 
 class PastWindow(NamedTuple):
-    """A window that back-propagation reaches: the streams before it, its inputs (B, T, D) and its resets (B,)."""
+    """A window that back-propagation reaches: the streams before it; its x, reset and series, as in `Window`."""
 
     before: StreamState
     x: Tensor
     reset: Tensor
+    series: Tensor = NOTHING
 
 
 class Carry(NamedTuple):
@@ -71,7 +72,8 @@ def to_checkpoint(carry: Carry) -> dict[str, Any]:
     mine = {
         **_plain(carry.streams),
         "history": [
-            {**_plain(past.before), "x": _copied(past.x), "reset": _copied(past.reset)} for past in carry.history
+            {**_plain(past.before), **{key: _copied(getattr(past, key)) for key in ("x", "reset", "series")}}
+            for past in carry.history
         ],
         "windows": carry.windows,
         "loss_sum": [float(carry.loss_sum)],
@@ -105,7 +107,10 @@ def from_checkpoint(saved: dict[str, Any], rank: int, ranks: int, num_streams: i
             )
         rows = rank_rows(streams, rank, ranks)
     sums = saved["loss_sum"]
-    history = tuple(PastWindow(_of_rows(past, rows), past["x"][rows], past["reset"][rows]) for past in saved["history"])
+    history = tuple(
+        PastWindow(_of_rows(past, rows), past["x"][rows], past["reset"][rows], past.get("series", NOTHING)[rows])
+        for past in saved["history"]
+    )
     loss_sum = sums[rank] if len(sums) == ranks else sum(sums) / len(sums)
     return Carry(_of_rows(saved, rows), history, saved["windows"], loss_sum)
 

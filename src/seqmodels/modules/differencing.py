@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from seqmodels.modules.base import Stats
 
 
@@ -46,4 +48,4 @@ def change_units(levels: Stats | None, changes: Sequence[float] | None) -> Stats
     size = changes if changes is not None else levels and levels[1]
     if size is None:
         return None
-    return (0.0, size) if isinstance(size, float) else ([0.0] * len(size), size)
+    return np.zeros_like(size, dtype=float).tolist(), size

@@ -13,7 +13,7 @@ from seqmodels.cores.differencing import Differencing
 from seqmodels.datamodules.window import Series, Window
 from seqmodels.modules import burn_in as burning
 from seqmodels.modules import differencing
-from seqmodels.modules.base import SequenceModule, Stats
+from seqmodels.modules.base import SequenceModule, Stats, of_rows
 from seqmodels.modules.finite_inputs import FiniteInputs, without_nan
 from seqmodels.modules.metrics.regression import RegressionErrors
 from seqmodels.modules.tbptt import StateDtype, TruncatedBPTT
@@ -108,17 +108,18 @@ class StreamRegressor(SequenceModule):
         self._target_scale, self._target_level = target_scale, target_level
         self.measures = ("loss", "mae", "r2", *["mase"] * (target_scale is not None))
 
-    def forward(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State]:
+    def forward(self, x: Tensor, state: State | None = None, series: Tensor | None = None) -> tuple[Tensor, State]:
         """
         Args:
             x: (B, T, D) in physical units.
             state: carried from earlier steps of the same streams; None starts anew.
+            series: (B,) which series the rows belong to, where each is read by its own statistics.
 
         Returns:
             predictions (B, T, Y), and the state after step T.
         """
-        y, state = self.core(self.normalized(x), state)
-        return self._in_units(self.read_out(y, x), x), state
+        y, state = self.core(self.normalized(x, series), state)
+        return self._in_units(self.read_out(y, x), x, series), state
 
     def on_train_start(self) -> None:
         self.tbptt.to(self.device)
@@ -134,7 +135,7 @@ class StreamRegressor(SequenceModule):
         if logs:
             self.log_step(loss=loss.detach(), loss_mean=carried.loss_sum / carried.windows)
         self.tbptt.carried = carried
-        return {"loss": loss, "prediction": self._in_units(output, window.x)}
+        return {"loss": loss, "prediction": self._in_units(output, window.x, window.series)}
 
     def on_train_epoch_end(self) -> None:
         self._inputs.look(self.global_rank)
@@ -162,16 +163,18 @@ class StreamRegressor(SequenceModule):
             streams = getattr(getattr(self.trainer, "datamodule", None), "num_streams", None)
         self.tbptt.load_state_dict(checkpoint.get("carry"), rank, ranks, streams)
 
-    def _in_units(self, output: Tensor, x: Tensor) -> Tensor:
+    def _in_units(self, output: Tensor, x: Tensor, series: Tensor | None) -> Tensor:
         """The head's output (B, T, Y) on inputs (B, T, D) as a prediction."""
         if self._normalizes_target:
-            output = output * self.target_std + self.target_mean
+            output = output * of_rows(self.target_std, series) + of_rows(self.target_mean, series)
         return output + x.index_select(-1, self.target_inputs) if self.predict_change else output
 
     def _normalized_target(self, window: Window) -> Window:
         """The window with its target as the head puts it out."""
         y = window.y - window.x.index_select(-1, self.target_inputs) if self.predict_change else window.y
-        return window._replace(y=(y - self.target_mean) / self.target_std if self._normalizes_target else y)
+        if self._normalizes_target:
+            y = (y - of_rows(self.target_mean, window.series)) / of_rows(self.target_std, window.series)
+        return window._replace(y=y)
 
     def on_validation_start(self) -> None:
         super().on_validation_start()
@@ -187,7 +190,7 @@ class StreamRegressor(SequenceModule):
     def predict_step(self, window: Window, batch_idx: int) -> Tensor:
         """(B, T, Y) predictions."""
         y, window = self.tbptt.read("predict", self._finite(window, batch_idx, look=True))
-        return self._in_units(self.read_out(y, window.x), window.x)
+        return self._in_units(self.read_out(y, window.x), window.x, window.series)
 
     def gradient_by_lag(self, window: Window) -> Tensor:
         """How much the error at a window's last step depends on the inputs before, as far as training's gradient goes.
@@ -229,7 +232,7 @@ class StreamRegressor(SequenceModule):
         # Less the target before both get their unit back: a prediction of 1e6 has no digits left for a small error.
         error = output - self._normalized_target(window).y
         self.metrics[stage].update(error, window.y, mask, window.series)
-        return {"prediction": self._in_units(output, window.x), "mask": mask}
+        return {"prediction": self._in_units(output, window.x, window.series), "mask": mask}
 
 
 def masked_mse(prediction: Tensor, window: Window) -> Tensor:

@@ -91,7 +91,7 @@ class TruncatedBPTT:
 
     def windows_in_reach(self, window: Window) -> tuple[PastWindow, ...]:
         """The windows that the gradient of this one goes through, oldest first, itself the last."""
-        return (*self.carried.history, PastWindow(self.carried.streams, window.x, window.reset))
+        return (*self.carried.history, PastWindow(self.carried.streams, window.x, window.reset, window.series))
 
     def read_through(self, past: tuple[PastWindow, ...]) -> Reading:
         """Read windows one after the other; returns what came of the last."""
@@ -115,7 +115,8 @@ class TruncatedBPTT:
 
     def read(self, stage: str, window: Window) -> tuple[Tensor, Window]:
         """Read a window that is not trained on; (B, T, H) outputs, and the window with what counts in its mask."""
-        reading = self._read(PastWindow(self._streams.get(stage, StreamState()), window.x, window.reset))
+        before = self._streams.get(stage, StreamState())
+        reading = self._read(PastWindow(before, window.x, window.reset, window.series))
         self._streams[stage] = self._detached(reading.after)
         return reading.y, burning.without(window, reading.young)
 
@@ -149,7 +150,7 @@ class TruncatedBPTT:
         return detached(after, self.state_dtype or self.module.head.weight.dtype) if self.carry else StreamState()
 
     def _read(self, window: PastWindow) -> Reading:
-        before, x, reset = window
+        before, x, reset, series = window
         core = self.module.core
         if before.state is not None and batch_size(before.state) != len(x):
             if not reset.all():
@@ -163,7 +164,7 @@ class TruncatedBPTT:
             if self.state_dtype is not None:
                 state = cast(state, self.module.head.weight.dtype)
             state = core.reset_rows(state, reset)
-        x = self.module.normalized(x)
+        x = self.module.normalized(x, series)
         if not self.burn_in:
             y, state = core(x, state)
             return Reading(y, StreamState(state), None)

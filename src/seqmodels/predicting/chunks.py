@@ -58,6 +58,7 @@ class Chunks:
     def _add(self, row: Row) -> None:
         before = self._streams.get(row.id, self._predictor.streams.get(row.id, FRESH))
         try:
+            self._predictor.series_of(row.id)
             values, after = self._predictor.admit(row.values, before, row.time)
         except BadRow as error:
             self._errors.report(row.number, error)
@@ -78,7 +79,7 @@ class Chunks:
         self._begin()
         if not rows:
             return
-        windows = {id: self._predictor.window(values[id], streams[id]) for id in values}
+        windows = {id: self._predictor.window(values[id], streams[id], id) for id in values}
         if not all(np.isfinite(y).all() for y, _ in windows.values()):
             self._one_by_one(rows)
             return

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from seqmodels.cores.base import State
 from seqmodels.predicting.rows.clock import Clock, Time
@@ -72,6 +73,8 @@ class Predictor:
         self._mean = run.input_mean.expand(len(self.input_names)).tolist()
         self._row = torch.zeros(1, 1, len(self.input_names), dtype=module.head.weight.dtype)
         self._cells = self._row.numpy()[0, 0]
+        known = run.datamodule.series if module.input_mean.dim() == 2 else None
+        self._series = known and {name: torch.tensor([number]) for number, name in enumerate(known.names)}
 
     def state_like(self) -> State:
         """The state of one stream that begins."""
@@ -112,23 +115,39 @@ class Predictor:
         values, stream = self.admit(values, self.streams.get(id, FRESH), time)
         self._cells[:] = values
         # A copy, since the state of a core may hold on to its input.
-        y, state = self._module(self._row.clone(), stream.state)
+        y, state = self._module(self._row.clone(), stream.state, *self.series_of(id))
         prediction = y.numpy()[0, 0]
         if not all(map(math.isfinite, prediction.tolist())):
             raise BadRow(f"the prediction is {prediction.tolist()}; the inputs are far from what was trained on")
         return prediction, Stream(held(state), stream.last, stream.time)
 
-    def window(self, values: list[list[float]], stream: Stream) -> tuple[np.ndarray, Stream]:
+    def series_of(self, id: str | None) -> tuple[Tensor, ...]:
+        """What a model that reads each series by its own statistics wants to know of a stream.
+
+        Raises:
+            BadRow: there is no such series.
+        """
+        if self._series is None:
+            return ()
+        if id not in self._series:
+            raise BadRow(
+                f"datamodule.normalize=per_series: the training has no series {id!r} to know its scale from; the id of "
+                f"a stream must be one of {', '.join(list(self._series)[:5])}{', ...' * (len(self._series) > 5)}"
+            )
+        return (self._series[id],)
+
+    def window(self, values: list[list[float]], stream: Stream, id: str | None) -> tuple[np.ndarray, Stream]:
         """Many rows of one stream at once: faster, and equal but for rounding.
 
         Args:
             values: (T, D), as `admit` returns them.
             stream: where it stands.
+            id: of the stream.
 
         Returns:
             (T, Y) predictions, and where the stream stands after them.
         """
-        y, state = self._module(torch.tensor([values], dtype=self._row.dtype), stream.state)
+        y, state = self._module(torch.tensor([values], dtype=self._row.dtype), stream.state, *self.series_of(id))
         return y.numpy()[0], Stream(held(state), stream.last, stream.time)
 
     def admit(self, values: list[float], before: Stream, time: Time | None) -> tuple[list[float], Stream]:

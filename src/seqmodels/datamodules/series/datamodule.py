@@ -40,6 +40,7 @@ class SeriesStream(FileData, StreamData):
     """
 
     statistics_class = TrainingStatistics
+    normalizations = (True, False, "per_series")
     statistics: TrainingStatistics | None
 
     def __init__(
@@ -73,9 +74,10 @@ class SeriesStream(FileData, StreamData):
             short_series: one with no more rows than the horizon: `error` names it, `skip` leaves it out.
             season: m, steps after which the signal resembles itself, for MASE and the seasonal naive forecast.
             cache: the folder for converted files; null: the user's cache folder.
-            options: as in `FileData` and `StreamData`; the streams are lanes that the series are dealt out to. With
-                missing=mask the step of a missing input leaves the loss. A missing target is never invented: outside of
-                `error` it leaves the loss.
+            options: as in `FileData` and `StreamData`; the streams are lanes that the series are dealt out to.
+                normalize=per_series takes mean and standard deviation of each series for itself, which then must be one
+                of the training. With missing=mask the step of a missing input leaves the loss. A missing target is
+                never invented: outside of `error` it leaves the loss.
 
         Raises:
             ValueError: an argument is outside its range, or two contradict each other.
@@ -108,6 +110,11 @@ class SeriesStream(FileData, StreamData):
         self.input_size, self.output_size = len(spec.inputs), len(spec.targets)
         if horizon and set(spec.targets) <= set(spec.inputs):
             self.target_inputs = [spec.inputs.index(column) for column in spec.targets]
+        if self.normalize == "per_series" and self.missing == "mask":
+            raise ValueError(
+                "normalize=per_series has no mean of all series that missing=mask could read; give "
+                "datamodule.missing=ffill or datamodule.normalize=true"
+            )
         self.fills_with_mean = self.missing == "mask"
         self.horizon, self.season, self.window = horizon, season, window
         windows = WindowSpec(horizon, window, self.num_streams, warmup, season, short_series)
@@ -147,6 +154,8 @@ class SeriesStream(FileData, StreamData):
         if "train" in splits:
             self.longest = max(segment.stop - segment.start for segment in self.data.segments("train"))
         self.splits |= {split: self.data.windows_of(split, self.statistics) for split in splits}
+        if self.normalize == "per_series":
+            self.data.check_known(self.statistics)
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """As in `FileData`.
@@ -170,7 +179,12 @@ class SeriesStream(FileData, StreamData):
     def take(self, statistics: TrainingStatistics) -> None:
         self.statistics = statistics
         self.input_mean, self.target_scale = statistics.input_mean, statistics.target_scale
-        if self.normalize:
+        if self.normalize == "per_series":
+            table = self.data.of_each(statistics)
+            self.input_stats = table["input_mean"], table["input_std"]
+            self.target_stats = table["target_mean"], table["target_std"]
+            self.change_stats = table["input_change"], table["target_change"]
+        elif self.normalize:
             self.input_stats = statistics.input_mean, statistics.input_std
             self.target_stats = statistics.target_mean, statistics.target_std
             self.change_stats = statistics.input_change, statistics.target_change

@@ -133,6 +133,29 @@ class SeriesSplits:
             return Series(names, level, None)
         return Series(names, level, [*trained["target_scale"], *([statistics.target_scale] * new)])
 
+    def of_each(self, statistics: TrainingStatistics) -> dict[str, list[list[float]]]:
+        """The statistics of each series of the training by their names, (S, ...); those of all where it has none."""
+        trained = _of_training(statistics)
+        table = {}
+        for kind in ("input", "target"):
+            known = [[mean is not None for mean in means] for means in trained[f"{kind}_mean"]]
+            for name in (f"{kind}_{what}" for what in ("mean", "std", "change")):
+                whole, own = np.array(getattr(statistics, name)), np.array(trained[name], dtype=float)
+                table[name] = np.where(known, own, whole).tolist()
+        return table
+
+    def check_known(self, statistics: TrainingStatistics) -> None:
+        """
+        Raises:
+            ValueError: a series is not one of the training.
+        """
+        new = self._names(statistics)[len(_of_training(statistics)["name"]) :]
+        if new:
+            raise ValueError(
+                f"normalize=per_series, but the training has no series {new[0]!r} to know its scale from; leave it "
+                f"out, or train with datamodule.normalize=true"
+            )
+
     def numbers(self, source: str, statistics: TrainingStatistics) -> np.ndarray:
         """What the series of a table are called in `Window.series`."""
         series = self.table(source).series
