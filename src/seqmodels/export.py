@@ -18,7 +18,13 @@ KEYS = (
     Key("format", "onnx|torch", "ONNX, or torch.export's .pt2", "onnx"),
     Key("output", "FOLDER", "where the files go; RUN/export unless given"),
     Key("overwrite", "true|false", "replace files that are there", "false", flag),
-    Key("tolerance", "NUMBER", "how far outputs may lie from the run's, in the target's deviations", "1e-5", positive),
+    Key(
+        "tolerance",
+        "NUMBER",
+        "how far outputs may lie from the run's, in deviations of the target; of the largest logit",
+        "1e-5",
+        positive,
+    ),
 )
 
 

@@ -131,7 +131,8 @@ def test_a_fixed_time_is_noticed(tmp_path: Path) -> None:
 
 def test_another_model_or_state_is_noticed() -> None:
     mine, other = (regressor(partial(core, hidden_size=4)) for core in (GRU, partial(GRU, init="orthogonal")))
-    tried, unit = trials("window", mine), unit_of(mine)
+    tried = trials("window", mine)
+    unit = unit_of(mine, tried)
 
     def forgetful(x: Tensor, state: Tensor) -> tuple[Tensor, ...]:
         y, end = WindowGraph(mine)(x, state)
@@ -193,3 +194,23 @@ def test_what_hangs_on_weights_alone_is_computed_before(tmp_path: Path) -> None:
     )
     onnx_format.write(form, tmp_path / "step.onnx", "")
     assert check(onnx_format.read(tmp_path / "step.onnx"), trials("step", module), torch.ones(()), 1e-5) < 2e-6
+
+
+@pytest.mark.parametrize("size", [1, 30, 1000])
+def test_a_classifier_is_measured_in_the_size_of_its_logits(size: float, tmp_path: Path) -> None:
+    """What float32 makes of a logit of 1,000 is off by 1e-4, in any file."""
+    torch.manual_seed(0)
+    module = plain(SequenceClassifier(partial(GRU, hidden_size=32), torch.optim.SGD, 1, 4).eval())
+    with torch.no_grad():
+        module.head.weight *= size
+    write_checked("window", module, onnx_format, tmp_path / "window.onnx")
+    tried = trials("window", module)
+    call, unit = onnx_format.read(tmp_path / "window.onnx"), unit_of(module, tried)
+    assert unit.item() == pytest.approx(max(1.0, max(float(y.abs().max()) for one in tried for y in one.outputs)))
+
+    def wrong(*inputs: Tensor) -> tuple[Tensor, ...]:
+        logits, *state = call(*inputs)
+        return logits * (1 + 1e-4), *state
+
+    with pytest.raises(Disagrees):
+        check(wrong, tried, unit, 1e-5)

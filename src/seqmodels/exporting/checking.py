@@ -128,7 +128,12 @@ def _complaint(call: Call, trial: Trial, unit: Tensor, worst: float, read: int, 
     )
 
 
-def unit_of(module: Any) -> Tensor:
-    """The target's standard deviation, where the module knows one; logits have none."""
+def unit_of(module: Any, tried: Sequence[Trial]) -> Tensor:
+    """The target's standard deviation, where the module knows one; else the size of the largest output, at least 1.
+
+    Logits have any size, and what float32 makes of them is off by a part of it.
+    """
     std = getattr(module, "target_std", None)
-    return torch.ones(()) if std is None else std.detach()
+    if std is not None:
+        return std.detach()
+    return torch.stack([y.abs().max() for trial in tried for y in trial.outputs]).max().clamp(min=1)

@@ -58,7 +58,8 @@ def export(
         checkpoint, trust, overrides: as in `load_run`.
         output: a folder for the files; None makes RUN/export.
         overwrite: replace files of the same names.
-        tolerance: how far an output may lie from the run's own, in standard deviations of the target; logits plainly.
+        tolerance: how far an output may lie from the run's own, in standard deviations of the target; of logits
+            in the size of the largest.
 
     Raises:
         ValueError, OSError: the input does not allow it, or a file computes something else than the run; nothing is
@@ -154,7 +155,8 @@ def write_checked(
             "readout=mean averages the outputs of one call, and a call of one step has only one; use the window, on "
             "whole sequences"
         )
-    tried, unit = trials(form, module), unit_of(module)
+    tried = trials(form, module)
+    unit = unit_of(module, tried)
     ways: list[tuple[str, str, Callable[[], Form]]] = [
         ("", "torch.export cannot capture it", lambda: form_of(form, module, fill))
     ]
