@@ -13,7 +13,7 @@ from tests.conftest import ROOT, options
 
 README = (ROOT / "README.md").read_text()
 PAGES = "\n".join([README, *(page.read_text() for page in sorted((ROOT / "docs").glob("*.md")))]).replace("\\\n", " ")
-COMMANDS = re.findall(r"^python -m seqmodels\.(train|tune) *(.*?)(?:  +#.*)?$", PAGES, re.MULTILINE)
+COMMANDS = re.findall(r"^python -m seqmodels\.(train|tune) *(.*?)$", PAGES, re.MULTILINE)
 
 
 def single_jobs(words: str) -> list[str]:
@@ -56,3 +56,9 @@ def test_every_file_named_exists() -> None:
 def test_ci_runs_the_readmes_test_command() -> None:
     (command,) = set(re.findall(r"^(python -m pytest.*)$", README, re.MULTILINE))
     assert command in (ROOT / ".ci" / "run").read_text()
+
+
+def test_no_command_has_a_comment_behind_it() -> None:
+    """zsh, the shell of every Mac, passes it on as further arguments."""
+    assert COMMANDS
+    assert not re.findall(r"^(?:python|pip|tensorboard) .* #.*$", PAGES, re.MULTILINE)

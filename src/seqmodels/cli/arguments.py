@@ -15,6 +15,7 @@ from typing import Any, NoReturn
 
 from seqmodels.config.compose import is_group
 from seqmodels.config.nearest import nearest
+from seqmodels.config.normalize import refuse_comment
 from seqmodels.config.overrides import split
 from seqmodels.config.ranges import above, at_least, one_of
 
@@ -149,6 +150,7 @@ def read(about: str | None, keys: Sequence[Key], arguments: Sequence[str] | None
     said: dict[str, str] = {}
     overrides = []
     for argument in arguments:
+        refuse_comment(argument)
         sign, name, value = split(argument)
         if name in names and not sign and value is not None:
             said[name] = value

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import hydra
 from hydra.core.override_parser.types import Override
-from hydra.errors import HydraException
+from hydra.errors import HydraException, MissingConfigException
 from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
@@ -16,6 +16,7 @@ from seqmodels.config.nearest import nearest
 from seqmodels.config.normalize import ADDED_GROUPS, normalized, refuse_old_name
 from seqmodels.config.overrides import key_of, parse, plain, quote
 from seqmodels.config.places import conf_dir
+from seqmodels.config.ranges import or_of
 from seqmodels.exceptions import first_line
 
 
@@ -48,12 +49,17 @@ REFUSED = re.compile(r"Could not override '(.+?)'\.")
 def refused(
     error: HydraException, overrides: Sequence[str], root: str, folders: Sequence[str] = ()
 ) -> ValueError | None:
-    """A better way to say that there is no such key: Hydra advises a `+` before it. None for its other complaints.
+    """A better way to say that there is no such key, where Hydra advises a `+`, or no such YAML, where it lists all.
+
+    None for its other complaints.
 
     Args:
         error: Hydra's.
         overrides, root, folders: as in `compose`.
     """
+    if isinstance(error, MissingConfigException) and error.missing_cfg_file and error.options:
+        group, _, name = str(error.missing_cfg_file).rpartition("/")
+        return ValueError(f"Could not find '{group}/{name}'; choose {group}={or_of(name, error.options)}")
     found = REFUSED.match(str(error))
     if not found:
         return None

@@ -38,6 +38,8 @@ def normalized(arguments: Sequence[str], folders: Iterable[str] = ()) -> list[st
     Raises:
         ValueError: an override cannot be read, or its key or experiment has another name today.
     """
+    for one in arguments:
+        refuse_comment(one)
     overrides = set(overrides_in(list(arguments)))
     places = [Path(folder) for folder in folders] + [Path(folder) for folder in config_dirs(arguments)]
     return [_normalized(one, [*places, conf_dir()]) if one in overrides else one for one in arguments]
@@ -47,6 +49,15 @@ def config_dirs(arguments: Sequence[str]) -> list[str]:
     """The folders that `--config-dir` names."""
     found = [one.partition("=")[2] for one in arguments if one.startswith("--config-dir=")]
     return found + [after for one, after in pairwise(arguments) if one in ("--config-dir", "-cd")]
+
+
+def refuse_comment(argument: str) -> None:
+    """
+    Raises:
+        ValueError: it begins a comment, which not every shell leaves out.
+    """
+    if argument.startswith("#"):
+        raise ValueError(f"{argument} is a comment that the shell passed on; leave it out, and what comes behind it")
 
 
 def refuse_old_name(override: str) -> None:
