@@ -5,7 +5,7 @@ from importlib import import_module
 
 import pytest
 
-from seqmodels.cli.arguments import OF_A_RUN, Key, count, flag, listed, path, positive, read
+from seqmodels.cli.arguments import OF_A_RUN, Key, count, flag, listed, path, positive, read, threads
 
 RUN = "run=outputs/a"
 
@@ -32,6 +32,13 @@ def test_what_is_not_given() -> None:
         (Key("a", "true|false", "", read=flag), "true", True),
         (Key("a", "true|false", "", read=flag), "yes", "a=yes is not known; choose true or false"),
         (Key("a", "NUMBER", "", read=count), "12", 12),
+        (
+            Key("a", "NUMBER", "", read=threads),
+            "1000000000",
+            "a=1000000000 is too large; give an integer of at most 100000000",
+        ),
+        (Key("a", "NUMBER", "", read=threads), "nan", "a=nan is no such number; give an integer of at least 1"),
+        (Key("a", "NUMBER", "", read=positive), "inf", "a=inf is not a number; give one above 0, such as 1e-5"),
         (Key("a", "NUMBER", "", read=count), "0", "a=0 is too small; give an integer of at least 1"),
         (Key("a", "NUMBER", "", read=count), "1.5", "a=1.5 is no such number; give an integer of at least 1"),
         (Key("a", "NUMBER", "", read=positive), "1e-3", 1e-3),

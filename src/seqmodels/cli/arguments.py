@@ -17,7 +17,7 @@ from seqmodels.config.compose import is_group
 from seqmodels.config.nearest import nearest
 from seqmodels.config.normalize import refuse_comment
 from seqmodels.config.overrides import split
-from seqmodels.config.ranges import above, at_least, one_of
+from seqmodels.config.ranges import LONGEST, MOST_PROCESSES, above, at_most, one_of, size
 
 WIDTH = 118
 """Of the help, in characters."""
@@ -83,8 +83,15 @@ def count(name: str, text: str) -> int:
     """A reader of integers of at least 1."""
     if not text.isdecimal():
         raise ValueError(f"{name}={text} is no such number; give an integer of at least 1")
-    at_least(1, **{name: int(text)})
+    size(LONGEST, **{name: int(text)})
     return int(text)
+
+
+def threads(name: str, text: str) -> int:
+    """A reader of numbers of threads: absurd ones would end the process without a word."""
+    number = count(name, text)
+    at_most(MOST_PROCESSES, **{name: number})
+    return number
 
 
 def positive(name: str, text: str) -> float:

@@ -14,7 +14,7 @@ from seqmodels.config.flat import differences, flat
 from seqmodels.config.hints import fits
 from seqmodels.config.outputs import place_of
 from seqmodels.config.overrides import items, parse, quoted
-from seqmodels.config.ranges import above, at_least
+from seqmodels.config.ranges import MOST_PROCESSES, above, at_least, finite, size
 from seqmodels.config.schema import check_config, check_node
 from seqmodels.searching.space import Choice, Dimension, without_fixed
 from seqmodels.searching.space_yaml import read_space
@@ -149,8 +149,10 @@ def _check_own(own: Mapping[str, Any]) -> None:
         if not fits(value, OWN[key]):
             kind = getattr(OWN[key], "__name__", str(OWN[key]).replace("None", "null"))
             raise ValueError(f"{key}={value!r} has the wrong type {type(value).__name__}; expected {kind}")
-    at_least(1, n_trials=own["n_trials"], workers=own["workers"])
+    at_least(1, n_trials=own["n_trials"])
+    size(MOST_PROCESSES, workers=own["workers"])
     if own["timeout"] is not None:
+        finite(timeout=own["timeout"])
         above(0, timeout=own["timeout"])
     check_node(own["sampler"], "sampler")
     check_node(own["pruner"], "pruner")
