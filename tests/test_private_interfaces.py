@@ -86,6 +86,8 @@ PRIVATE = [
      "an unfinished trial of another process is taken up by its id"),
     ("returned._return_value", "sweeps/launcher.py",
      "the exception of a failed job; the property return_value prints its traceback first"),
+    ("hydra._internal.core_plugins.basic_sweeper:BasicSweeper", "sweeps/folder.py",
+     "how many jobs a sweep's command makes; split_arguments is public in a module that is not"),
     ("hydra._internal.utils:_is_env_set", "cli/command.py",
      "Hydra prints an error and exits unless HYDRA_FULL_ERROR is set; ours reach run_command"),
     ("threading._shutdown", "system/process.py",

@@ -21,9 +21,17 @@ from seqmodels.config.places import conf_dir
 from seqmodels.exceptions import MISTAKES, JobFailed, JobsFailed, Stopped, message_of, reason
 from seqmodels.parallel.machine import request_of
 from seqmodels.runs.best_of_study import check_best
-from seqmodels.runs.record import is_finished, is_run
+from seqmodels.runs.record import is_finished, is_run, is_taken
 from seqmodels.runs.trust import check_composed
-from seqmodels.sweeps.folder import Sweep, check_number, command_to_resume, failures, is_sweep
+from seqmodels.sweeps.folder import (
+    Sweep,
+    check_number,
+    command_to_resume,
+    failures,
+    is_sweep,
+    is_sweep_finished,
+    locked,
+)
 from seqmodels.sweeps.jobs import run_job, run_job_apart
 from seqmodels.sweeps.ranking import measured, ranking
 from seqmodels.sweeps.resuming import folder_to_resume, go_on
@@ -85,7 +93,7 @@ def main() -> None:
 
 def command() -> None:
     """What sys.argv asks for."""
-    Sweep.folder = None
+    Sweep.folder = Sweep.lock = None
     arguments, resume = take(multirun_first(sys.argv[1:]), "resume")
     arguments = normalized(quoted(arguments, "init_from"))
     check_best(arguments)
@@ -98,6 +106,12 @@ def command() -> None:
         refuse_used_folder(arguments)
     elif is_sweep(folder):
         sys.argv[1:] = command_to_resume(folder, arguments)
+        if is_sweep_finished(folder):
+            Sweep.folder = folder
+            print(f"{folder} is finished, there is nothing to resume: python -m seqmodels.report {folder}")
+            show_ranking()
+            return
+        Sweep.lock = locked(folder)
     else:
         go_on(folder, arguments)
         return
@@ -115,6 +129,9 @@ def command() -> None:
         if not isinstance(error, JobFailed):
             traceback.print_exc()  # of a launcher
         raise JobsFailed(report) from error
+    finally:
+        if Sweep.lock:
+            Sweep.lock.release()
 
 
 def show_ranking() -> None:
@@ -135,9 +152,13 @@ def refuse_used_folder(arguments: list[str]) -> None:
         key = key_of(argument)
         if key not in ("hydra.run.dir", "hydra.sweep.dir"):
             continue
-        folder = text_of(argument)
-        if any(Path(folder).glob("*")):
-            raise FileExistsError(f"{folder} holds a run already and will not be overwritten; choose another {key}")
+        folder = Path(text_of(argument))
+        if is_taken(folder):
+            holds = "a run" if is_run(folder) else "a sweep" if is_sweep(folder) else "files"
+            more = f"; resume={folder} goes on with it" if holds != "files" else ""
+            raise FileExistsError(
+                f"{folder} holds {holds} already and will not be overwritten; choose another {key}{more}"
+            )
 
 
 def multirun_first(arguments: list[str]) -> list[str]:

@@ -4,6 +4,7 @@ import json
 import os
 import random
 import resource
+import shutil
 import signal
 import threading
 import time
@@ -22,7 +23,7 @@ from seqmodels.config.places import conf_dir
 from seqmodels.config.schema import check_config
 from seqmodels.runs.record import is_finished
 from seqmodels.runs.run import compose, train
-from seqmodels.sweeps.folder import job_folders
+from seqmodels.sweeps.folder import job_folders, locked
 from seqmodels.sweeps.jobs import run_job
 from tests.conftest import options
 from tests.support.attempts import SINE, assert_same_run, callback, checkpoint
@@ -71,7 +72,7 @@ def test_a_sweep_over_experiments_has_one_folder(command: Command, capfd: pytest
     assert only_sweep().parent == Path("outputs/sine")
     assert [job.name for job in job_folders(only_sweep())] == ["0_rnn", "1_rnn_tf"]
     assert command(*words, "resume=auto") == 0
-    assert capfd.readouterr().out.count("is finished already") == 2
+    assert "is finished, there is nothing to resume" in capfd.readouterr().out
 
 
 @pytest.mark.parametrize("launcher", ["basic", "parallel"])
@@ -124,7 +125,7 @@ def test_a_finished_sweep_is_not_run_again(command: Command, capfd: pytest.Captu
     capfd.readouterr()
     for again in (["resume=auto"], [f"resume={folder}"]):
         assert command(*words, *again) == 0
-        assert capfd.readouterr().out.count("is finished already") == 4
+        assert "is finished, there is nothing to resume" in capfd.readouterr().out
     assert command(f"resume={folder}") == 0, "the folder knows the words"
     assert {path: path.stat().st_mtime_ns for path in before} == before
     assert only_sweep() == folder
@@ -246,7 +247,7 @@ def test_a_used_folder_is_not_overwritten(command: Command, capfd: pytest.Captur
     assert command(*words) == 0
     before = {path: path.stat().st_mtime_ns for path in Path("mine").rglob("*")}
     assert command(*words) == 1
-    assert "mine holds a run already and will not be overwritten" in capfd.readouterr().err
+    assert "mine holds a sweep already and will not be overwritten" in capfd.readouterr().err
     assert {path: path.stat().st_mtime_ns for path in Path("mine").rglob("*")} == before
 
 
@@ -291,3 +292,29 @@ def test_loader_workers_in_the_jobs_of_a_pool(command: Command) -> None:
     words = ["-m", *SINE, *NO_TEST, "datamodule.num_workers=2", "trainer.max_steps=4", "hydra/launcher=parallel"]
     assert command(*words) == 0
     assert statuses(only_sweep()) == ["completed"]
+
+
+def test_a_finished_sweep_starts_nothing(
+    command: Command, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ["-m", *SINE, *NO_TEST, "trainer.max_steps=2", "seed=1,2"]
+    assert command(*words) == 0
+    capfd.readouterr()
+    monkeypatch.delattr("seqmodels.train._job")
+    assert command(*words, "resume=auto") == 0
+    assert f"{only_sweep()} is finished, there is nothing to resume" in capfd.readouterr().out
+
+
+def test_two_processes_do_not_run_one_sweep(command: Command, capfd: pytest.CaptureFixture[str]) -> None:
+    """The second is refused, and the first one's jobs go on."""
+    words = ["-m", *SINE, *NO_TEST, "trainer.max_steps=2", "seed=1,2"]
+    assert command(*words) == 0
+    job = job_folders(only_sweep())[1]
+    shutil.rmtree(job)
+    first = locked(only_sweep())
+    assert command(f"resume={only_sweep()}") == 1
+    assert f"{only_sweep()} is being run by another process at this moment" in capfd.readouterr().err
+    assert not job.exists()
+    first.release()
+    assert command(f"resume={only_sweep()}") == 0
+    assert statuses(only_sweep()) == ["completed"] * 2

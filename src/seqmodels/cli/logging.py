@@ -29,7 +29,15 @@ def log_to(folder: Path, name: str = "train.log") -> None:
     rank = os.environ.get("LOCAL_RANK", "0")
     own = name if rank == "0" else f"train_ddp_process_{rank}.log"
     OmegaConf.update(config, "handlers.file.filename", str(folder / own))
-    logging.config.dictConfig(OmegaConf.to_container(config))  # type: ignore[arg-type]
+    try:
+        logging.config.dictConfig(OmegaConf.to_container(config))  # type: ignore[arg-type]
+    except ValueError as error:
+        if not isinstance(error.__cause__, OSError):
+            raise
+        raise OSError(
+            f"{folder / own} cannot be written: {error.__cause__.strerror}; a run goes on in its own folder, so see to "
+            f"its permissions, or copy it to where you may write: cp -r {folder} ."
+        ) from error
 
 
 def log_to_console() -> None:

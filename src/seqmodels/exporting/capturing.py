@@ -8,7 +8,7 @@ from contextlib import contextmanager, redirect_stderr, redirect_stdout
 
 import torch
 
-from seqmodels.exceptions import first_line
+from seqmodels.exceptions import first_line, is_full
 
 
 class CannotExport(Exception):
@@ -35,6 +35,8 @@ def capturing(what: str) -> Iterator[None]:
         cause: BaseException = error
         while cause.__cause__ is not None:  # what matters is said by the first of the chain
             cause = cause.__cause__
+        if is_full(cause):
+            raise cause from error  # no fault of the exporter
         raise CannotExport(f"{what}: {first_line(cause)}") from error
     finally:
         logging.disable(disabled)

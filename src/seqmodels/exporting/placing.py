@@ -1,13 +1,19 @@
 """All of the files or none, and none over another."""
 
+import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
+from filelock import Timeout
 
 from seqmodels.cores.base import State
+from seqmodels.system.files import named
+from seqmodels.system.locks import lock_at
+
+PREFIX, LOCK = ".export-", ".lock"
 
 INITIAL_STATE = "initial_state.npz"
 
@@ -56,12 +62,22 @@ def workshop(folder: Path) -> Iterator[Path]:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise OSError(f"output={folder} cannot be made: {error.strerror}; choose another folder") from error
-        with tempfile.TemporaryDirectory(prefix=".export-", dir=folder) as name:
-            yield Path(name)
-            for path in sorted(Path(name).iterdir()):
+        _remove_left(folder)
+        with tempfile.TemporaryDirectory(prefix=PREFIX, dir=folder) as name, lock_at(Path(name, LOCK)):
+            with named(folder):
+                yield Path(name)
+            for path in sorted(Path(name).glob("[!.]*")):
                 path.replace(folder / path.name)
     except BaseException:
         for place in new:
             if place.is_dir() and not any(place.iterdir()):
                 place.rmdir()
         raise
+
+
+def _remove_left(folder: Path) -> None:
+    """What exports were writing here when they were killed: their locks ended with them."""
+    for place in folder.glob(f"{PREFIX}*/{LOCK}"):
+        lock = lock_at(place)
+        with suppress(Timeout, OSError), lock.acquire(timeout=0):
+            shutil.rmtree(place.parent)

@@ -33,6 +33,14 @@ def is_run(folder: Path) -> bool:
     return (folder / CONFIG).is_file()
 
 
+def is_taken(folder: Path) -> bool:
+    """Whether anything in the folder would be overwritten by a run, beside what one left that was ended at once."""
+    if not folder.is_dir() or failed_before_first_checkpoint(folder):
+        return False
+    own = {folder / ".hydra", folder / ".lock", *folder.glob("*.log"), *folder.glob(".*.yaml.*")}
+    return is_run(folder) or any(place not in own for place in folder.iterdir())
+
+
 def is_finished(folder: Path) -> bool:
     """Whether the run's last attempt came to its end."""
     return _status(folder) == "completed"

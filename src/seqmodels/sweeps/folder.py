@@ -11,19 +11,25 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock, Timeout
+from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, open_dict, read_write
 
 from seqmodels.config.normalize import config_dirs
 from seqmodels.config.outputs import all_places
 from seqmodels.config.overrides import overrides_in, parse, quote, text_of, without
+from seqmodels.config.yaml_files import read_yaml
 from seqmodels.runs.record import is_finished, is_run, results_of
 from seqmodels.sweeps.saved_command import LAUNCHER, MULTIRUN, command_of, jobs_of, launcher_of, not_taken
 from seqmodels.system.files import short
+from seqmodels.system.locks import lock_at, without_locks
 from seqmodels.system.terminal import say
 from seqmodels.system.untrusted import refuse_links
 
 FROM_FOLDER = "hydra.callbacks.sweep.from_folder=true"
+
+LOCK = ".lock"
 
 FLAGS = ("-m", "--multirun", "hydra.mode=MULTIRUN")
 
@@ -36,6 +42,7 @@ class Sweep(Callback):
     """
 
     folder: Path | None = None
+    lock: FileLock | None = None
 
     def __init__(self, from_folder: bool = False) -> None:
         """
@@ -50,6 +57,8 @@ class Sweep(Callback):
         """
         folder = config.hydra.sweep.dir
         Sweep.folder = Path(folder).absolute()
+        if Sweep.lock is None:  # one that goes on has been locked before Hydra began
+            Sweep.lock = locked(Sweep.folder)
         said = parse(config.hydra.overrides.task)
         differ = {one.key_or_group for one in said if one.is_sweep_override()}
         same = [quote(key) for key in dict.fromkeys(one.key_or_group for one in said) if key not in differ]
@@ -62,6 +71,38 @@ class Sweep(Callback):
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
         assert Sweep.folder
         say(f"{len(job_folders(Sweep.folder))} jobs are finished: python -m seqmodels.report {short(Sweep.folder)}")
+
+
+def is_sweep_finished(folder: Path) -> bool:
+    """Whether every job of the command has come to its end, where the command alone says how many there are."""
+    hydra = read_yaml(folder / MULTIRUN).get("hydra", {})
+    sweeper = hydra.get("sweeper", {})
+    own = f"{BasicSweeper.__module__}.{BasicSweeper.__qualname__}"
+    if sweeper.get("_target_") != own or sweeper.get("params"):
+        return False  # another sweeper, or a YAML that may have changed
+    batches = BasicSweeper.split_arguments(parse(hydra["overrides"]["task"]), max_batch_size=None)
+    jobs = job_folders(folder)
+    return len(jobs) == sum(map(len, batches)) and all(map(is_finished, jobs))
+
+
+def locked(folder: Path) -> FileLock:
+    """The lock of a sweep, held for as long as this process runs it.
+
+    Raises:
+        BlockingIOError: another process runs the sweep.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = lock_at(folder / LOCK)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise BlockingIOError(
+            f"{folder} is being run by another process at this moment; wait for its end, or stop it first"
+        ) from None
+    except OSError as error:
+        if not without_locks(error):
+            raise
+    return lock
 
 
 def is_sweep(folder: Path) -> bool:

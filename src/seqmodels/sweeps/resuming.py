@@ -9,7 +9,7 @@ from seqmodels.cli.logging import log_to
 from seqmodels.config.flat import flat
 from seqmodels.config.overrides import key_of, overrides_in, trusted_in
 from seqmodels.runs.extend import changes_beside
-from seqmodels.runs.record import is_finished, is_run, last_run_of, saved_config
+from seqmodels.runs.record import is_finished, is_run, is_taken, last_run_of, saved_config
 from seqmodels.runs.results import read_results
 from seqmodels.sweeps.folder import begins_sweep, is_sweep, last_sweep_of
 from seqmodels.system.files import short
@@ -42,6 +42,11 @@ def folder_to_resume(arguments: list[str], resume: str) -> Path | None:
     if is_sweep(folder):
         return folder
     if not is_run(folder):
+        if folder.is_dir() and any(folder.iterdir()) and not is_taken(folder):
+            raise FileNotFoundError(
+                f"resume={resume} was ended before the run began; give the run's own command again, with "
+                f"hydra.run.dir={resume} for the same folder"
+            )
         raise FileNotFoundError(
             f"resume={resume} is neither the folder of a run (it holds no .hydra/config.yaml) nor of a sweep (no "
             f"multirun.yaml)"
