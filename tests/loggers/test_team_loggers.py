@@ -25,7 +25,8 @@ def interrupted_and_resumed(words: list[str]) -> Path:
     """The folder of a run that a signal stopped after 8 of its 12 steps, and that went on."""
     folder = interrupted(words)
     assert json.loads((folder / "results.json").read_text())["steps"] == 8
-    assert resume(folder, trust=OWN) is not None
+    logger = [word for word in words if word == "logger=mlflow"]  # which would send, and is not offline
+    assert resume(folder, logger, trust=OWN) is not None
     return folder
 
 
@@ -127,7 +128,7 @@ class TestMLflow:
 
     def test_another_store_does_not_know_the_run(self, command: Command, capfd: Any) -> None:
         (interrupted(MLFLOW) / ".hydra" / "mlflow").write_text("0123456789abcdef0123456789abcdef")
-        assert command("resume=run", TRUST) == 1
+        assert command("resume=run", "logger=mlflow", TRUST) == 1
         shown = capfd.readouterr().err
         assert "outputs/mlflow.db); choose another store" in shown
         assert "Traceback" not in shown

@@ -4,6 +4,7 @@ import os
 import pickle
 import shutil
 import socket
+import tarfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,11 +12,13 @@ import pytest
 import torch
 import yaml
 
+from seqmodels.config.migrate import migrated
 from seqmodels.runs.load import load_run
 from seqmodels.runs.run import compose, resume, train
-from seqmodels.runs.trust import check_targets, senders_said
+from seqmodels.runs.trust import check_targets, known, senders_said
 from tests.conftest import Command, options
 from tests.support.attempts import SINE
+from tests.test_old_runs import ARCHIVE
 
 QUICK = [*SINE, "trainer.max_steps=6", "test=false"]
 
@@ -288,3 +291,12 @@ def test_every_experiment_is_made_of_trusted_parts(name: str) -> None:
     for extra in ("early_stopping", "animation", "live", "diagnostics"):
         cfg = compose([f"+experiment={name}", f"callbacks={extra}", "scheduler=one_cycle"])
         check_targets(OmegaConf.to_container(cfg, resolve=True), [], name)
+
+
+def test_every_part_of_an_earlier_build_is_known() -> None:
+    with tarfile.open(ARCHIVE) as archive:
+        listed = archive.extractfile("targets.txt")
+        assert listed is not None
+        targets = listed.read().decode().split()
+    senders = {"seqmodels.loggers.mlflow.MLflow", "seqmodels.loggers.wandb.WandB", "seqmodels.sweeps.folder.Sweep"}
+    assert {migrated({"_target_": target})["_target_"] for target in targets} - known() <= senders
