@@ -295,7 +295,7 @@ def test_every_experiment_is_made_of_trusted_parts(name: str) -> None:
 
 def test_every_part_of_an_earlier_build_is_known() -> None:
     with tarfile.open(ARCHIVE) as archive:
-        listed = archive.extractfile("targets.txt")
+        listed = archive.extractfile("./targets.txt")
         assert listed is not None
         targets = listed.read().decode().split()
     senders = {"seqmodels.loggers.mlflow.MLflow", "seqmodels.loggers.wandb.WandB", "seqmodels.sweeps.folder.Sweep"}

@@ -23,6 +23,7 @@ GROUPS = ("datamodule", "module", "core", "optimizer", "scheduler", "trainer", "
 """The folders of conf/ whose YAMLs a run is made of."""
 
 BESIDE = {
+    "seqmodels.callbacks.figures.animation": "FitAnimation",  # of earlier builds
     "seqmodels.callbacks.pruning": "Pruning",  # which a search adds to its trials
     "lightning.pytorch.callbacks": (
         "EarlyStopping EMAWeightAveraging DeviceStatsMonitor GradientAccumulationScheduler LearningRateMonitor "
