@@ -116,8 +116,8 @@ def test_trials_that_fail_are_recorded_and_do_not_end_the_search(
 
 
 def test_when_all_trials_fail_the_search_fails(tune: Command, capsys: pytest.CaptureFixture[str]) -> None:
-    assert tune(*WORDS, "n_trials=2", "datamodule.window=-1") == 1
-    assert "no trial of 2 completed; the first: datamodule.window=-1" in capsys.readouterr().err
+    assert tune(*WORDS, "n_trials=2", "core.hidden_size=-1") == 1
+    assert "no trial of 2 completed: 2 failed, the first: core.hidden_size=-1" in capsys.readouterr().err
     assert states() == ["fail"] * 2
     assert (STUDY / "figures" / "history.png").exists()
 
