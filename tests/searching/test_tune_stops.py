@@ -71,3 +71,12 @@ def test_a_damaged_line_of_the_journal_is_named(tune: Command, capsys: pytest.Ca
     assert f"{journal} cannot be read, its line 4 is damaged" in shown
     assert "Traceback" not in shown
     assert len(journal.read_text().splitlines()) == whole
+
+
+@pytest.mark.slow
+def test_a_pruned_trial_of_two_ranks_ends_without_a_traceback(tune: Command, capfd: pytest.CaptureFixture[str]) -> None:
+    Path("mine/pruner").mkdir()
+    Path("mine/pruner/all.yaml").write_text("_target_: optuna.pruners.ThresholdPruner\nlower: 10\n")
+    assert tune(*ONE, "pruner=all", "trainer.devices=2", "trainer.strategy=ddp") == 1
+    assert states() == ["pruned"]
+    assert "Traceback" not in capfd.readouterr().err

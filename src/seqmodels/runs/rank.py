@@ -9,6 +9,7 @@ run that is meant: its config as composed, its folder, its checkpoint.
 import json
 import sys
 import traceback
+from contextlib import suppress
 from pathlib import Path
 from typing import NoReturn
 
@@ -16,6 +17,7 @@ from omegaconf import OmegaConf
 
 from seqmodels.cli.command import run_command
 from seqmodels.cli.logging import log_to
+from seqmodels.exceptions import Pruned
 from seqmodels.system.process import leave
 
 
@@ -36,7 +38,8 @@ def _work() -> None:
 
     folder = Path(task["folder"])
     log_to(folder)
-    take_part(OmegaConf.create(task["config"]), folder, task["checkpoint"])
+    with suppress(Pruned):  # rank 0 tells the search, and all ranks end at the same validation
+        take_part(OmegaConf.create(task["config"]), folder, task["checkpoint"])
 
 
 if __name__ == "__main__":
