@@ -16,7 +16,7 @@ from tests.modules.test_regressor import STREAMS, fit, regressor, train
 
 CORES = ["rnn", "lstm_orthogonal", "gru"]
 B, T = 4, 5
-TRAINER = SimpleNamespace(log_every_n_steps=0, global_rank=0, global_step=0)
+TRAINER = SimpleNamespace(log_every_n_steps=0, global_rank=0, global_step=0, state=SimpleNamespace(fn=None))
 
 
 def stream(windows: int, dtype: torch.dtype = torch.float64, length: int = T) -> list[Window]:
