@@ -29,7 +29,6 @@ BESIDE = {
         "EarlyStopping EMAWeightAveraging DeviceStatsMonitor GradientAccumulationScheduler LearningRateMonitor "
         "ModelCheckpoint ModelSummary RichModelSummary StochasticWeightAveraging Timer WeightAveraging"
     ),
-    "seqmodels.callbacks.pruning": "Pruning",  # which a search gives to its trials
     "lightning.pytorch.profilers": "AdvancedProfiler PassThroughProfiler SimpleProfiler",
     "torch.optim": ("ASGD Adadelta Adafactor Adagrad Adam AdamW Adamax LBFGS NAdam RAdam RMSprop Rprop SGD SparseAdam"),
     "torch.optim.lr_scheduler": (
