@@ -50,7 +50,8 @@ def build(cfg: DictConfig, folder: Path) -> Parts:
         when = intervals(cfg.trainer, datamodule) | logging_interval(cfg.trainer, datamodule)
     trainer = build_trainer(cfg, folder, **when)
     pl.seed_everything(cfg.seed, workers=True, verbose=False)
-    module = build_module(cfg, datamodule)
+    # Lightning does it after it has read a checkpoint, which would round what is of 64 bits.
+    module = trainer.precision_plugin.convert_module(build_module(cfg, datamodule))
     _check_monitor(cfg.monitor, module, trainer)
     if cfg.monitor.startswith("val/") and not datamodule.val_dataloader():
         log.warning("monitor=%s: this data has no validation part, so there will be no best.ckpt", cfg.monitor)
