@@ -8,7 +8,7 @@ import pytest
 
 from seqmodels.cli.logging import log_to
 from tests.conftest import Command
-from tests.support.attempts import SINE
+from tests.support.attempts import SINE, callback
 
 SHORT = [*SINE, "trainer.max_steps=3", "test=false", "hydra.run.dir=run"]
 
@@ -59,3 +59,16 @@ def test_a_log_that_cannot_be_written_names_its_file(mode: int, tmp_path: Path) 
             os._exit(3)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     shutil.rmtree(run)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")  # of TensorBoard's writer
+def test_a_full_disk_names_the_folder_where_the_writer_names_no_file(
+    command: Command, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """TensorBoard's does not, and the log has no room for what it is told."""
+    disk = [word.replace("attempts", "disks") for word in callback("SmallDisk", step=1, size=100)]
+    words = [*SHORT, "logger=tensorboard", "callbacks=guards", "trust=[tests]", *disk]
+    assert command(*words) == 1
+    shown = capfd.readouterr().err
+    assert f"error: {Path('run').absolute()} cannot be written: File too large (" in shown
+    assert "Logging error" not in shown

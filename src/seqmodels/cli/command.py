@@ -1,6 +1,7 @@
 """The outermost layer of every command: errors become one message and an exit code."""
 
 import errno
+import logging
 import os
 import select
 import signal
@@ -28,6 +29,7 @@ def run_command(command: Callable[[], Any]) -> int:
     0 done; 1 a mistake in the input; 128 + the signal's number when stopped by one: 130 Ctrl-C, 143 SIGTERM,
     129 SIGHUP, 138 SIGUSR1, 140 SIGUSR2 (on Linux), 141 by nobody reading what it prints.
     """
+    logging.raiseExceptions = False  # a log that finds no room is no reason for a traceback a line
     try:
         with stoppable():
             command()

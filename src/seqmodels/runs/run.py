@@ -37,6 +37,7 @@ from seqmodels.runs.record import is_finished, mark_running, overrides_of, resum
 from seqmodels.runs.results import Results
 from seqmodels.runs.trust import check_outside, senders_said, trusted_config
 from seqmodels.runs.weights import measured
+from seqmodels.system.files import named
 from seqmodels.system.process import is_first_process
 from seqmodels.system.signals import stoppable
 from seqmodels.system.untrusted import refuse_links
@@ -153,7 +154,8 @@ def _attempt(
             draw = at_end.enter_context(figures_wait(parts.trainer))
             if is_first_process():
                 mark_running(folder, beside)
-            with memory_told(cfg), supervised(parts.trainer, cfg, folder, checkpoint), explained(cfg, *SECTIONS):
+            work_of_all_ranks = supervised(parts.trainer, cfg, folder, checkpoint)
+            with named(folder), memory_told(cfg), work_of_all_ranks, explained(cfg, *SECTIONS):
                 _fit_and_test(cfg, folder, parts, metrics, checkpoint)
             status = "completed"
         except Pruned:
