@@ -95,6 +95,14 @@ def test_another_initial_state_there_is_kept(invoke: Command, run: Path, capsys:
     assert [path.name for path in Path("here").iterdir()] == ["initial_state.npz"]
 
 
+def test_no_link_in_the_run_is_followed(invoke: Command, run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("theirs").mkdir()
+    (run / "export").symlink_to(Path("theirs").absolute())
+    assert invoke("export", f"run={run}", "format=torch") == 1
+    assert "export is a link to" in complaint(capsys)
+    assert list(Path("theirs").iterdir()) == []
+
+
 def test_a_file_is_no_folder(invoke: Command, run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     Path("here").write_text("mine")
     assert invoke("export", f"run={run}", "format=torch", "output=here") == 1

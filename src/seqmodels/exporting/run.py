@@ -19,6 +19,7 @@ from seqmodels.exporting.graphs import FORMS, Form, begin, form_of, plain
 from seqmodels.exporting.looped import step_by_step
 from seqmodels.exporting.placing import INITIAL_STATE, arrays, check_free, workshop
 from seqmodels.runs.load import LoadedRun, load_run
+from seqmodels.system.untrusted import refuse_links
 
 log = logging.getLogger(__name__)
 
@@ -69,6 +70,8 @@ def export(
         onnx_format.check_installed()
     kind = FORMATS[format]
     loaded = load_run(run, checkpoint, overrides, trust)
+    if output is None:
+        refuse_links(loaded.folder)
     if loaded.module.input_mean.dim() == 2:
         raise ValueError(
             "datamodule.normalize=per_series: a graph is not told which series a row belongs to, so it cannot read "
