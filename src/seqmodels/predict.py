@@ -7,7 +7,7 @@ python -m seqmodels.predict run=outputs/mnist_lstm/DATE_TIME input=scans/ output
 Any other override, as train takes it, changes the run's config for this prediction, as datamodule.missing=ffill.
 """
 
-from seqmodels.cli.arguments import OF_A_RUN, Key, count, flag, listed, path, read, threads
+from seqmodels.cli.arguments import OF_A_RUN, Key, count, flag, listed, path, read, threads, whole_number
 from seqmodels.cli.command import run_command
 from seqmodels.predicting.places import check_places
 from seqmodels.system.process import leave
@@ -34,6 +34,12 @@ KEYS = (
     Key("state", "FILE", "go on where an earlier call stopped, and leave there where this one does", read=path),
     Key("id", "COLUMN", "tells streams apart, nothing for one stream; the run's datamodule.group unless given"),
     Key("chunk", "ROWS", "of a file that are read together: faster, and equal but for rounding", "1", count),
+    Key(
+        "warmup",
+        "ROWS",
+        "a stream reads before its predictions are marked warm; the run's datamodule.warmup unless given, 0: no marks",
+        read=whole_number,
+    ),
     Key("threads", "NUMBER", "of the CPU; 1 for streams unless given", read=threads),
     Key("quiet", "true|false", "no summary", "false", flag),
     Key("invert", "auto|true|false", "dark ink on light paper becomes light on dark, as MNIST is", "auto"),

@@ -45,7 +45,7 @@ def signal() -> list[str]:
 def test_a_row_for_a_row_and_the_text_as_it_stood(pumps: Path, signal: list[str], invoke: Command) -> None:
     assert invoke("predict", f"run={pumps}", "input=signal.csv", "output=out.csv", "keep=[note,t]") == 0
     found = written("out.csv")
-    assert list(found[0]) == ["pump", "t", "note", "heat_pred", "wear_pred"]
+    assert list(found[0]) == ["pump", "t", "note", "t_pred", "warm", "heat_pred", "wear_pred"]
     assert [(row["pump"], row["t"], row["note"]) for row in found] == [
         (row["pump"], row["t"], row["note"]) for row in csv.DictReader([HEADER, *signal])
     ]
@@ -127,7 +127,7 @@ def test_dates_in_parquet_and_numbers_as_they_were_written(pumps: Path, invoke: 
     assert (first["pump"], first["t"]) == (7, "2024-05-01 00:00:00")
     Path("signal.jsonl").write_text('{"pump": 7, "t": 1.10, "flow": 0.1, "heat": 20.0}\n')
     assert invoke("predict", f"run={pumps}", "input=signal.jsonl", "output=b.jsonl") == 0
-    assert Path("b.jsonl").read_text().startswith('{"pump": 7, "t": 1.10, "heat_pred": ')
+    assert Path("b.jsonl").read_text().startswith('{"pump": 7, "t": 1.10, "t_pred": 3.1, "warm": false, "heat_pred": ')
 
 
 @pytest.mark.parametrize("size", [2, 7, 1000])
@@ -261,3 +261,44 @@ def test_streams_of_a_parquet_are_called_as_in_training(kind: str, pumps: Path, 
     values, codes = as_texts(ids)
     assert torch.load("streams", weights_only=True)["ids"] == values
     assert [row["pump"] for row in written("out.csv")] == [values[code] for code in codes]
+
+
+def test_a_prediction_says_of_when_it_is_and_whether_its_stream_is_warm(pumps: Path, invoke: Command) -> None:
+    """Two rows ahead; anew behind the gap; in one piece, in two, and in windows."""
+    lines = [f"a,{t},0.1,20,-\n" for t in (1, 2, 3, 4, 14, 15, 16)]
+    Path("in.csv").write_text(HEADER + "".join(lines))
+    words = [f"run={pumps}", "warmup=2"]
+    assert invoke("predict", *words, "input=in.csv", "output=whole.csv") == 0
+    found = written("whole.csv")
+    assert [float(row["t_pred"]) for row in found] == [3, 4, 5, 6, 16, 17, 18]
+    assert [row["warm"] for row in found] == ["false", "false", "true", "true", "false", "false", "true"]
+    assert invoke("predict", *words, "input=in.csv", "output=chunks.csv", "chunk=5") == 0
+    assert [(row["t_pred"], row["warm"]) for row in written("chunks.csv")] == [
+        (row["t_pred"], row["warm"]) for row in found
+    ]
+    parts = []
+    for number, part in enumerate((lines[:3], lines[3:])):
+        Path("part.csv").write_text(HEADER + "".join(part))
+        assert invoke("predict", *words, "input=part.csv", f"output={number}.csv", "state=streams") == 0
+        parts += written(f"{number}.csv")
+    assert parts == found
+    assert invoke("predict", f"run={pumps}", "warmup=0", "input=in.csv", "output=plain.csv") == 0
+    assert "warm" not in written("plain.csv")[0]
+    moments = [line.replace(f",{t},", f",2024-05-0{t}T00:00:00,") for t, line in enumerate(lines[:2], 1)]
+    Path("dates.csv").write_text(HEADER + "".join(moments))
+    day = ["datamodule.gaps=ignore", "datamodule.time_step=86400"]
+    assert invoke("predict", *words, "input=dates.csv", "output=dates_out.csv", *day) == 0
+    assert [row["t_pred"] for row in written("dates_out.csv")] == ["2024-05-03 00:00:00", "2024-05-04 00:00:00"]
+    no_step = ["datamodule.gaps=ignore", "datamodule.time_step=null"]
+    assert invoke("predict", *words, "input=in.csv", "output=steps.csv", *no_step) == 0
+    assert [row["t_pred"] for row in written("steps.csv")][:3] == ["", "4", "5"]  # as far apart as the last two
+
+
+def test_a_state_of_an_earlier_version_goes_on(pumps: Path, invoke: Command) -> None:
+    Path("in.csv").write_text(HEADER + "".join(f"a,{t},0.1,20,-\n" for t in range(1, 6)))
+    Path("more.csv").write_text(HEADER + "a,6,0.1,20,-\n")
+    assert invoke("predict", f"run={pumps}", "input=in.csv", "output=a.csv", "state=streams") == 0
+    saved = torch.load("streams", weights_only=True)
+    torch.save({key: value for key, value in saved.items() if key not in ("read", "steps")}, "streams")
+    assert invoke("predict", f"run={pumps}", "input=more.csv", "output=b.csv", "state=streams", "warmup=5") == 0
+    assert written("b.csv")[0]["warm"] == "true"

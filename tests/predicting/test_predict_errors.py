@@ -210,15 +210,15 @@ def test_an_output_is_replaced_where_that_is_said(predict: Command) -> None:
 def test_an_input_without_rows(predict: Command, capfd: pytest.CaptureFixture[str]) -> None:
     Path("in.csv").write_text("\ufeff" + HEADER)
     assert predict("input=in.csv", "output=out.csv", "state=streams") == 0
-    assert Path("out.csv").read_text() == "pump,t,heat_pred,wear_pred\n"
+    assert Path("out.csv").read_text() == "pump,t,t_pred,warm,heat_pred,wear_pred\n"
     assert "0 rows, 0 streams\n" in capfd.readouterr().err
     Path("in.jsonl").write_text("\n")
     assert predict("input=in.jsonl", "output=again.csv", "state=streams") == 0
-    assert Path("again.csv").read_text() == "pump,t,heat_pred,wear_pred\n"
+    assert Path("again.csv").read_text() == "pump,t,t_pred,warm,heat_pred,wear_pred\n"
     assert torch.load("streams", weights_only=True)["rows"] == 0
     pq.write_table(pa.table({"flow": pa.array([], pa.float64()), "heat": pa.array([], pa.float64())}), "in.parquet")
     assert predict("input=in.parquet", "output=parquet.csv") == 0
-    assert Path("parquet.csv").read_text() == "heat_pred,wear_pred\n"
+    assert Path("parquet.csv").read_text() == "warm,heat_pred,wear_pred\n"
 
 
 def test_an_input_without_ids_is_one_stream(predict: Command, capfd: pytest.CaptureFixture[str]) -> None:

@@ -148,7 +148,7 @@ def test_rows_as_programs_write_them(pumps: Path, invoke: Command) -> None:
     with in_a_thread(pumps, invoke, "\ufeffflow,heat,note\r\n", "keep=note") as (source, target, codes):
         source.write(text[:-1].encode())
         answers = [target.readline() for _ in range(3)]
-        assert answers[:2] == [b"note,heat_pred,wear_pred\n", b'"a\r\n']
+        assert answers[:2] == [b"note,warm,heat_pred,wear_pred\n", b'"a\r\n']
         assert answers[2].startswith(b'b",')
         source.write(text[-1:].encode())
         source.close()
@@ -159,10 +159,10 @@ def test_rows_as_programs_write_them(pumps: Path, invoke: Command) -> None:
 def test_what_comes_tells_its_format(live: Callable[..., Live]) -> None:
     json_lines = live("format=jsonl", "state=streams")
     answer = json_lines.ask(' \n{"pump": "a", "t": 1, "flow": 0.1, "heat": 20}\n')
-    assert answer.startswith('{"pump": "a", "t": 1, "heat_pred": ')
+    assert answer.startswith('{"pump": "a", "t": 1, "t_pred": 3, "warm": false, "heat_pred": ')
     assert json_lines.end() == ("", 0)
     detected = live()
-    assert detected.ask('{"flow": 0.1, "heat": 20}\n') == "heat_pred,wear_pred\n"
+    assert detected.ask('{"flow": 0.1, "heat": 20}\n') == "warm,heat_pred,wear_pred\n"
     assert detected.output.readline().count(b",") == 1
     assert detected.end() == ("", 0)
 

@@ -79,6 +79,13 @@ def flag(name: str, text: str) -> bool:
     return text == "true"
 
 
+def whole_number(name: str, text: str) -> int:
+    """A reader of integers of at least 0."""
+    if not text.isdecimal() or not text.isascii():
+        raise ValueError(f"{name}={text} is no such number; give an integer of at least 0")
+    return int(text)
+
+
 def count(name: str, text: str) -> int:
     """A reader of integers of at least 1."""
     if not text.isdecimal():

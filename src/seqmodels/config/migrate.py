@@ -123,6 +123,14 @@ def migrated_checkpoint(contents: dict[str, Any]) -> dict[str, Any]:
     return contents
 
 
+def migrated_streams(saved: dict[str, Any]) -> dict[str, Any]:
+    """A state file of `predict`; in one that did not count rows, streams are as warm as all rows together say."""
+    if "read" in saved or "steps" in saved or not isinstance(saved.get("ids"), list):
+        return saved
+    streams = len(saved["ids"])
+    return saved | {"read": [saved.get("rows", 0) // max(1, streams)] * streams, "steps": [None] * streams}
+
+
 def _with_reached(callbacks: dict[str, Any], config: Any) -> dict[str, Any]:
     """The best value of a run that did not note yet at which step it was, nor what else was measured there."""
     best = callbacks.get("BestCheckpoint")

@@ -25,7 +25,7 @@ class Chunks:
         predictor: Predictor,
         size: int,
         errors: RowErrors,
-        emit: Callable[[list[Row], list[np.ndarray], dict[str | None, Stream]], None],
+        emit: Callable[[list[Row], list[Stream], list[np.ndarray], dict[str | None, Stream]], None],
         one_by_one: Callable[[Iterable[Row]], None],
     ) -> None:
         """
@@ -33,7 +33,7 @@ class Chunks:
             predictor: has the streams.
             size: rows of a stream in a block.
             errors: hears of malformed rows.
-            emit: writes a block, whose streams then stand where the third argument says.
+            emit: writes a block: rows, their streams behind them, predictions, and where the streams stand then.
             one_by_one: predicts rows for which a window would not do.
         """
         self._predictor, self._size, self._errors = predictor, size, errors
@@ -52,6 +52,7 @@ class Chunks:
 
     def _begin(self) -> None:
         self._rows: list[Row] = []
+        self._behind: list[Stream] = []
         self._values: dict[str | None, list[list[float]]] = {}
         self._streams: dict[str | None, Stream] = {}
 
@@ -66,6 +67,7 @@ class Chunks:
         if row.id in self._values and self._begins_anew(row, before):
             self._flush()
         self._rows.append(row)
+        self._behind.append(after)
         self._values.setdefault(row.id, []).append(values)
         self._streams[row.id] = after
         if len(self._values[row.id]) == self._size or len(self._rows) == MOST:
@@ -75,7 +77,7 @@ class Chunks:
         return row.time is not None and before.time is not None and self._predictor.clock.jumps(row.time, before.time)
 
     def _flush(self) -> None:
-        rows, values, streams = self._rows, self._values, self._streams
+        rows, behind, values, streams = self._rows, self._behind, self._values, self._streams
         self._begin()
         if not rows:
             return
@@ -84,4 +86,6 @@ class Chunks:
             self._one_by_one(rows)
             return
         steps = {id: iter(y) for id, (y, _) in windows.items()}
-        self._emit(rows, [next(steps[row.id]) for row in rows], {id: stream for id, (_, stream) in windows.items()})
+        self._emit(
+            rows, behind, [next(steps[row.id]) for row in rows], {id: stream for id, (_, stream) in windows.items()}
+        )

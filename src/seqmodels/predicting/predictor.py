@@ -32,11 +32,15 @@ class Stream(NamedTuple):
         state: of the core; None before the first step.
         last: (D,) the last value of each input, NaN where there was none; None where nothing needs it.
         time: of the last step; None where it is not known.
+        read: rows since it began.
+        step: of its time, as far as it is known.
     """
 
     state: State | None = None
     last: tuple[float, ...] | None = None
     time: Time | None = None
+    read: int = 0
+    step: Time | None = None
 
 
 FRESH = Stream()
@@ -119,7 +123,7 @@ class Predictor:
         prediction = y.numpy()[0, 0]
         if not all(map(math.isfinite, prediction.tolist())):
             raise BadRow(f"the prediction is {prediction.tolist()}; the inputs are far from what was trained on")
-        return prediction, Stream(held(state), stream.last, stream.time)
+        return prediction, stream._replace(state=held(state))
 
     def series_of(self, id: str | None) -> tuple[Tensor, ...]:
         """What a model that reads each series by its own statistics wants to know of a stream.
@@ -148,7 +152,7 @@ class Predictor:
             (T, Y) predictions, and where the stream stands after them.
         """
         y, state = self._module(torch.tensor([values], dtype=self._row.dtype), stream.state, *self.series_of(id))
-        return y.numpy()[0], Stream(held(state), stream.last, stream.time)
+        return y.numpy()[0], stream._replace(state=held(state))
 
     def admit(self, values: list[float], before: Stream, time: Time | None) -> tuple[list[float], Stream]:
         """A row as the model reads it.
@@ -164,16 +168,19 @@ class Predictor:
         Raises:
             BadRow: time does not go forward, or a value is missing and must not.
         """
-        if time is not None and before.time is not None:
-            self.clock.check(time, before.time)
-            if self.clock.jumps(time, before.time):
+        step, earlier = before.step, before.time
+        if time is not None and earlier is not None:
+            self.clock.check(time, earlier)
+            if self.clock.jumps(time, earlier):
                 before = FRESH
+            elif time > earlier:
+                step = time - earlier
         last = None
         if not sum(map(abs, values)) <= LARGEST:
             values, last = self._completed(values, before.last)
         elif self.missing == "ffill":
             last = tuple(values)
-        return values, Stream(before.state, last, time)
+        return values, Stream(before.state, last, time, before.read + 1, step)
 
     def _completed(
         self, values: list[float], before: tuple[float, ...] | None

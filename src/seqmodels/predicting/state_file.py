@@ -14,6 +14,7 @@ from filelock import Timeout
 from torch import nn
 
 from seqmodels.checkpoints.io import read_tensors, write_tensors
+from seqmodels.config.migrate import migrated_streams
 from seqmodels.cores.base import State
 from seqmodels.predicting.predictor import Predictor, Stream
 from seqmodels.system.files import whole
@@ -98,7 +99,14 @@ class StateFile:
                 f"id=COLUMN says what tells streams apart"
             )
         self.predictor.clock.dates = saved["dates"]
-        streams = map(Stream, _split(saved["state"], len(saved["ids"])), saved["last"], saved["times"])
+        streams = map(
+            Stream,
+            _split(saved["state"], len(saved["ids"])),
+            saved["last"],
+            saved["times"],
+            saved["read"],
+            saved["steps"],
+        )
         self.predictor.streams = dict(zip(saved["ids"], streams, strict=True))
         self.rows = saved["rows"]
 
@@ -122,6 +130,8 @@ class StateFile:
             "state": [torch.cat(part) for part in parts],
             "last": [None if stream.last is None else list(stream.last) for stream in streams.values()],
             "times": [stream.time for stream in streams.values()],
+            "read": [stream.read for stream in streams.values()],
+            "steps": [stream.step for stream in streams.values()],
             "dates": self.predictor.clock.dates,
         }
         try:
@@ -146,6 +156,7 @@ def _read(path: Path, like: State) -> dict[str, Any]:
         saved = read_tensors(path)
         if not isinstance(saved, dict) or saved.get("kind") != KIND:
             raise ValueError("no prediction left it")
+        saved = migrated_streams(saved)
         _check(saved, like)
     except (ValueError, KeyError, TypeError, RuntimeError) as error:
         reason = f"its {error} is missing" if isinstance(error, KeyError) else error
@@ -173,6 +184,8 @@ def _check(saved: dict[str, Any], like: State) -> None:
         "rows": isinstance(saved["rows"], int) and saved["rows"] >= 0,
         "dates": saved["dates"] in (None, True, False),
         "times": len(saved["times"]) == count and all(_is_time(time) for time in saved["times"]),
+        "steps": len(saved["steps"]) == count and all(_is_time(step) for step in saved["steps"]),
+        "read": len(saved["read"]) == count and all(type(rows) is int and rows >= 0 for rows in saved["read"]),
         "last": len(saved["last"]) == count and all(row is None or _are_numbers(row) for row in saved["last"]),
         "state": (not count and not state)
         or (

@@ -16,6 +16,7 @@ from omegaconf import DictConfig
 from seqmodels.cli.arguments import Arguments
 from seqmodels.predicting.chunks import Chunks
 from seqmodels.predicting.latency import Latency
+from seqmodels.predicting.notes import Notes
 from seqmodels.predicting.output import Encoder, Output
 from seqmodels.predicting.places import output_format
 from seqmodels.predicting.predictor import Predictor, Stream
@@ -58,10 +59,11 @@ def predict_streams(run: LoadedRun, given: Arguments) -> None:
         state = StateFile(given["state"], predictor, run.module, found.id) if given["state"] else None
         if state:
             state.load()
-        encoder = Encoder(output_format(given), found.shown, found.predictions)
+        notes = Notes(predictor.clock, found.time, cfg.get("horizon") or 0, _warmup(run, given))
+        encoder = Encoder(output_format(given), [*found.shown, *notes.names], found.predictions)
         with closing(Output(given["output"], given["overwrite"], stopping)) as output:
             output.write(encoder.header)
-            prediction = _Prediction(predictor, encoder, output, errors, stopping)
+            prediction = _Prediction(predictor, notes, encoder, output, errors, stopping)
             rows = Reader(found, predictor.marks, predictor.clock).rows(source, errors)
             try:
                 prediction.run(rows, given["chunk"])
@@ -70,15 +72,26 @@ def predict_streams(run: LoadedRun, given: Arguments) -> None:
                     state.save(prediction.latency.rows + errors.skipped)
                 if not given["quiet"]:
                     _say(_summary(prediction.latency, len(predictor.streams), errors.skipped, given["chunk"]))
+                    if notes.cold:
+                        _say(
+                            f"note: {_counted(notes.cold, 'prediction')} of streams that were cold, with at most "
+                            f"{notes.warmup} rows read (warm=false)"
+                        )
 
 
 class _Prediction:
     """From rows to written predictions."""
 
     def __init__(
-        self, predictor: Predictor, encoder: Encoder, output: Output, errors: RowErrors, stopping: Stopping
+        self,
+        predictor: Predictor,
+        notes: Notes,
+        encoder: Encoder,
+        output: Output,
+        errors: RowErrors,
+        stopping: Stopping,
     ) -> None:
-        self.predictor, self.encoder, self.output = predictor, encoder, output
+        self.predictor, self.notes, self.encoder, self.output = predictor, notes, encoder, output
         self.errors, self.stopping = errors, stopping
         self.latency = Latency()
 
@@ -100,13 +113,20 @@ class _Prediction:
             except BadRow as error:
                 self.errors.report(row.number, error)
                 continue
-            self.output.write(self.encoder.row(row.shown, prediction))
+            self.output.write(self.encoder.row((*row.shown, *self.notes.of(stream)), prediction))
             self.predictor.streams[row.id] = stream
             self.latency.add(row.arrived)
 
-    def _emit(self, rows: list[Row], predictions: list[np.ndarray], streams: dict[str | None, Stream]) -> None:
+    def _emit(
+        self,
+        rows: list[Row],
+        behind: list[Stream],
+        predictions: list[np.ndarray],
+        streams: dict[str | None, Stream],
+    ) -> None:
         self.stopping.check()
-        self.output.write("".join(map(self.encoder.row, (row.shown for row in rows), predictions)))
+        cells = [(*row.shown, *self.notes.of(stream)) for row, stream in zip(rows, behind, strict=True)]
+        self.output.write("".join(map(self.encoder.row, cells, predictions)))
         self.predictor.streams |= streams
         self.latency.add(rows[0].arrived, len(rows))
 
@@ -119,6 +139,13 @@ def _found(wanted: Columns, source: Source, given: Arguments, missing: str, name
     inputs = here if here and source.sparse and missing != "error" else wanted.inputs
     needed = [*inputs, *([given["id"]] if given["id"] else []), *given["keep"]]
     return columns.fit(wanted, source.names, name, needed)
+
+
+def _warmup(run: LoadedRun, given: Arguments) -> int:
+    """As asked for, else what the run's own tests read before they count."""
+    if given["warmup"] is not None:
+        return int(given["warmup"])
+    return run.cfg.datamodule.get("warmup") or run.cfg.module.get("burn_in") or 0
 
 
 def _say_what_differs(wanted: Columns, found: Columns, cfg: DictConfig) -> None:

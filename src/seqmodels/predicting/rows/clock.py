@@ -33,7 +33,8 @@ class Clock:
         """
         self.dates: bool | None = None
         self._marks, self._keeps = marks, cfg.get("repeated_times") == "keep"
-        step = cfg.get("time_step") if cfg.get("gaps") == "reset" else None
+        self._step = cfg.get("time_step")
+        step = self._step if cfg.get("gaps") == "reset" else None
         self._longest = math.inf if step is None else JUMP * step
 
     def read(self, cell: Any) -> Time:
@@ -72,6 +73,14 @@ class Clock:
     def jumps(self, now: Time, before: Time) -> bool:
         """Whether there is a gap behind which a stream begins anew."""
         return now - before > (self._longest * SECOND if self.dates else self._longest)
+
+    def ahead(self, now: Time | None, last_step: Time | None, rows: int) -> Any:
+        """The time so many rows later, as a cell: by the run's `time_step`, else by the stream's last step."""
+        step = last_step if self._step is None else self._step * (SECOND if self.dates else 1)
+        if now is None or step is None:
+            return None
+        then = now + rows * step
+        return self._written(then) if self.dates else then
 
     def _written(self, moment: Time) -> str:
         if not self.dates:
