@@ -163,7 +163,7 @@ def test_what_comes_tells_its_format(live: Callable[..., Live]) -> None:
     assert json_lines.end() == ("", 0)
     detected = live()
     assert detected.ask('{"flow": 0.1, "heat": 20}\n') == "warm,heat_pred,wear_pred\n"
-    assert detected.output.readline().count(b",") == 1
+    assert detected.output.readline().count(b",") == 2
     assert detected.end() == ("", 0)
 
 
