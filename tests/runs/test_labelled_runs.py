@@ -153,7 +153,7 @@ def test_curves_of_another_magnitude_do_not_lie_flat() -> None:
     first = [line.get_ydata().tolist() for line in figure.axes[0].lines]
     np.testing.assert_allclose(first, [[0, 0.25, 0.5], [1, 0.75, 0.5], [0, 0, 0]], atol=1e-6)
     assert figure.get_suptitle() == "two; each column from its lowest to its highest"
-    assert [text.get_text() for text in figure.legends[0].texts] == ["_x", "y", "z"]
+    assert [text.get_text().strip() for text in figure.legends[0].texts] == ["_x", "y", "z"]
 
 
 @pytest.mark.slow

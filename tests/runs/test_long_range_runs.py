@@ -168,9 +168,9 @@ def test_strips(classes: int) -> None:
 
 
 def test_scatter() -> None:
-    figure = scatter_figure(torch.tensor([[0.0, 0.1], [1.0, 0.9], [2.0, 2.2]]), "adding, test", "sum")
+    figure = scatter_figure(torch.tensor([[0.0, 0.1], [1.0, 0.9], [2.0, 2.2]]), 7, "adding, test", "sum")
     (axes,) = figure.axes
-    assert axes.get_title() == "adding, test: 3 steps that count"
+    assert axes.get_title() == "adding, test\n3 of 7 steps that count"
     assert axes.get_xlabel() == "target sum"
     assert axes.get_xlim() == axes.get_ylim() == pytest.approx((-0.11, 2.31))
-    ink(scatter_figure(torch.ones(5, 2), "all the same"))
+    ink(scatter_figure(torch.ones(5, 2), 5, "all the same"))

@@ -112,7 +112,7 @@ class Shown(NamedTuple):
     target: int
     predicted: int
     probability: float
-    of_target: float
+    of_target: float = 0.0
 
     def verdict(self, names: list[str], comma: str = ", ") -> tuple[str, str]:
         """What is written beside it, and in which colour."""

@@ -90,5 +90,5 @@ def plain_text() -> Iterator[None]:
 
 
 def in_legend(name: str) -> str:
-    """The name, which matplotlib would leave out of a legend if it began with an underscore."""
+    """The name, which matplotlib 3.9 leaves out of a legend if it begins with an underscore."""
     return f" {name}" if name.startswith("_") else name
