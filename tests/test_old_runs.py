@@ -107,7 +107,7 @@ def test_predicted_from_the_start_and_from_a_state(invoke: Command) -> None:
         theirs = list(csv.reader(Path("expected/predictions.csv").read_text().splitlines()))[first:]
         rows = list(csv.reader(Path(ours).read_text().splitlines()))[1:]
         assert [row[0] for row in rows] == [row[0] for row in theirs]
-        np.testing.assert_allclose([float(row[1]) for row in rows], [float(row[1]) for row in theirs], rtol=1e-5)
+        np.testing.assert_allclose([float(row[-1]) for row in rows], [float(row[1]) for row in theirs], rtol=1e-5)
 
 
 @pytest.mark.parametrize("name", ["stream", "finished", "image", "labelled"])
