@@ -102,6 +102,7 @@ def test_what_a_classification_leaves() -> None:
     assert set(results) == {
         "version", "status", "name", "datamodule", "metrics", "monitor", "mode", "overrides", "seed", "parameters",
         "steps", "seconds", "device", "error", "versions", "git", "permutation", "weights", "best", "last", "images",
+        "ended_early", "baselines",
     }  # fmt: skip
     assert results["datamodule"] == "digits (instead of mnist)"
     assert results["permutation"]["name"] == "bit_reversal"

@@ -212,7 +212,7 @@ def test_what_the_user_trusts_is_used(run: Path, invoke: Command, monkeypatch: p
             "core._target_='os.system', which is not a part",
         ),
         (["run=RUN", "core=gru"], "do not fit this model"),
-        (["run=RUN", "core=gur"], "core=gur cannot be read: In 'train': Could not find 'core/gur'"),
+        (["run=RUN", "core=gur"], "core=gur cannot be read: Could not find 'core/gur'; choose core=gru, min_gru"),
         (["run=RUN", "seed=1,2"], "seed=1,2 cannot be read: it must give a key one value"),
         (["run=RUN", "~callbacks.figure"], "~callbacks.figure cannot be read: there is no callbacks.figure"),
         (["run=RUN", "+experiment=sine_rnn"], "+experiment=sine_rnn cannot be read: it is for a command that begins"),

@@ -74,7 +74,7 @@ def test_a_run(settings: list[str], cifar10_root: Path, tmp_path: Path) -> None:
 
 def test_images_are_drawn_in_their_own_colours() -> None:
     images, labels = (torch.from_numpy(array) for array in photographs(13))
-    shown = [Shown(image, int(label), 1, 0.5) for image, label in zip(images, labels, strict=True)]
+    shown = [Shown(image, int(label), 1, 0.5, 0.5) for image, label in zip(images, labels, strict=True)]
     figure = image_figure(images / 255, shown, SETS["cifar10"].class_names, "title")
     (axes,) = figure.axes
     for drawn, image in zip(axes.get_images(), images, strict=True):

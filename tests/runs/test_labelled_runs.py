@@ -44,7 +44,7 @@ def test_padding_changes_no_prediction(readout: str) -> None:
 
 def test_from_the_command_to_a_test_on_other_files(command: Command, invoke: Command) -> None:
     write("a.csv", 30)
-    assert command(*LEARNING, "name=gait", "datamodule.missing=mask") == 0
+    assert command(*LEARNING, "name=gait", "datamodule.missing=mask", "datamodule.batch_size=12") == 0
     (run,) = Path("outputs", "gait").iterdir()
     results = json.loads((run / "results.json").read_text())
     assert (results["datamodule"], results["classes"]) == ("labelled:a", ["down", "flat", "up"])
@@ -65,7 +65,8 @@ def test_files_of_the_archives(command: Command) -> None:
         lines = [f"{label}\t{label}\t{2 * label}\tNaN" for label in (1, -1)] * 4
         Path(f"Sign_{part}.tsv").write_text("\n".join(lines))
     words = ["datamodule=labelled_series", "datamodule.files=[Sign_TRAIN.tsv]", "datamodule.test_files=[Sign_TEST.tsv]"]
-    assert command(*words, PLAIN, "trainer=cpu", "name=sign", "trainer.max_epochs=20", "optimizer.lr=0.05") == 0
+    words += [PLAIN, "trainer=cpu", "name=sign", "trainer.max_epochs=20", "optimizer.lr=0.05"]
+    assert command(*words, "datamodule.batch_size=4") == 0
     (run,) = Path("outputs", "sign").iterdir()
     results = json.loads((run / "results.json").read_text())
     assert results["metrics"]["test/acc"] == 1
@@ -115,7 +116,7 @@ def test_a_resumed_run_refuses_other_data(command: Command, capsys: pytest.Captu
         (["datamodule.files=[b.csv]"], "b.csv matches no file in"),
         (["datamodule.inputs=[x,z]"], "a.csv has no column 'z'"),
         (["datamodule.label=null"], "a.csv is a table: say which of its columns to read, datamodule.label=..."),
-        (["datamodule.label=y"], "but sequence 0 is"),
+        (["datamodule.label=y", "datamodule.inputs=[x]"], "but sequence 0 is"),
         (
             ["datamodule.val_fraction=0.9"],
             "datamodule.val_fraction=0.9 and datamodule.test_fraction=0.1 take 12 of 12",
@@ -136,7 +137,7 @@ def test_mistakes_get_one_message(
 
 def test_curves_are_drawn_in_their_own_lengths() -> None:
     seed_everything(0, verbose=False)
-    shown = [Shown(torch.randn(length, 2), 0, length % 2, 0.7) for length in (1, 5, 9, 4, 2, 8)]
+    shown = [Shown(torch.randn(length, 2), 0, length % 2, 0.7, 0.3) for length in (1, 5, 9, 4, 2, 8)]
     figure = curve_figure(shown, ["down", "up"], ["x", "y"], "six")
     drawn = [axes for axes in figure.axes if axes.lines]
     assert [[len(line.get_xdata()) for line in axes.lines] for axes in drawn] == [[len(s.x)] * 2 for s in shown]
@@ -148,7 +149,7 @@ def test_curves_are_drawn_in_their_own_lengths() -> None:
 
 def test_curves_of_another_magnitude_do_not_lie_flat() -> None:
     x = torch.stack([torch.linspace(-1e-3, 1e-3, 5), torch.linspace(500, 100, 5), torch.full((5,), 7.0)], 1)
-    shown = [Shown(part, 0, 0, 0.7) for part in x.split([3, 2])]
+    shown = [Shown(part, 0, 0, 0.7, 0.7) for part in x.split([3, 2])]
     figure = curve_figure(shown, ["down", "up"], ["_x", "y", "z"], "two")
     first = [line.get_ydata().tolist() for line in figure.axes[0].lines]
     np.testing.assert_allclose(first, [[0, 0.25, 0.5], [1, 0.75, 0.5], [0, 0, 0]], atol=1e-6)

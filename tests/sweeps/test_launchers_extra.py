@@ -23,6 +23,7 @@ from seqmodels.callbacks.guards import StopOnSignal
 from seqmodels.config.outputs import register_resolvers
 from seqmodels.config.places import conf_dir
 from seqmodels.distributed.slurm import Tasks, cluster_environment, submitted
+from seqmodels.exceptions import Interrupted
 from seqmodels.runs.run import resume, train
 from tests.support import attempts
 from tests.support.attempts import OWN, SINE, assert_same_run, callback, whole
@@ -145,11 +146,12 @@ class TestInAJob:
     @pytest.mark.parametrize("order", [(signal.SIGTERM, signal.SIGUSR2), (signal.SIGUSR2, signal.SIGTERM)])
     def test_of_both_signals_the_one_that_queues_again_counts(self, order: tuple[signal.Signals, ...]) -> None:
         stop = StopOnSignal()
-        stop._listen()
-        for signum in order:
-            signal.raise_signal(signum)
-        stop._forget()
-        assert stop._asked == signal.SIGUSR2
+        with stop.listening():
+            for signum in order:
+                signal.raise_signal(signum)
+            with pytest.raises(Interrupted) as asked:
+                stop.check_alone()
+        assert asked.value.signum == signal.SIGUSR2
 
     def test_ranks_and_tasks_are_as_many(self, job: Any, monkeypatch: pytest.MonkeyPatch) -> None:
         assert not isinstance(cluster_environment(), Tasks)  # one task starts its ranks itself

@@ -14,18 +14,20 @@ def check_meant(datamodule: Any, module: Any, trainer: pl.Trainer) -> None:
     Raises:
         ValueError: names the key whose value leaves nothing to learn from, or nothing to stop by.
     """
-    _check_batches(datamodule)
+    if isinstance(datamodule, SampleData):
+        _check_batches(datamodule)
     _check_steps(datamodule, module)
     for callback in trainer.callbacks:  # type: ignore[attr-defined]
         if isinstance(callback, EarlyStopping):
             _check_stopping(callback, datamodule, trainer)
 
 
-def _check_batches(datamodule: Any) -> None:
-    if isinstance(datamodule, SampleData) and datamodule.batch_size > (samples := len(datamodule.splits["train"])):
+def _check_batches(data: SampleData) -> None:
+    samples = len(data.splits["train"])
+    if data.batch_size > samples:
         raise ValueError(
-            f"datamodule.batch_size={datamodule.batch_size} is more than the {samples} training samples of "
-            f"{datamodule.name}; give at most {samples}"
+            f"datamodule.batch_size={data.batch_size} is more than the {samples} training samples of {data.name}; "
+            f"give at most {samples}"
         )
 
 
