@@ -138,7 +138,8 @@ def test_a_module_of_another_task_is_refused(data: str, module: str, remedy: str
 @both
 def test_two_processes_reach_what_one_does(words: list[str]) -> None:
     """Training steps and the metrics of the test, up to rounding."""
-    words = [*words, *SHORT, "callbacks=none", "logger=none", "test=last", "core.hidden_size=4"]
+    words = [*words, *SHORT, "monitor=train/loss", "mode=min", "callbacks=none", "logger=none", "test=last"]
+    words.append("core.hidden_size=4")
     ours = train(compose(words)).metrics
     words = [word for word in words if word != "trainer=cpu"]
     program = [sys.executable, "-m", "seqmodels.train", *words, "trainer=ddp_cpu", "hydra.run.dir=two"]
