@@ -18,10 +18,13 @@ from seqmodels import load_run
 from seqmodels.modules.regressor import StreamRegressor
 from seqmodels.predicting.latency import Latency
 from seqmodels.predicting.predictor import Predictor
+from seqmodels.predicting.rows.parquet import ParquetRows
 from seqmodels.predicting.state_file import StateFile
 from seqmodels.runs.load import LoadedRun
 from seqmodels.runs.run import compose, train
-from seqmodels.tables.cells import as_texts
+from seqmodels.tables.cells import as_numbers, as_texts
+from seqmodels.tables.formats import Marks
+from seqmodels.tables.times import as_times
 from tests.conftest import Command, core_config, options
 from tests.support.attempts import SINE
 from tests.support.predicting import HEADER, pumps, table
@@ -128,6 +131,17 @@ def test_dates_in_parquet_and_numbers_as_they_were_written(pumps: Path, invoke: 
     Path("signal.jsonl").write_text('{"pump": 7, "t": 1.10, "flow": 0.1, "heat": 20.0}\n')
     assert invoke("predict", f"run={pumps}", "input=signal.jsonl", "output=b.jsonl") == 0
     assert Path("b.jsonl").read_text().startswith('{"pump": 7, "t": 1.10, "t_pred": 3.1, "warm": false, "heat_pred": ')
+
+
+@pytest.mark.parametrize("kind", ["float16", "float32", "float64"])
+def test_what_is_missing_in_parquet_is_what_it_is_in_training(kind: str) -> None:
+    marks = Marks(missing_values=(-99.9,))
+    heat = pa.array(np.array([-99.9, 1.5, np.nan], kind))
+    pq.write_table(pa.table({"heat": heat, "since": pa.array([1500, 2500, None], pa.duration("ms"))}), "in.parquet")
+    rows = [row for _, row in ParquetRows(Path("in.parquet"), marks).rows(["heat", "since"])]
+    trained = [as_numbers(heat, marks), as_times(pa.array([1500, 2500, None], pa.duration("ms")))]
+    np.testing.assert_array_equal(np.array(rows, float).T, np.array(trained))
+    np.testing.assert_array_equal(np.array(rows, float), [[np.nan, 1.5], [1.5, 2.5], [np.nan, np.nan]])
 
 
 @pytest.mark.parametrize("size", [2, 7, 1000])

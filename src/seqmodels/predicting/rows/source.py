@@ -35,7 +35,7 @@ def opened(given: Arguments, marks: Marks, errors: RowErrors, stopping: Stopping
     if given["input"] == "-":
         yield _text(Lines(0, errors.name, True, stopping), format, marks, errors)
     elif format == "parquet":
-        yield ParquetRows(path)
+        yield ParquetRows(path, marks)
     else:
         fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # a named pipe has no writer yet
         try:
