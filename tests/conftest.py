@@ -71,12 +71,13 @@ def _away_from_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True)
 def _loggers_as_before() -> Iterator[None]:
-    handlers = logging.root.handlers[:]
+    handlers, level = logging.root.handlers[:], logging.root.level
     yield
     for handler in logging.root.handlers:
         if handler not in handlers:
             handler.close()
     logging.root.handlers[:] = handlers
+    logging.root.setLevel(level)
     for logger in logging.root.manager.loggerDict.values():
         if isinstance(logger, logging.Logger):
             logger.disabled = False  # by a library that sets up logging for itself
