@@ -101,10 +101,11 @@ def test_a_target_stands_at_its_own_time(column: str | None, streams: int) -> No
     horizon, rows = 7, 400
     days = np.datetime64("2024-05-01") + np.arange(rows) * np.timedelta64(6, "h")
     values = np.random.default_rng(0).normal(size=(rows, 2)).round(3)
-    with Path("pump.csv").open("w", newline="") as file:
+    Path("data").mkdir()
+    with Path("data", "pump.csv").open("w", newline="") as file:
         csv.writer(file).writerows([["when", "flow", "heat"], *([day, *pair] for day, pair in zip(days, values))])  # noqa: B905
     words = [
-        *("datamodule=series", "module=regressor", "datamodule.files=[pump.csv]", "datamodule.inputs=[flow,heat]"),
+        *("datamodule=series", "module=regressor", "datamodule.files=[data/pump.csv]", "datamodule.inputs=[flow,heat]"),
         *("datamodule.targets=[heat]", f"datamodule.horizon={horizon}", f"datamodule.num_streams={streams}"),
         *("datamodule.window=10", "datamodule.warmup=20", "datamodule.test_fraction=0.2", "core.hidden_size=4"),
         *(f"datamodule.time={column or 'null'}", "trainer=cpu", "trainer.max_steps=1", "logger=csv"),

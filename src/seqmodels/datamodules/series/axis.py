@@ -1,6 +1,7 @@
 """When something was in the user's own signals: for figures."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -38,7 +39,8 @@ def axis(table: SeriesTable, segments: Sequence[Segment], horizon: int, row: int
     name, begin, rows, _ = table.series[int(np.searchsorted(begins, row, "right")) - 1]
     inside = [segment for segment in segments if begin <= segment.start < begin + rows]
     low, high = min(segment.start for segment in inside), max(segment.stop for segment in inside)
-    part = f"rows {low + horizon - begin + 1:,} to {high + horizon - begin:,} of the {rows:,} in {name}"
+    where = name if table.spec.group else Path(name).name  # a path would be wider than a figure
+    part = f"rows {low + horizon - begin + 1:,} to {high + horizon - begin:,} of the {rows:,} in {where}"
     if table.times is None:
         return Axis(begin, "row", np.arange(1, rows + 1), part)
     return Axis(begin, str(table.spec.time), table.times[begin : begin + rows], part)
