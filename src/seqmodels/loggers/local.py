@@ -98,9 +98,8 @@ class MetricsCSV(Logger):
             self.path.unlink(missing_ok=True)
             return
         self._columns = list(rows[0])
-        self._replace(rows[:-1])
+        self._replace(rows)
         self._row = {**rows[-1], "step": int(rows[-1]["step"])}  # a validation of that step may still come
-        self._write(same_row=False)
 
     @property
     def name(self) -> str:
@@ -125,9 +124,9 @@ class MetricsCSV(Logger):
         if new or not self.path.exists():
             self._columns += new
             rows = self._rows()
-            self._replace(rows[:-1] if same_row else rows)
-            same_row = False
-        self._write(same_row)
+            self._replace([*(rows[:-1] if same_row else rows), self._row])
+        else:
+            self._write(same_row)
 
     def _write(self, same_row: bool) -> None:
         with named(self.path), self.path.open("r+", newline="") as file:
@@ -144,9 +143,11 @@ class MetricsCSV(Logger):
         with self.path.open(newline="") as file:
             return list(csv.DictReader(file))
 
-    def _replace(self, rows: list[dict[str, str]]) -> None:
-        """All rows anew, under the columns of now, in one step."""
+    def _replace(self, rows: list[dict[str, Any]]) -> None:
+        """All rows anew, under the columns of now, in one step: a kill leaves the file of before or this one."""
         with whole(self.path) as unfinished, unfinished.open("w", newline="") as file:
             writer = csv.DictWriter(file, self._columns)
             writer.writeheader()
-            writer.writerows(rows)
+            writer.writerows(rows[:-1])
+            self._row_start = file.tell()
+            writer.writerow(rows[-1])
