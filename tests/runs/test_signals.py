@@ -68,8 +68,11 @@ def test_wherever_it_falls(command: Command, capfd: pytest.CaptureFixture[str], 
     assert json.loads(Path("stopped/results.json").read_text())["status"] == status
     assert Path("stopped/figures/stream_test.png").exists() == over
     assert command("resume=stopped", f"trust=[{__name__}.{SignalledIn.__name__}]") == 0
-    assert_same_run(Path("stopped"), whole(SINE))
-    assert json.loads(Path("stopped/results.json").read_text())["status"] == "completed"
+    undisturbed = whole(SINE)
+    assert_same_run(Path("stopped"), undisturbed)
+    results, expected = (json.loads((run / "results.json").read_text()) for run in (Path("stopped"), undisturbed))
+    assert results["status"] == "completed"
+    assert results["metrics"] == expected["metrics"]
 
 
 def status(folder: str = "stopped") -> str:

@@ -36,7 +36,7 @@ from seqmodels.runs.memory import memory_told
 from seqmodels.runs.record import is_finished, mark_running, overrides_of, resumed_overrides, saved_config
 from seqmodels.runs.results import Results
 from seqmodels.runs.trust import check_outside, senders_said, trusted_config
-from seqmodels.runs.weights import measured
+from seqmodels.runs.weights import measured, of_weights
 from seqmodels.system.files import named
 from seqmodels.system.process import is_first_process
 from seqmodels.system.signals import stoppable
@@ -139,8 +139,7 @@ def _attempt(
     """Build, train and test; `checkpoint` is where a resumed run goes on, `beside` what was said to it."""
     started = time.monotonic()
     parts: Parts | None = None
-    before = checkpoint.contents["metrics"] if checkpoint else {}
-    metrics: dict[str, float] = {name: value for name, value in before.items() if name.startswith("val/")}
+    metrics: dict[str, float] = {}
     status, error = "failed", None
     ended: Results | None = None
     with one_stop(str(folder)), ExitStack() as at_end:
@@ -150,6 +149,8 @@ def _attempt(
                 if checkpoint is None:
                     check_meant(built.datamodule, built.module, built.trainer)
                 parts = built
+            if checkpoint is not None:  # where only the test is left, no training step measures them again
+                metrics |= of_weights(cfg, parts.module, checkpoint.contents["metrics"])
             at_end.enter_context(stop_of(parts.trainer).listening())
             draw = at_end.enter_context(figures_wait(parts.trainer))
             if is_first_process():

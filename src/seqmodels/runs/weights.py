@@ -4,6 +4,7 @@ A run counts with the weights that it tests: the best ones by `monitor`, or with
 its test/* are always of the same weights.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 import lightning.pytorch as pl
@@ -26,12 +27,15 @@ def counted(cfg: DictConfig, trainer: pl.Trainer) -> str:
     return "last" if "last" in (cfg.test, of_trial) or "best" not in reached(trainer) else "best"
 
 
+def of_weights(cfg: DictConfig, module: pl.LightningModule, metrics: Mapping[str, Any]) -> dict[str, float]:
+    """Of these metrics those that count; what is of a single training batch is not of any weights."""
+    of_batches = {f"train/{name}" for name in getattr(module, "batch_measures", ())} - {cfg.monitor}
+    return {name: float(value) for name, value in metrics.items() if name not in of_batches}
+
+
 def measured(cfg: DictConfig, trainer: pl.Trainer) -> dict[str, float]:
-    """Every metric of these weights, "test/acc" and so on; what is of a single training batch is not of any weights."""
-    of_batches = {f"train/{name}" for name in getattr(trainer.lightning_module, "batch_measures", ())} - {cfg.monitor}
-    found: dict[str, float] = {
-        name: float(value) for name, value in trainer.callback_metrics.items() if name not in of_batches
-    }
+    """Every metric of these weights, "test/acc" and so on."""
+    found = of_weights(cfg, trainer.lightning_module, trainer.callback_metrics)
     if counted(cfg, trainer) == "best":
         found |= reached(trainer)["best"].metrics
     return found
