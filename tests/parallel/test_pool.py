@@ -4,6 +4,8 @@ import json
 import os
 import random
 import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -20,6 +22,7 @@ from seqmodels.parallel.machine import request_of, slots_of
 from seqmodels.parallel.pool import Outcome, Task, run
 from seqmodels.parallel.process import ask, start
 from seqmodels.parallel.slots import Allocation, Request, Slots
+from seqmodels.system.signals import SIGNALS
 from tests.support import jobs
 
 CPU, GPU, ANY = Request(), Request(gpu=True), Request(gpu=None)
@@ -126,6 +129,18 @@ def test_processes_get_what_their_slots_say() -> None:
         for b in seen:
             assert a is b or a["gpus"] != b["gpus"] or a["ended"] <= b["begun"] or b["ended"] <= a["begun"]
     assert any(a["begun"] < b["begun"] < a["ended"] for a in seen for b in seen), "they ran one after another"
+
+
+def test_the_server_hears_no_signal() -> None:
+    """In a process of its own: multiprocessing's resource tracker, which unblocks signals, starts once a process."""
+    shown = (
+        "from multiprocessing import forkserver; from pathlib import Path\n"
+        "from seqmodels.parallel.process import server\n"
+        "server(); print(Path(f'/proc/{forkserver._forkserver._forkserver_pid}/status').read_text())"
+    )
+    done = subprocess.run([sys.executable, "-c", shown], capture_output=True, text=True, check=True)
+    blocked = int(done.stdout.split("SigBlk:")[1].split()[0], 16)
+    assert [one.name for one in SIGNALS if not blocked >> (one - 1) & 1] == []
 
 
 def test_a_question_whose_process_is_killed_is_answered() -> None:

@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 import traceback
-from multiprocessing import forkserver
+from multiprocessing import forkserver, resource_tracker
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerContext, ForkServerProcess
 from pathlib import Path
@@ -39,6 +39,8 @@ def server() -> ForkServerContext:
     before = {name: os.environ.get(name) for name in SINGLE}
     os.environ |= SINGLE
     try:
+        with withheld():
+            resource_tracker.ensure_running()  # its start lets SIGINT and SIGTERM through again
         with withheld():
             forkserver.ensure_running()
     finally:
