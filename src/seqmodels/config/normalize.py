@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from pathlib import Path
 
+from hydra.core.override_parser.types import ChoiceSweep
 from hydra.errors import HydraException
 
 from seqmodels.config.callbacks import with_default
@@ -80,6 +81,8 @@ def _normalized(override: str, places: Sequence[Path]) -> str:
         _refuse_old_experiments(value, places)
     if key in ADDED_GROUPS and not sign and value != "null":
         return f"+{override}"
+    if key in CHOSEN_GROUPS and not sign:
+        _refuse_no_names(override)
     if key == "callbacks" and not sign:
         return with_default(override, places)
     try:
@@ -87,6 +90,22 @@ def _normalized(override: str, places: Sequence[Path]) -> str:
     except HydraException as error:
         raise ValueError(f"{override} cannot be read: {first_line(error)}") from error
     return readable(override)
+
+
+def _refuse_no_names(override: str) -> None:
+    """
+    Raises:
+        ValueError: something else is chosen than YAMLs by their names, on which Hydra would end in a TypeError.
+    """
+    try:
+        value = parse([override])[0].value()
+    except HydraException:
+        return  # told by what reads it next
+    choices = value.list if isinstance(value, ChoiceSweep) else [value]
+    names = [name for choice in choices for name in (choice if isinstance(choice, list) else [choice])]
+    if any(isinstance(name, int | float | dict | list) for name in names):
+        key = key_of(override)
+        raise ValueError(f"{override} chooses no YAML of conf/{key}; give a name, {key}=NAME, or a list of names")
 
 
 def _refuse_old_experiments(value: str, places: Sequence[Path]) -> None:

@@ -103,6 +103,8 @@ def _check_arguments(node: dict[str, Any], path: str) -> None:
         raise ValueError(f"{path}._target_={node['_target_']} cannot be imported: {error}") from error
     hints = parameters(target)
     for key, value in node.items():
+        if key == "_partial_" and not isinstance(value, bool):
+            raise ValueError(f"{path}._partial_={value} is not known; choose true or false")
         if key in _DIRECTIVES:
             continue
         if key not in hints:

@@ -1,6 +1,7 @@
 """Config to objects; the only file that instantiates what a config names."""
 
 import logging
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial, update_wrapper
@@ -82,7 +83,7 @@ def check_mode(cfg: DictConfig) -> None:
         ValueError: `mode` would take the worst value of `monitor` for the best.
     """
     directions = getattr(get_class(cfg.module._target_), "directions", {})
-    best = directions.get(cfg.monitor.rpartition("/")[2], cfg.mode)
+    best = directions.get(str(cfg.monitor).rpartition("/")[2], cfg.mode)
     if cfg.mode in ("min", "max") and best != cfg.mode:
         worth = "higher" if best == "max" else "lower"
         raise ValueError(f"mode={cfg.mode}, but {cfg.monitor} is better the {worth} it is; give mode={best} with it")
@@ -151,6 +152,8 @@ def build_trainer(cfg: DictConfig, folder: Path, **settings: Any) -> pl.Trainer:
             )
         if cfg.trainer.devices in (-1, "-1") and not torch.cuda.is_available():
             raise ValueError(f"devices={cfg.trainer.devices} means all GPUs, but torch sees none here; give devices=1")
+        if isinstance(devices := cfg.trainer.devices, str) and not re.fullmatch(r"auto|-1|\d+(,\d+)*", devices):
+            raise ValueError(f"devices={devices} is not known; give a number, a list of GPUs such as [0,1], or auto")
         made = [instantiate(callback) for callback in (cfg.callbacks or {}).values() if callback]
         check_resumable([one for one in made if one is not None])
         shown = bool(cfg.trainer.enable_progress_bar)
