@@ -35,7 +35,10 @@ ONE = "\n  {}: {{type: categorical, choices: [{}]}}\n"
                 (["-m", *WORDS], "a search runs its trials itself"),
                 ([*WORDS, "core=lstm", "optimizer.lr=0.1"], "the command itself fixes everything"),
                 ([*WORDS, "sampler.n_startup_trials=x"], "sampler.n_startup_trials='x' has the wrong type str"),
-                ([*WORDS, "pruner.n_warmup_steps=-1"], "pruner: Number of warmup steps cannot be negative"),
+                (
+                    [*WORDS, "pruner.n_warmup_steps=-1"],
+                    "pruner.n_warmup_steps=-1 is too small; give an integer of at least 0",
+                ),
                 ([*WORDS, "storage=mysql://me:secret@host/db"], "storage=mysql://me@host/db needs a package"),
                 (
                     [*WORDS, "storage=sqlite:////no/such/place.db"],

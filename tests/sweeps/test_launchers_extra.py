@@ -180,7 +180,7 @@ class TestLocal:
         import psutil
 
         deadline = time.monotonic() + 120
-        while not list(Path("sweep").glob(f"{job}_*/checkpoints/last.ckpt")) and time.monotonic() < deadline:
+        while not list(Path("sweep").glob(f"{job}*/checkpoints/last.ckpt")) and time.monotonic() < deadline:
             time.sleep(0.1)
         controllers = sorted(psutil.Process(sweep.pid).children(), key=lambda process: process.create_time())
         return [task.pid for task in controllers[int(job)].children()]
@@ -216,6 +216,6 @@ class TestLocal:
         (log,) = Path("sweep/.submitit").glob("*/*_0_log.out")
         assert log.read_text().count("2 processes on cpu") == 2
         assert "  from    step " in log.read_text()
-        (folder,) = Path("sweep").glob("0_*")
+        (folder,) = Path("sweep").glob("0*")
         assert len(list(folder.glob("metrics.csv"))) == 1
         assert json.loads((folder / "results.json").read_text())["steps"] == 400
