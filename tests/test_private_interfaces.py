@@ -25,8 +25,10 @@ SRC = Path(__file__).parents[1] / "src"
 
 # (path from a root below, the files of src that use it, what for)
 PRIVATE = [
-    ("trainer.fit_loop._should_accumulate", "checkpoints/callbacks.py callbacks/guards.py",
+    ("trainer.fit_loop._should_accumulate", "checkpoints/callbacks.py callbacks/guards.py checkpoints/short_path.py",
      "no optimiser step has ended while gradients are accumulated, so nothing is saved or stopped there"),
+    ("optimizer._accelerator_graph_capture_health_check", "checkpoints/short_path.py",
+     "a look for GPUs at every step on the CPU; left as it is where torch has none of this name"),
     ("trainer.fit_loop._data_fetcher", "checkpoints/position.py",
      "what _should_check_val_fx wants to be given"),
     ("lightning.pytorch.loops.training_epoch_loop:_TrainingEpochLoop", "checkpoints/epoch_loop.py",
@@ -37,7 +39,7 @@ PRIVATE = [
      "whether validations come by the clock"),
     ("trainer.fit_loop._can_stop_early", "checkpoints/epoch_loop.py",
      "whether a stop that was asked for is granted"),
-    ("trainer.fit_loop.epoch_loop._num_ready_batches_reached", "checkpoints/position.py",
+    ("trainer.fit_loop.epoch_loop._num_ready_batches_reached", "checkpoints/position.py checkpoints/short_path.py",
      "whether an epoch has ended, or was left half-way"),
     ("trainer.fit_loop.epoch_loop._restart_stage", "checkpoints/position.py",
      "a restart from any place, with the validation that was due"),
@@ -105,11 +107,14 @@ UNDOCUMENTED = [
     "trainer.fit_loop.total_batch_idx",
     "trainer._logger_connector.on_batch_end",
     "trainer._logger_connector.update_train_step_metrics",
+    "trainer.fit_loop.epoch_loop.update_lr_schedulers",
+    "trainer.fit_loop.epoch_loop.automatic_optimization.optim_progress.optimizer.step.increment_ready",
+    "trainer.fit_loop.epoch_loop.automatic_optimization.optim_progress.optimizer.zero_grad.increment_started",
     "lightning.pytorch.loops.training_epoch_loop:RestartStage.NONE",
     "lightning.pytorch.loops.evaluation_loop:RestartStage.RESTARTED_MID_EVALUATION",
 ]
-"""Not marked as private, but in no documentation either: the state of Lightning's loops, in checkpoints/position.py and
-checkpoints/epoch_loop.py."""
+"""Not marked as private, but in no documentation either: the state of Lightning's loops, in checkpoints/position.py,
+checkpoints/epoch_loop.py and checkpoints/short_path.py."""
 
 PUBLIC = {"_replace", "_asdict", "_fields", "_target_"}
 """Of named tuples, and a key of Hydra's configs: documented in spite of the underscore."""
@@ -128,6 +133,7 @@ def roots() -> dict[str, Any]:
         "trainer": trainer,
         "progress": RichProgressBar,
         "torch": torch,
+        "optimizer": torch.optim.Adam([torch.zeros(1)]),
         "module": torch.nn.Module(),
         "writer": SummaryWriter,
         "study": study,

@@ -7,7 +7,7 @@
                             V             V    a validation
 
 Lightning counts batches instead. It validates, and ends by time or early stopping, in the middle of a group too, whose
-gradients no checkpoint holds.
+gradients no checkpoint holds. And where nobody listens to a step, it takes the short path.
 """
 
 import math
@@ -16,20 +16,28 @@ from typing import Any
 import lightning.pytorch as pl
 from lightning.pytorch.loops.training_epoch_loop import _TrainingEpochLoop
 
+from seqmodels.checkpoints.short_path import ShortPath
+
 
 class EpochLoop(_TrainingEpochLoop):
-    """Lightning's loop over the batches of an epoch, that validates and ends between two optimiser steps only."""
+    """Lightning's loop over the batches of an epoch, that validates and ends between two optimiser steps only.
 
-    def __init__(self, trainer: pl.Trainer) -> None:
+    A step that is not logged goes the short path, if that is open: see short_path.py.
+    """
+
+    def __init__(self, trainer: pl.Trainer, short: bool = True) -> None:
         """
         Args:
             trainer: whose loop it becomes. Its `val_check_interval` is a number of optimiser steps, counted from the
                 beginning of each epoch, or of the training where `check_val_every_n_epoch` is None; or a fraction of an
                 epoch's steps. One that is a time is left to Lightning.
+            short: whether steps may go the short path.
         """
         fit_loop = trainer.fit_loop
         super().__init__(trainer, fit_loop.min_steps, fit_loop.max_steps)
         fit_loop.epoch_loop = self
+        self._may_be_short = short
+        self._short: ShortPath | None = None
         self._by_clock = trainer._val_check_time_interval is not None  # type: ignore[attr-defined]
         self._interval = 1.0 if self._by_clock else trainer.val_check_interval
         if isinstance(self._interval, int) and trainer.check_val_every_n_epoch is not None:
@@ -42,11 +50,25 @@ class EpochLoop(_TrainingEpochLoop):
         """Not inside a group of accumulated gradients, and not before a validation that a restart owes."""
         return not (self._should_accumulate() or self._owes_validation) and super().done
 
+    def on_run_start(self, data_fetcher: Any) -> None:
+        super().on_run_start(data_fetcher)
+        self._short = ShortPath(self.trainer) if self._may_be_short and ShortPath.is_open(self.trainer) else None
+
     def advance(self, data_fetcher: Any) -> None:
         """Nothing, where a restart comes behind an epoch's last batch: Lightning would train on one more."""
         if self.restarting and self._is_training_done and not self._owes_validation:
             raise StopIteration
-        super().advance(data_fetcher)
+        if self._short and self.is_quiet:
+            self._short.step(self, data_fetcher)
+        else:
+            super().advance(data_fetcher)
+
+    @property
+    def is_quiet(self) -> bool:
+        """Whether nobody listens to the next batch: it is neither the first of an epoch or attempt nor to be logged."""
+        every: int = self.trainer.log_every_n_steps  # type: ignore[attr-defined]
+        begun = self.batch_progress.current.ready > 0 and not self.restarting
+        return begun and (not every or (self._batches_that_stepped + 1) % every != 0)
 
     @property
     def _owes_validation(self) -> bool:

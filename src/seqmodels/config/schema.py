@@ -44,6 +44,9 @@ ROOT_RANGES: dict[str, Callable[..., None]] = {
     "checkpoint.every_n_minutes": partial(above, 0),
 }
 
+OWN_KEYS: dict[str, dict[str, Any]] = {"trainer": {"loop": Literal["auto", "lightning"]}}
+"""Of a section beside those of its `_target_`."""
+
 _DIRECTIVES = {"_target_", "_partial_", "_args_", "_recursive_", "_convert_"}
 
 
@@ -101,7 +104,7 @@ def _check_arguments(node: dict[str, Any], path: str) -> None:
         target = get_object(node["_target_"])
     except Exception as error:
         raise ValueError(f"{path}._target_={node['_target_']} cannot be imported: {error}") from error
-    hints = parameters(target)
+    hints = parameters(target) | OWN_KEYS.get(path, {})
     for key, value in node.items():
         if key == "_partial_" and not isinstance(value, bool):
             raise ValueError(f"{path}._partial_={value} is not known; choose true or false")

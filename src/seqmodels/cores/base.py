@@ -72,6 +72,9 @@ class Core(nn.Module, ABC):
         """
         dtype = next((tensor.dtype for tensor in state if tensor.is_floating_point()), None)
         fresh = self.initial_state(batch_size(state), state[0].device, dtype)
+        learned = any(tensor.requires_grad for tensor in fresh)  # which stays in the graph, with a gradient of zero
+        if not learned and rows.device.type == "cpu" and not bool(rows.any()):  # a GPU would wait for the answer
+            return state
         return tuple(
             torch.where(rows.view(-1, *[1] * (old.dim() - 1)), new.to(old.dtype), old)
             for old, new in zip(state, fresh, strict=True)

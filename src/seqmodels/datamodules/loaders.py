@@ -70,7 +70,10 @@ class OwnRows(Dataset[Window]):
         self.windows, self.rows = windows, rows
 
     def __getitem__(self, i: int) -> Window:
-        return Window(*(tensor[self.rows] for tensor in self.windows.window(i)))
+        window = self.windows.window(i)
+        if self.rows == slice(0, len(window.x)):
+            return window
+        return Window(*(tensor[self.rows] for tensor in window))
 
 
 def window_loader(windows: OwnRows, order: Sampler[int], num_workers: int) -> DataLoader[Window]:

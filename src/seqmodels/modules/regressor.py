@@ -240,6 +240,8 @@ def masked_mse(prediction: Tensor, window: Window) -> Tensor:
 
     A step that does not count gets its own prediction as the target, so that even a NaN there leaves no trace.
     """
+    if window.mask.device.type == "cpu" and bool(window.mask.all()):  # a GPU would have to wait for the answer
+        return F.mse_loss(prediction, window.y)
     target = torch.where(window.mask.unsqueeze(-1), window.y, prediction.detach())
     share = window.mask.sum().clamp(min=1) / window.mask.numel()
     return F.mse_loss(prediction, target) / share

@@ -169,7 +169,7 @@ def build_trainer(cfg: DictConfig, folder: Path, **settings: Any) -> pl.Trainer:
         if half:
             own["precision"] = None  # Lightning takes either
         trainer: pl.Trainer = instantiate(
-            cfg.trainer,
+            OmegaConf.masked_copy(cfg.trainer, [key for key in cfg.trainer if key != "loop"]),
             default_root_dir=str(folder),
             callbacks=callbacks,
             logger=[instantiate(logger, folder=str(folder)) for logger in (cfg.logger or {}).values() if logger],
@@ -177,7 +177,7 @@ def build_trainer(cfg: DictConfig, folder: Path, **settings: Any) -> pl.Trainer:
             **own,
             **settings,
         )
-    EpochLoop(trainer)
+    EpochLoop(trainer, short=cfg.trainer.loop == "auto")
     leave_signals_to_us(trainer)
     use_supervised_launcher(trainer)
     set_threads(cfg.threads, trainer)

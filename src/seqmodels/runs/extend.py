@@ -23,7 +23,7 @@ PLACES = ("datamodule.root", "datamodule.cache")
 
 HERE = (
     *(f"trainer.{key}" for key in DEVICES),
-    "trainer.enable_progress_bar",
+    *("trainer.enable_progress_bar", "trainer.loop"),
     "threads",
     "datamodule.num_workers",
     *PLACES,

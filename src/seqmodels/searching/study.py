@@ -84,7 +84,7 @@ def lock_of(search: Search, name: str) -> FileLock:
 def _identity(search: Search) -> dict[str, Any]:
     """What all starts of a search have in common."""
     return {
-        "config": {key: value for key, value in without_watching(search.run).items() if not key.startswith(FREE)},
+        "config": _without_free(search.run),
         "space": {dimension.key: repr(dimension) for dimension in search.space},
     }
 
@@ -93,7 +93,11 @@ def _migrated(known: Mapping[str, Any]) -> dict[str, Any]:
     """An identity as today's build would have noted it."""
     space = {key: text.replace(f"'{key}'", f"'{migrated_key(key)}'") for key, text in known["space"].items()}
     space = {key: text.replace(", words=", ", overrides=") for key, text in space.items()}
-    return {"config": without_watching(migrated_flat(known["config"])), "space": migrated_flat(space)}
+    return {"config": _without_free(migrated_flat(known["config"])), "space": migrated_flat(space)}
+
+
+def _without_free(config: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in without_watching(config).items() if not key.startswith(FREE)}
 
 
 def _refuse_another(search: Search, known: Mapping[str, Any]) -> None:
