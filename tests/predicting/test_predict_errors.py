@@ -136,6 +136,7 @@ def test_chunks_predict_what_stands_before_a_malformed_row(predict: Command) -> 
         ("in.jsonl", '{"speed": 1}\n', "in.jsonl has no column 'flow'; there is: speed"),
         ("in.txt", "flow,heat\n", "input=in.txt is of no known kind; it ends in .csv, .jsonl, .ndjson, .parquet, .pq"),
         ("in.parquet", "flow,heat\n", "in.parquet is not a readable Parquet file"),
+        ("in.csv", "flow,heat\r1,2\r", "in.csv: its lines end with a carriage return alone; write them anew with tr "),
         ("in.csv", "flow,heat\xff\n", "in.csv: the header cannot be read: byte 10 is not UTF-8"),
     ],
 )
@@ -156,6 +157,7 @@ def test_wrong_columns(name: str, text: str, message: str, predict: Command, cap
         (["output=out.csv"], "input= is missing; give input=signal.csv, or - for standard input"),
         (["input=in.csv"], "output= is missing; give output=predictions.csv, or - for standard output"),
         (["input=no.csv", "output=out.csv"], "input=no.csv: there is no such file in"),
+        (["input=folder", "format=csv", "output=out.csv"], "input=folder is a folder; name a file in it"),
         (["input=in.csv", "output=out.xlsx"], "output=out.xlsx is of no known kind; it ends in .csv, .jsonl, .ndjson"),
         (["input=in.csv", "output=no/out.csv"], "output=no/out.csv: there is no folder no; make it, or choose another"),
         (["input=in.csv", "output=old.csv"], "output=old.csv exists and will not be overwritten; overwrite=true"),
@@ -182,12 +184,13 @@ def test_wrong_words(words: list[str], message: str, predict: Command, capfd: py
     Path("in.csv").write_text(HEADER + "".join(ROWS))
     Path("old.csv").write_text("precious")
     os.link("in.csv", "link.csv")
-    before = {path: path.read_bytes() for path in Path.cwd().iterdir()}
+    Path("folder").mkdir()
+    before = {path: path.is_file() and path.read_bytes() for path in Path.cwd().iterdir()}
     assert predict(*words) == 1
     errors = capfd.readouterr().err
     assert message in errors
     assert "Traceback" not in errors
-    assert {path: path.read_bytes() for path in Path.cwd().iterdir()} == before
+    assert {path: path.is_file() and path.read_bytes() for path in Path.cwd().iterdir()} == before
 
 
 def test_a_mistake_does_not_wait_for_torch() -> None:

@@ -175,6 +175,15 @@ def test_durations_and_times_of_day_are_seconds() -> None:
     assert SECOND == 1_000_000_000
 
 
+def test_a_message_shows_the_beginning_of_a_long_cell() -> None:
+    for read in (as_number, lambda cell: as_numbers(pa.array([cell])), lambda cell: as_times(pa.array([cell]))):
+        with pytest.raises(ValueError, match=r"^'a{80}'… \(3,000,000 characters\) is not a ") as refused:
+            read("a" * 3_000_000)
+        assert len(str(refused.value)) < 400
+    with pytest.raises(ValueError, match=r"^'\\x00' is not a number$"):  # which nobody can type
+        as_number("\0")
+
+
 def test_names_from_parquet_are_those_of_other_files() -> None:
     """Bytes, dictionaries, and whole numbers that a hole made floats."""
     for column in (

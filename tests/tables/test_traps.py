@@ -9,8 +9,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from seqmodels.datamodules.labelled.ucr import read_ucr
+from seqmodels.tables.columns import check_there
 from seqmodels.tables.formats import Marks
 from seqmodels.tables.numpy_format import column_names, shapes
+from seqmodels.tables.paths import expand
 from seqmodels.tables.read import blocks
 
 
@@ -159,3 +161,32 @@ def test_texts_as_bytes_in_numpy_files() -> None:
     np.save("b.npy", np.array([(250, 1), (500, 2)], [("t", "m8[ms]"), ("x", "f4")]))
     (block,) = blocks(Path("b.npy"), times=["t"])
     assert block.times["t"].tolist() == [0.25, 0.5]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"\x1f\x8b\n,\xff\n", r"is not UTF-8 \(byte 2\); it is compressed; .* ends in .csv.gz"),
+        (b"PAR1\n\xff,1\n,\xff\n", "it is a Parquet file; give it a name that ends in .parquet"),
+        (b"PK\x03\x04\n\xff,1,2\n", "it is a zip archive, as those of Excel are; save it as CSV"),
+        (b"a,b\n1,2\n1,2,\xff\n", r"is not UTF-8 \(byte 13\); save the file as UTF-8"),
+        (b"a,b\n" + b"1,2\n" * 2_000_000 + b"1,2,\xff\n", r"is not UTF-8 \(byte 8000009\)"),
+    ],
+)
+def test_what_is_no_text_is_one_error(content: bytes, message: str, capfd: pytest.CaptureFixture[str]) -> None:
+    """pyarrow prints a traceback beside its error where a row of too many cells is not UTF-8."""
+    Path("a.csv").write_bytes(content)
+    with pytest.raises(ValueError, match=message):
+        read(Path("a.csv"), "a")
+    assert not capfd.readouterr().err
+
+
+def test_names_of_columns_in_an_error_are_short_and_of_one_line() -> None:
+    with pytest.raises(ValueError, match=r"no column 'c'; there is: two\\nlines, b{80}…$"):
+        check_there("a.csv", ["c"], ["two\nlines", "b" * 999])
+
+
+def test_a_module_of_python_is_no_package() -> None:
+    with pytest.raises(ValueError, match=r"package:os/a\.csv names os, which is one file of Python") as refused:
+        expand(["package:os/a.csv"])
+    assert "pip install" not in str(refused.value)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from seqmodels.tables.formats import Marks
-from seqmodels.tables.numbers import MISSING, hint, missing_values
+from seqmodels.tables.numbers import MISSING, hint, missing_values, shown
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -21,7 +21,7 @@ class BadCell(ValueError):
     """A cell that is not what the column should hold; `index` counts from 0 within the block."""
 
     def __init__(self, index: int, text: str, expected: str) -> None:
-        super().__init__(f"{text!r} is not {expected}")
+        super().__init__(f"{shown(text)} is not {expected}")
         self.index = index
 
 

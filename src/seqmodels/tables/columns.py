@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Sequence
 
 from seqmodels.config.nearest import nearest
+from seqmodels.system.terminal import printable
+from seqmodels.tables.numbers import LONGEST
 
 SHOWN = 20
 """Columns that an error lists."""
@@ -24,9 +26,13 @@ def check_there(source: object, wanted: Iterable[str], found: Sequence[str], rem
             near = nearest(name, found)
             guess = f", did you mean {near!r}?" if near else ""
             more = f" and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
-            raise ValueError(
-                f"{source} has no column {name!r}{guess}; there is: {', '.join(found[:SHOWN])}{more}{remedy}"
-            )
+            there = ", ".join(map(_listed, found[:SHOWN]))
+            raise ValueError(f"{source} has no column {name!r}{guess}; there is: {there}{more}{remedy}")
+
+
+def _listed(name: str) -> str:
+    text = printable(name)
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
 
 
 def check_unique(source: object, wanted: Iterable[str], found: Sequence[str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import io
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -18,6 +19,13 @@ if TYPE_CHECKING:
 
 SUFFIXES = (".csv", ".csv.gz")
 
+OTHERS = {
+    b"\x1f\x8b": "it is compressed; give it a name that ends in .csv.gz",
+    b"PAR1": "it is a Parquet file; give it a name that ends in .parquet",
+    b"PK\x03\x04": "it is a zip archive, as those of Excel are; save it as CSV",
+}
+"""How files begin that are no CSV, whatever their name."""
+
 BLOCK = 2**22
 """Bytes of a block; no row may be longer."""
 
@@ -31,7 +39,7 @@ def column_names(path: Path, marks: Marks) -> list[str]:
     import pyarrow as pa
 
     try:
-        names = _open(path, [], [], marks, lambda row: "skip").schema.names
+        names = _names(path, marks)
     except UnicodeDecodeError as error:
         raise ValueError(f"{path}: the header is not UTF-8; save the file as UTF-8") from error
     except (pa.ArrowInvalid, OSError) as error:
@@ -41,6 +49,17 @@ def column_names(path: Path, marks: Marks) -> list[str]:
             raise ValueError(f"{path} holds no rows; expected {_wanted(marks)}") from error
         raise _unreadable(path, error) from error
     return names if marks.header else [str(column) for column in range(len(names))]
+
+
+def _names(path: Path, marks: Marks) -> list[str]:
+    """As `column_names`; rows of another number of cells are none of its business."""
+    import pyarrow as pa
+
+    try:
+        return _open(path, [], [], marks).schema.names
+    except pa.ArrowInvalid:
+        _check_text(path)
+        return _open(path, [], [], marks, lambda row: "skip").schema.names
 
 
 def batches(path: Path, numbers: Sequence[str], others: Sequence[str], marks: Marks) -> Iterator[dict[str, pa.Array]]:
@@ -64,6 +83,21 @@ def batches(path: Path, numbers: Sequence[str], others: Sequence[str], marks: Ma
         pass
     except OSError as error:
         raise _unreadable(path, error) from error
+    try:
+        for batch in _open(path, [], [*numbers, *others], marks):
+            if done < len(batch):
+                rest = batch.slice(done)
+                yield dict(zip(rest.schema.names, rest.columns, strict=True))
+            done = max(0, done - len(batch))
+    except pa.ArrowInvalid as error:
+        raise _blamed(path, [*numbers, *others], marks, error) from error
+
+
+def _blamed(path: Path, columns: list[str], marks: Marks, error: pa.ArrowInvalid) -> ValueError:
+    """What is wrong with a file of which even texts cannot be read: it is read once more to find the row."""
+    import pyarrow as pa
+
+    _check_text(path)
     ragged: list[csv.InvalidRow] = []
 
     def note(row: csv.InvalidRow) -> str:
@@ -71,13 +105,33 @@ def batches(path: Path, numbers: Sequence[str], others: Sequence[str], marks: Ma
         return "error"
 
     try:
-        for batch in _open(path, [], [*numbers, *others], marks, note, one_thread=True):
-            if done < len(batch):
-                rest = batch.slice(done)
-                yield dict(zip(rest.schema.names, rest.columns, strict=True))
-            done = max(0, done - len(batch))
-    except pa.ArrowInvalid as error:
-        raise (_uneven(path, ragged[0], marks) if ragged else _unreadable(path, error)) from error
+        for _ in _open(path, [], columns, marks, note, one_thread=True):
+            pass
+    except pa.ArrowInvalid:
+        pass
+    return _uneven(path, ragged[0], marks) if ragged else _unreadable(path, error)
+
+
+def _check_text(path: Path) -> None:
+    """pyarrow prints a traceback of its own where a row with too many cells is not UTF-8.
+
+    Raises:
+        ValueError: the file is not UTF-8.
+    """
+    import pyarrow as pa
+
+    decoder, done = codecs.getincrementaldecoder("utf-8")(), 0
+    with pa.input_stream(str(path)) as file:
+        while block := file.read(BLOCK):
+            begun = len(decoder.getstate()[0])
+            try:
+                decoder.decode(block)
+            except UnicodeDecodeError as error:
+                kind = next((text for begin, text in OTHERS.items() if not done and block.startswith(begin)), "")
+                raise ValueError(
+                    f"{path} is not UTF-8 (byte {done - begun + error.start + 1}); {kind or 'save the file as UTF-8'}"
+                ) from error
+            done += len(block)
 
 
 def _uneven(path: Path, row: csv.InvalidRow, marks: Marks) -> ValueError:

@@ -13,7 +13,7 @@ import re
 from datetime import UTC, datetime, timedelta
 
 from seqmodels.tables.formats import Marks
-from seqmodels.tables.numbers import TRUTH, number, pointed
+from seqmodels.tables.numbers import TRUTH, number, pointed, shown
 
 SECOND = 1_000_000_000
 """In the nanoseconds that dates are counted in."""
@@ -68,9 +68,9 @@ def moment(cell: str, marks: Marks = Marks()) -> tuple[int | float, bool]:  # no
     except ValueError:
         return _nanoseconds(text), True
     if text.lower() in TRUTH:
-        raise ValueError(f"{text!r} is not a time; {expected(text)}")
+        raise ValueError(f"{shown(text)} is not a time; {expected(text)}")
     if math.isinf(found):
-        raise ValueError(f"{text!r} is not a finite time")
+        raise ValueError(f"{shown(text)} is not a finite time")
     plain = text if marks.decimal == "." else pointed(text, marks.decimal)
     return (int(plain) if re.fullmatch(r"[+-]?[0-9]+", plain) else found), False
 
@@ -83,7 +83,7 @@ def by_format(text: str, time_format: str) -> int:
     try:
         found = datetime.strptime(text, time_format)
     except ValueError:
-        raise ValueError(f"{text!r} is not a time as {time_format} writes it") from None
+        raise ValueError(f"{shown(text)} is not a time as {time_format} writes it") from None
     return _since_1970(found, text)
 
 
@@ -130,13 +130,13 @@ def _nanoseconds(text: str) -> int:
         for pattern, full in WRITTEN_OUT:
             written = re.sub(pattern, full, written)
     if not DATE.fullmatch(written):
-        raise ValueError(f"{text!r} is not a time; {expected(text)}")
+        raise ValueError(f"{shown(text)} is not a time; {expected(text)}")
     whole, _, rest = written.partition(".")  # datetime itself ends at microseconds
     zone = rest.lstrip("0123456789")
     try:
         found = datetime.fromisoformat(whole + zone)
     except ValueError:
-        raise ValueError(f"{text!r} is not a time; {expected(text)}") from None
+        raise ValueError(f"{shown(text)} is not a time; {expected(text)}") from None
     return _since_1970(found, text) + int(f"{rest[: len(rest) - len(zone)]:0<9}")
 
 
@@ -146,7 +146,7 @@ def _since_1970(found: datetime, text: str) -> int:
     since = found - _EPOCH
     seconds = since // timedelta(seconds=1)
     if abs(seconds) >= _LONGEST:
-        raise ValueError(f"{text!r} is outside of the years 1678 to 2261, which nanoseconds can count")
+        raise ValueError(f"{shown(text)} is outside of the years 1678 to 2261, which nanoseconds can count")
     return seconds * SECOND + since.microseconds * 1000
 
 

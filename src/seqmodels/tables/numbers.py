@@ -21,6 +21,9 @@ MISSING = (
 
 _NAN = re.compile(r"[+-]?nan(\([0-9A-Za-z_]*\))?", re.IGNORECASE)
 
+LONGEST = 80
+"""Characters of a cell that a message shows."""
+
 TRUTH = {"true": 1.0, "false": 0.0}
 
 
@@ -61,7 +64,7 @@ def number(cell: str, marks: Marks = Marks()) -> float:  # noqa: B008, it cannot
     try:
         found = _parsed(text if marks.decimal == "." else pointed(text, marks.decimal))
     except ValueError:
-        raise ValueError(f"{cell!r} is not a number{hint(text, marks)}") from None
+        raise ValueError(f"{shown(cell)} is not a number{hint(text, marks)}") from None
     return math.nan if found in listed.numbers else found
 
 
@@ -72,6 +75,7 @@ def hint(text: str, marks: Marks) -> str:
         return "; where commas separate the decimals, give 'datamodule.decimal=\",\"'"
     if (
         len(text) < 12
+        and text.isprintable()
         and "'" not in text
         and '"' not in text
         and "\\" not in text
@@ -79,6 +83,11 @@ def hint(text: str, marks: Marks) -> str:
     ):
         return f"; if that means a missing number, give 'datamodule.missing_values=[\"{text}\"]'"
     return ""
+
+
+def shown(text: str) -> str:
+    """A cell as a message shows it: in quotes, and no more than the beginning of one that is long."""
+    return repr(text) if len(text) <= LONGEST else f"{text[:LONGEST]!r}… ({len(text):,} characters)"
 
 
 def pointed(text: str, decimal: str) -> str:

@@ -55,6 +55,8 @@ def _in_package(pattern: str) -> Path:
             f"such as {PACKAGE}statsmodels/datasets/co2/co2.csv"
         )
     spec = importlib.util.find_spec(name)
+    if spec is not None and not spec.submodule_search_locations:
+        raise ValueError(f"{pattern} names {name}, which is one file of Python and no package with files in it")
     if spec is None or not spec.submodule_search_locations:
         raise ValueError(f"{pattern} needs the Python package {name}, which is not installed here; pip install {name}")
     return Path(spec.submodule_search_locations[0], inside)

@@ -11,6 +11,7 @@ from seqmodels.predicting.rows.cells import Literal
 from seqmodels.predicting.rows.errors import BadRow
 from seqmodels.tables.dates import NUMBER, SECOND, moment
 from seqmodels.tables.formats import Marks
+from seqmodels.tables.numbers import shown
 
 Time = int | float
 """A number as the input has it, or a date in nanoseconds since 1970, in UTC if no zone is given."""
@@ -46,7 +47,7 @@ class Clock:
         if self.dates is None:
             self.dates = date
         if date != self.dates:
-            raise BadRow(f"{str(cell)!r} is not {'a date' if self.dates else 'a number'} like the times before it")
+            raise BadRow(f"{shown(str(cell))} is not {'a date' if self.dates else 'a number'} like the times before it")
         return found
 
     def _parsed(self, cell: Any) -> tuple[Time, bool]:

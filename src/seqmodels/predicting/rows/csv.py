@@ -35,6 +35,11 @@ class CsvRows:
             for _ in range(marks.unit_rows):
                 next((cells for cells in self._reader if cells), None)
         except (csv.Error, BadRow) as error:
+            if "new-line character" in str(error):
+                raise ValueError(
+                    f"{lines.name}: its lines end with a carriage return alone; write them anew with "
+                    "tr '\\r' '\\n' < OLD > NEW.csv"
+                ) from error
             raise ValueError(f"{lines.name}: the header cannot be read: {error}") from error
         if not self.names:
             raise ValueError(f"{lines.name} is empty; expected a header, and rows below it")

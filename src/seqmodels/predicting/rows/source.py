@@ -36,6 +36,8 @@ def opened(given: Arguments, marks: Marks, errors: RowErrors, stopping: Stopping
         yield _text(Lines(0, errors.name, True, stopping), format, marks, errors)
     elif format == "parquet":
         yield ParquetRows(path, marks)
+    elif path.is_dir():
+        raise IsADirectoryError(f"input={given['input']} is a folder; name a file in it")
     else:
         fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # a named pipe has no writer yet
         try:
