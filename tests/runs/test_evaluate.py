@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ import yaml
 from seqmodels import load_run
 from seqmodels.config.compose import merge
 from seqmodels.reporting.folders import runs_below
+from seqmodels.runs.columns import check_columns
 from seqmodels.runs.run import compose, train
 from tests.conftest import Command
 from tests.support.attempts import DIGITS, SINE
@@ -146,6 +148,24 @@ def test_statistics_of_another_version_are_refused() -> None:
     torch.save(contents, "older.ckpt")
     with pytest.raises(ValueError, match=r"older.ckpt: what was learned .* another version of seqmodels .*season"):
         load_run(folder, "older.ckpt")
+
+
+@pytest.mark.parametrize(
+    ("inputs", "targets", "message"),
+    [
+        (["load", "rpm"], ["heat"], r"datamodule.inputs=\[load,rpm\] has 'load' in the place .* =\[rpm,load\]; give"),
+        (["rpm"], ["load"], r"datamodule.targets=\[load\] has 'load' in the place"),
+        (["rpm", "heat"], ["heat"], r"datamodule.inputs=\[rpm,heat\] has 'heat' in the place"),
+        (["rpm", "load"], ["heat"], None),
+        (["drehzahl", "last"], ["temperatur"], None),
+        (["rpm", "last"], ["heat"], None),
+    ],
+)
+def test_columns_of_the_training_keep_their_places(inputs: list[str], targets: list[str], message: str | None) -> None:
+    trained = {"inputs": ["rpm", "load"], "targets": ["heat"]}
+    refused = pytest.raises(ValueError, match=message.replace(" =", ".*=")) if message else nullcontext()
+    with refused:
+        check_columns(trained, {"inputs": inputs, "targets": targets})
 
 
 def test_loading_reads_no_data() -> None:

@@ -17,6 +17,7 @@ from seqmodels.config.overrides import key_of
 from seqmodels.config.schema import check_config
 from seqmodels.datamodules.checks import check_source
 from seqmodels.runs.build import build_datamodule, build_module
+from seqmodels.runs.columns import check_columns, columns_of
 from seqmodels.runs.extend import apply_overrides
 from seqmodels.runs.record import resumed_overrides, saved_config
 from seqmodels.runs.trust import trusted_config
@@ -69,7 +70,9 @@ def load_run(
     folder = Path(folder).expanduser().absolute()
     cfg = saved_config(folder)
     apply_overrides(cfg, resumed_overrides(folder))
+    trained = columns_of(cfg)
     merge(cfg, overrides)
+    check_columns(trained, columns_of(cfg))
     cfg = trusted_config(cfg, folder, trust, [key_of(override) for override in overrides])
     check_config(cfg)
     saved = chosen(folder, checkpoint or None)
