@@ -17,6 +17,8 @@ STOPPING = ["callbacks=early_stopping"]
         ([*DIGITS, "datamodule.batch_size=2000"], "datamodule.batch_size=2000 is more than the 1257"),
         ([*DIGITS, "datamodule.shift=100"], "datamodule.shift=100 moves images of 8x8 out of sight"),
         ([*DIGITS, *STOPPING, "datamodule.val_size=0"], "early_stopping watches val/acc, but digits has no"),
+        ([*DIGITS, *STOPPING, "monitor=train/loss", "mode=min"], "monitor=train/loss is not there at every validation"),
+        ([*DIGITS, *STOPPING, "callbacks.early_stopping.monitor=val/nope"], "val/nope is not measured by .* val/acc"),
         ([*DIGITS, *STOPPING, "trainer.limit_val_batches=0"], "limit_val_batches=0 leaves early stopping without"),
         ([*DIGITS, "core.hidden_size=1000000"], "core.hidden_size=1000000, .* more memory than there is"),
         ([*DIGITS, "core.hidden_size=10000000"], "core.hidden_size=10000000 is too large; give an integer of at most"),
@@ -43,6 +45,11 @@ STOPPING = ["callbacks=early_stopping"]
 def test_refused_before_the_first_step(overrides: list[str], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         train(compose(overrides))
+
+
+def test_a_training_may_end_before_early_stopping_looks() -> None:
+    """Lightning looks at the end of the epoch too, where there was no validation, and ends with a RuntimeError."""
+    assert train(compose([*DIGITS, *STOPPING, "trainer.max_steps=1"])).metrics
 
 
 @pytest.mark.parametrize("name", ["../../x", "/tmp/x", "", "a/../b", "two\nlines"])

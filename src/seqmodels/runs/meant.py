@@ -19,7 +19,7 @@ def check_meant(datamodule: Any, module: Any, trainer: pl.Trainer) -> None:
     _check_steps(datamodule, module)
     for callback in trainer.callbacks:  # type: ignore[attr-defined]
         if isinstance(callback, EarlyStopping):
-            _check_stopping(callback, datamodule, trainer)
+            _check_stopping(callback, datamodule, module, trainer)
 
 
 def _check_batches(data: SampleData) -> None:
@@ -44,8 +44,18 @@ def _check_steps(datamodule: Any, module: Any) -> None:
         )
 
 
-def _check_stopping(callback: EarlyStopping, datamodule: Any, trainer: pl.Trainer) -> None:
-    monitor = callback.monitor
+def _check_stopping(callback: EarlyStopping, datamodule: Any, module: Any, trainer: pl.Trainer) -> None:
+    monitor, known = callback.monitor, getattr(module, "metric_names", None)
+    if monitor.startswith("train/"):
+        raise ValueError(
+            f"callbacks.early_stopping.monitor={monitor} is not there at every validation, when early stopping looks; "
+            f"give callbacks.early_stopping.monitor=val/loss callbacks.early_stopping.mode=min"
+        )
+    if known is not None and monitor.startswith("val/") and monitor not in known:
+        there = ", ".join(sorted(name for name in known if name.startswith("val/")))
+        raise ValueError(
+            f"callbacks.early_stopping.monitor={monitor} is not measured by {type(module).__name__}; choose {there}"
+        )
     if not monitor.startswith("val/"):
         return
     if trainer.limit_val_batches == 0:
