@@ -7,7 +7,7 @@ from typing import Any
 from omegaconf import DictConfig
 
 from seqmodels.modules.parameter_groups import timescale_parameters
-from seqmodels.runs.comparison import beaten_by, compared, part_lines, series_line, spelled
+from seqmodels.runs.comparison import beaten_by, compared, is_same, part_lines, series_line, spelled
 from seqmodels.runs.describe import device_of, trainable_parameters
 from seqmodels.runs.results import Results
 from seqmodels.runs.weights import told
@@ -67,8 +67,9 @@ def log_results(datamodule: Any, results: Results, folder: Path) -> None:
         log.warning("  %s has no mase: %s", target, reason)
     if beaten := beaten_by(results):
         name, measure, theirs, ours = beaten
-        better = "the baseline %r is better than the model: test/%s %.4g against %.4g"
-        log.warning(better, spelled(name), measure, theirs, ours)
+        verdict = "as good as" if is_same(ours, theirs) else "better than"
+        better = "the baseline %r is %s the model: test/%s %.4g against %.4g"
+        log.warning(better, spelled(name), verdict, measure, theirs, ours)
     _notice(datamodule)
 
 

@@ -1,5 +1,6 @@
 """A test in a few lines: the model beside forecasts and guesses that cost nothing, and where it is worst."""
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -34,12 +35,18 @@ def beaten_by(results: Results) -> tuple[str, str, float, float] | None:
         return None
     own, sign = results.metrics[f"test/{measure}"], 1 if DIRECTIONS[measure] == "min" else -1
     best = min(baselines, key=lambda name: sign * baselines[name])
-    return (best, measure, baselines[best], own) if sign * baselines[best] <= sign * own else None
+    beaten = sign * baselines[best] <= sign * own or is_same(own, baselines[best])
+    return (best, measure, baselines[best], own) if beaten else None
+
+
+def is_same(own: float, other: float) -> bool:
+    """Whether two values differ by no more than float32, in which a model is measured, rounds."""
+    return math.isclose(own, other, rel_tol=1e-6)
 
 
 def difference(own: float, other: float) -> str:
     """How far one value is from another, "71 % less", of numbers above 0."""
-    if other == own:
+    if is_same(own, other):
         return "the same"
     if not other > 0:
         return "more" if own > other else "less"
@@ -50,8 +57,10 @@ def difference(own: float, other: float) -> str:
 
 def points(own: float, other: float) -> str:
     """How far one share is from another, "31 points more"."""
+    if is_same(own, other):
+        return "the same"
     distance = 100 * (own - other)
-    return f"{abs(distance):.3g} points {'more' if distance > 0 else 'less'}" if distance else "the same"
+    return f"{abs(distance):.3g} points {'more' if distance > 0 else 'less'}"
 
 
 def series_line(results: Results) -> str | None:
