@@ -12,6 +12,7 @@ import pytest
 import torch
 import yaml
 
+from seqmodels.checkpoints.io import read_tensors
 from seqmodels.config.migrate import migrated
 from seqmodels.runs.load import load_run
 from seqmodels.runs.run import compose, resume, train
@@ -39,6 +40,14 @@ def run(trained: Path) -> Path:
     shutil.copytree(trained, "run")
     Path("run/results.json").unlink()
     return Path("run").absolute()
+
+
+def test_no_message_says_how_to_run_a_pickle() -> None:
+    """torch's own recommends weights_only=False."""
+    torch.save({"state_dict": Payload()}, "evil.ckpt")
+    with pytest.raises(ValueError, match=r"^it holds more than tensors and plain values, so nothing in it was loaded$"):
+        read_tensors(Path("evil.ckpt"))
+    assert not Path("owned").exists()
 
 
 def change(run: Path, key: str, value: object) -> None:

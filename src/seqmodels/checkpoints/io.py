@@ -1,6 +1,7 @@
 """The file of a checkpoint: written whole or not at all, and read without executing anything."""
 
 import os
+import pickle
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -106,5 +107,7 @@ def read_tensors(path: Path) -> Any:
             return torch.load(file, map_location="cpu", weights_only=True)
     except zipfile.BadZipFile as error:
         raise ValueError("it is cut short, damaged or of another kind") from error
+    except pickle.UnpicklingError as error:  # torch's own words say how to run what is in it
+        raise ValueError("it holds more than tensors and plain values, so nothing in it was loaded") from error
     except Exception as error:  # whatever a damaged or hostile file makes the readers raise
         raise ValueError(first_line(error)) from error
