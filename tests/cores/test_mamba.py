@@ -9,9 +9,10 @@ from torch import Tensor
 from torch.autograd.graph import saved_tensors_hooks
 from torch.nn import functional as F
 
-from seqmodels.cores import mamba
+from seqmodels.cores import selective_scan as scans
 from seqmodels.cores.base import State
-from seqmodels.cores.mamba import Mamba, selective_scan
+from seqmodels.cores.mamba import Mamba
+from seqmodels.cores.selective_scan import convolve, selective_scan
 
 H, N = 5, 4
 CHUNK_STEPS = 64
@@ -55,7 +56,7 @@ def loop(core: Mamba, x: Tensor, state: State) -> tuple[Tensor, State]:
 @pytest.mark.parametrize("steps", TIMES)
 def test_it_is_a_loop_over_time(steps: int, sizes: dict[str, int], monkeypatch: pytest.MonkeyPatch) -> None:
     core, b = make(**sizes), 3
-    monkeypatch.setitem(mamba.CHUNK, "cpu", CHUNK_STEPS * b * core.A_log.numel())
+    monkeypatch.setitem(scans.CHUNK, "cpu", CHUNK_STEPS * b * core.A_log.numel())
     x, state = signal(b, steps).requires_grad_(), carried(core, b)
     for tensor in state:
         tensor.requires_grad_()
@@ -69,11 +70,16 @@ def test_it_is_a_loop_over_time(steps: int, sizes: dict[str, int], monkeypatch: 
 @pytest.mark.parametrize("steps", [2, 3, 7])
 def test_the_gradients_of_the_scan_are_those_of_differences(steps: int, monkeypatch: pytest.MonkeyPatch) -> None:
     b, e, n = 2, 3, 2
-    monkeypatch.setitem(mamba.CHUNK, "cpu", 3 * b * e * n)
+    monkeypatch.setitem(scans.CHUNK, "cpu", 3 * b * e * n)
     generator = torch.Generator().manual_seed(1)
-    shapes = [(b, steps, e), (b, steps, e), (e, n), (b, steps, n), (b, steps, n), (b, e, n)]
+    shapes = [*[(b, steps, e)] * 3, (e, n), *[(b, steps, n)] * 2, (e,), (b, e, n)]
     inputs = [torch.randn(s, dtype=torch.float64, generator=generator).requires_grad_() for s in shapes]
     assert torch.autograd.gradcheck(selective_scan, inputs)
+    inputs = [
+        torch.randn(s, dtype=torch.float64, generator=generator).requires_grad_()
+        for s in [(b, steps + 2, e), (3, e), (e,)]
+    ]
+    assert torch.autograd.gradcheck(convolve, inputs)
 
 
 def test_a_channel_that_forgets_everything_in_one_step() -> None:

@@ -9,21 +9,15 @@ A is discretised by a zero-order hold and B by Euler's rule, as in the authors' 
 """
 
 import math
-from collections.abc import Iterator
-from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
 from seqmodels.config.ranges import WIDEST, size
 from seqmodels.cores.base import Core, State
 from seqmodels.cores.checks import check_dt
-
-CHUNK = {"cpu": 2**19}
-"""Numbers of h that exist at once, by device: on a CPU, what its caches hold (2**18 to 2**19 were the fastest)."""
-CHUNK_ELSEWHERE = 2**25
+from seqmodels.cores.selective_scan import convolve, selective_scan
 
 
 class Mamba(Core):
@@ -85,96 +79,27 @@ class Mamba(Core):
     def forward(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State]:
         h, tail = self.initial_state(x.shape[0], x.device) if state is None else state
         x, z = self.in_proj(x).chunk(2, -1)
-        x, tail = self._convolve(torch.cat([tail, x.to(tail.dtype)], 1), x.shape[1])
-        x = F.silu(x)
+        read, steps = torch.cat([tail, x.to(tail.dtype)], 1), x.shape[1]
+        x = F.silu((_convolve_step if steps == 1 else convolve)(read, self.conv_weight, self.conv_bias))
         dt, b, c = self.x_proj(x).split([self.dt_proj.in_features, *[h.shape[-1]] * 2], -1)
-        dt, b, c = F.softplus(self.dt_proj(dt).to(h.dtype)), b.to(h.dtype), c.to(h.dtype)
-        scan = _step if x.shape[1] == 1 else selective_scan
-        y, h = scan(dt, dt * x, -self.A_log.exp().to(h.dtype), b, c, h)
-        return self.out_proj((y + self.D * x) * F.silu(z)), (h, tail)
-
-    def _convolve(self, x: Tensor, steps: int) -> tuple[Tensor, Tensor]:
-        """The last `steps` of x (B, conv_size - 1 + steps, E), and the tail; a sum, as conv1d costs a step far more."""
-        y: Tensor = self.conv_bias
-        for k, weight in enumerate(self.conv_weight):
-            y = torch.addcmul(y, x[:, k : k + steps], weight)
-        return y, x[:, steps:].clone()
+        dt, z, b, c = (tensor.to(h.dtype) for tensor in (self.dt_proj(dt), z, b, c))
+        scan = _scan_step if steps == 1 else selective_scan
+        y, h = scan(dt, x, z, -self.A_log.exp().to(h.dtype), b, c, self.D, h)
+        return self.out_proj(y), (h, read[:, steps:].clone())
 
 
-def _step(dt: Tensor, u: Tensor, A: Tensor, b: Tensor, c: Tensor, h: Tensor) -> tuple[Tensor, Tensor]:
+def _convolve_step(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    """`convolve` of one step."""
+    y = bias
+    for k, tap in enumerate(weight):
+        y = torch.addcmul(y, x[:, k : k + 1], tap)
+    return y
+
+
+def _scan_step(
+    dt: Tensor, x: Tensor, z: Tensor, A: Tensor, b: Tensor, c: Tensor, D: Tensor, h: Tensor
+) -> tuple[Tensor, Tensor]:
     """`selective_scan` of one step."""
-    h = (dt.transpose(1, 2) * A).exp() * h + u.transpose(1, 2) * b
-    return (h * c).sum(-1).unsqueeze(1), h
-
-
-@torch.compiler.disable  # it would unroll every step
-def selective_scan(dt: Tensor, u: Tensor, A: Tensor, b: Tensor, c: Tensor, h: Tensor) -> tuple[Tensor, Tensor]:
-    """h_t = exp(dt_t A) h_{t-1} + u_t b_t and y_t = c_t h_t, with exact gradients.
-
-    All of h would be N times as large as u. It exists a chunk of steps at a time, of which only the first h is kept;
-    the gradient computes the others once more (section 3.3.2 of the paper does so in the GPU's fast memory).
-
-    Args:
-        dt, u: (B, T, E).
-        A: (E, N).
-        b, c: (B, T, N).
-        h: (B, E, N), before the first step.
-
-    Returns:
-        y (B, T, E), and h after the last step.
-    """
-    y, h = _SelectiveScan.apply(dt, u, A.t().contiguous(), b, c, h.transpose(1, 2))
-    return y, h.transpose(1, 2).contiguous()
-
-
-class _SelectiveScan(torch.autograd.Function):
-    """As `selective_scan`, but A is (N, E) and h (B, N, E): the long axis last. Below, k are the steps of a chunk."""
-
-    @staticmethod
-    def forward(ctx: Any, dt: Tensor, u: Tensor, A: Tensor, b: Tensor, c: Tensor, h: Tensor) -> tuple[Tensor, Tensor]:
-        y, starts = torch.empty_like(u), []
-        for k in _chunks(u, A):
-            starts.append(h)
-            _, states = _states(dt[:, k], u[:, k], A, b[:, k], h)
-            h = states[:, -1].clone()
-            y[:, k] = states.mul_(c[:, k, :, None]).sum(2)
-        ctx.save_for_backward(dt, u, A, b, c, *starts)
-        return y, h
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, grad_y: Tensor, grad_h: Tensor) -> tuple[Tensor, ...]:
-        dt, u, A, b, c, *starts = ctx.saved_tensors
-        grad_dt, grad_u, grad_A, grad_b, grad_c = (torch.zeros_like(tensor) for tensor in (dt, u, A, b, c))
-        for k, start in reversed([*zip(_chunks(u, A), starts, strict=True)]):
-            decays, states = _states(dt[:, k], u[:, k], A, b[:, k], start)
-            grad_c[:, k] = (states * grad_y[:, k, None]).sum(-1)
-            grads = grad_y[:, k, None] * c[:, k, :, None]  # of each h, at first through its own y alone
-            grads[:, -1] += grad_h
-            for t in reversed(range(1, grads.shape[1])):
-                grads[:, t - 1].addcmul_(decays[:, t], grads[:, t])
-            grad_h = decays[:, 0] * grads[:, 0]
-            grad_u[:, k] = (grads * b[:, k, :, None]).sum(2)
-            grad_b[:, k] = (grads * u[:, k, None]).sum(-1)
-            exponents = grads.mul_(decays)  # the gradient of dt A, but for h_{t-1}
-            exponents[:, 1:] *= states[:, :-1]
-            exponents[:, 0] *= start
-            grad_dt[:, k] = (exponents * A).sum(2)
-            grad_A += (exponents * dt[:, k, None]).sum((0, 1))
-        return grad_dt, grad_u, grad_A, grad_b, grad_c, grad_h
-
-
-def _chunks(u: Tensor, A: Tensor) -> Iterator[slice]:
-    """The steps of each chunk: N / 2 or more, so that one h of each chunk is at most twice as much as u."""
-    limit = CHUNK.get(u.device.type, CHUNK_ELSEWHERE)
-    length = max(1, len(A) // 2, limit // (u.shape[0] * A.numel()))
-    return (slice(start, start + length) for start in range(0, u.shape[1], length))
-
-
-def _states(dt: Tensor, u: Tensor, A: Tensor, b: Tensor, h: Tensor) -> tuple[Tensor, Tensor]:
-    """The decays and all h of one chunk, each (B, k, N, E)."""
-    decays = (dt.unsqueeze(2) * A).exp_()
-    states = u.unsqueeze(2) * b.unsqueeze(3)
-    for t in range(states.shape[1]):
-        h = states[:, t].addcmul_(decays[:, t], h)
-    return decays, states
+    dt = F.softplus(dt)
+    h = (dt.transpose(1, 2) * A).exp() * h + (dt * x).transpose(1, 2) * b
+    return ((h * c).sum(-1).unsqueeze(1) + D * x) * F.silu(z), h
