@@ -17,6 +17,7 @@ import lightning.pytorch as pl
 from lightning.pytorch.loops.training_epoch_loop import _TrainingEpochLoop
 
 from seqmodels.checkpoints.short_path import ShortPath
+from seqmodels.checkpoints.step_results import StepResults
 
 
 class EpochLoop(_TrainingEpochLoop):
@@ -36,6 +37,7 @@ class EpochLoop(_TrainingEpochLoop):
         fit_loop = trainer.fit_loop
         super().__init__(trainer, fit_loop.min_steps, fit_loop.max_steps)
         fit_loop.epoch_loop = self
+        self._results = StepResults(training=True)
         self._may_be_short = short
         self._short: ShortPath | None = None
         self._by_clock = trainer._val_check_time_interval is not None  # type: ignore[attr-defined]
