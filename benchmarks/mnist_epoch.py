@@ -93,10 +93,13 @@ def _epoch(words: list[str], folder: Path) -> float:
     from seqmodels.runs.run import build, compose
 
     class Epoch(pl.Callback):
-        def on_train_epoch_start(self, *_: Any) -> None:
+        """Listens to the optimiser: a callback with a hook in the step would have every step go Lightning's way."""
+
+        def on_train_epoch_start(self, trainer: pl.Trainer, *_: Any) -> None:
+            trainer.optimizers[0].register_step_post_hook(self.look)
             self.start = time.perf_counter()
 
-        def on_train_batch_end(self, *_: Any) -> None:
+        def look(self, *_: Any) -> None:
             self.end = time.perf_counter()
 
     parts, epoch = build(compose(words), folder), Epoch()
