@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
@@ -11,6 +12,7 @@ from torch import Tensor
 from seqmodels.cores.base import Core, State, batch_size, detach
 from seqmodels.cores.differencing import Differencing
 from seqmodels.cores.initial_state import LearnedInitialState
+from seqmodels.cores.recurrent import LSTM
 from tests.conftest import core_config, options
 
 D = 3
@@ -137,6 +139,24 @@ def test_reading_nothing_changes_nothing(name: str, layers: int, b: int, t: int)
         y, after = core(signal(b, t), before)
         assert y.shape == (b, t, core.output_size)
         torch.testing.assert_close(after, core.initial_state(b) if before is None else before, atol=0, rtol=0)
+
+
+@every_core
+def test_an_initial_state_that_is_fixed_has_no_gradient(name: str) -> None:
+    core = make_core(name, 1)
+    assert not (core.initial_state_is_fixed and any(tensor.requires_grad for tensor in core.initial_state(2)))
+
+
+def test_an_initial_state_of_ones_own_is_not_taken_for_fixed() -> None:
+    class Learned(LSTM):
+        def initial_state(self, *place: Any) -> State:
+            return tuple(tensor.requires_grad_() for tensor in super().initial_state(*place))
+
+    core, nobody = Learned(3, 4), torch.zeros(2, dtype=torch.bool)
+    _, state = core(torch.zeros(2, 5, 3))
+    assert LSTM.initial_state_is_fixed
+    assert all(a is b for a, b in zip(state, LSTM(3, 4).reset_rows(state, nobody), strict=True))
+    assert all(a is not b for a, b in zip(state, core.reset_rows(state, nobody), strict=True))
 
 
 @every_core

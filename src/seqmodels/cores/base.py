@@ -4,6 +4,7 @@ Letters: B batch rows, T time steps, D feature width. Tensors are batch first: x
 """
 
 from abc import ABC, abstractmethod
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -31,12 +32,20 @@ class Core(nn.Module, ABC):
             remembers.
         uses_initial_state: whether the numbers in `initial_state` have an influence. A memory that says how much of it
             is there has none at the start, so that there is nothing to learn.
+        initial_state_is_fixed: whether no gradient ever reaches `initial_state`. One that is learned stays in the graph
+            of a window in which no stream starts anew, with a gradient of zero.
     """
 
     input_size: int
     output_size: int
     timescale_parameters: tuple[str, ...] = ()
     uses_initial_state: bool = True
+    initial_state_is_fixed: bool = False
+
+    def __init_subclass__(cls, **named: Any) -> None:
+        super().__init_subclass__(**named)
+        if "initial_state" in vars(cls) and "initial_state_is_fixed" not in vars(cls):
+            cls.initial_state_is_fixed = False  # what the parent says is of the parent's
 
     @abstractmethod
     def initial_state(
@@ -70,10 +79,12 @@ class Core(nn.Module, ABC):
             state: the state of B streams.
             rows: (B,) bool, True where the stream starts anew. Whatever stood there, NaN included, is gone.
         """
+        none = rows.device.type == "cpu" and not bool(rows.any())  # a GPU would wait for the answer
+        if none and self.initial_state_is_fixed:
+            return state
         dtype = next((tensor.dtype for tensor in state if tensor.is_floating_point()), None)
         fresh = self.initial_state(batch_size(state), state[0].device, dtype)
-        learned = any(tensor.requires_grad for tensor in fresh)  # which stays in the graph, with a gradient of zero
-        if not learned and rows.device.type == "cpu" and not bool(rows.any()):  # a GPU would wait for the answer
+        if none and not any(tensor.requires_grad for tensor in fresh):
             return state
         return tuple(
             torch.where(rows.view(-1, *[1] * (old.dim() - 1)), new.to(old.dtype), old)

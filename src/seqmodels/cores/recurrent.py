@@ -44,6 +44,7 @@ class _Recurrent(Core):
     """
 
     state_tensors = 1
+    initial_state_is_fixed = True
     inits: tuple[str, ...] = get_args(Init)
 
     def __init__(
