@@ -6,8 +6,12 @@ Importing the package is free: torch is loaded only when something is built.
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
+from seqmodels.system.import_diet import install
+
 if TYPE_CHECKING:
     from seqmodels.runs.load import load_run as load_run
+
+install()
 
 __version__ = version("seqmodels")
 

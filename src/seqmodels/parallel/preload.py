@@ -11,7 +11,6 @@ from importlib import import_module
 for name in (
     "matplotlib.pyplot",
     "torch.utils.tensorboard",
-    "torchvision",
     "seqmodels.runs.run",
     "seqmodels.sweeps.folder",
 ):

@@ -164,6 +164,8 @@ def build_trainer(cfg: DictConfig, folder: Path, **settings: Any) -> pl.Trainer:
             "enable_checkpointing": any(isinstance(one, Checkpoint) for one in callbacks),
             "enable_progress_bar": any(isinstance(one, ProgressBar) for one in callbacks),
         }  # else Lightning adds its own
+        if not (cfg.trainer.deterministic or torch.are_deterministic_algorithms_enabled()):
+            own["deterministic"] = None  # false says what is so already, and would have torch load its compiler
         checkpoint_io = AtomicCheckpointIO(OmegaConf.to_container(cfg, resolve=True))  # type: ignore[arg-type]
         half = HalfWeights(cfg.trainer.precision) if cfg.trainer.precision in ("16-true", "bf16-true") else None
         if half:

@@ -9,7 +9,6 @@ import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
-from torchmetrics.functional.classification import multiclass_confusion_matrix
 
 from seqmodels.callbacks.figures.drawing import draws, harmless, in_legend
 from seqmodels.callbacks.figures.publish import gathered, publish
@@ -52,7 +51,8 @@ class ClassificationFigures(pl.Callback):
             return
         probabilities, target = outputs["logits"].float().softmax(-1), outputs["target"]
         probability, predicted = probabilities.max(-1)
-        counts = multiclass_confusion_matrix(predicted, target, probabilities.shape[-1])
+        classes = probabilities.shape[-1]
+        counts = torch.bincount(target * classes + predicted, minlength=classes**2).view(classes, classes)
         self._counts = counts if self._counts is None else self._counts + counts
         x, _, *lengths = batch
 

@@ -88,7 +88,7 @@ def _download(images: ImageSet, root: Path) -> None:
     timeout = socket.getdefaulttimeout()
     socket.setdefaulttimeout(STALL_SECONDS)
     try:
-        images.source(workplace, download=True)
+        images.source_class(workplace, download=True)
         brought, folder = workplace / images.folder, root / images.folder
         images.check(brought)
         folder.mkdir(parents=True, exist_ok=True)

@@ -19,14 +19,21 @@ class ImageSet(ABC):
         name: in configs and results. title: in messages.
         shape: (height, width) of an image, or (height, width, channels).
         class_names: what the labels 0, 1, ... mean.
-        source: torchvision's class, which downloads it; None where nothing has to be downloaded.
+        source: the name of torchvision's class, which downloads it; empty where nothing has to be downloaded.
     """
 
     name: str
     title: str
     shape: tuple[int, ...]
     class_names: list[str]
-    source: Any = None
+    source: str = ""
+
+    @property
+    def source_class(self) -> Any:
+        """Torchvision's class; imported only where it is needed, since torchvision takes a second."""
+        from torchvision import datasets
+
+        return getattr(datasets, self.source)
 
     @property
     def folder(self) -> str:

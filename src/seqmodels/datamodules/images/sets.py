@@ -13,8 +13,6 @@ Ten classes each, 10,000 images for the test and 60,000 (CIFAR-10: 50,000) to tr
 
 from typing import Literal
 
-from torchvision.datasets import CIFAR10, KMNIST, MNIST, FashionMNIST
-
 from seqmodels.datamodules.images.digits import DIGITS, BundledDigits
 from seqmodels.datamodules.images.image_set import ImageSet
 from seqmodels.datamodules.images.torchvision_sets import CIFARSet, IdxSet
@@ -28,15 +26,22 @@ MNIST_SHA256 = {  # of the unpacked files; torchvision knows the MD5 of the arch
     "t10k-labels-idx1-ubyte": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
 }
 
+CLOTHING = [
+    *("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat"),
+    *("Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"),
+]
+
+CHARACTERS = ["o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo"]
+
 OBJECTS = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]
 
 SETS: dict[str, ImageSet] = {
     images.name: images
     for images in (
-        IdxSet("mnist", "MNIST", (28, 28), DIGITS, MNIST, MNIST_SHA256),
-        IdxSet("fashion_mnist", "Fashion-MNIST", (28, 28), FashionMNIST.classes, FashionMNIST),
-        IdxSet("kmnist", "KMNIST", (28, 28), KMNIST.classes, KMNIST),
-        CIFARSet("cifar10", "CIFAR-10", (32, 32, 3), OBJECTS, CIFAR10),
+        IdxSet("mnist", "MNIST", (28, 28), DIGITS, "MNIST", MNIST_SHA256),
+        IdxSet("fashion_mnist", "Fashion-MNIST", (28, 28), CLOTHING, "FashionMNIST"),
+        IdxSet("kmnist", "KMNIST", (28, 28), CHARACTERS, "KMNIST"),
+        CIFARSet("cifar10", "CIFAR-10", (32, 32, 3), OBJECTS, "CIFAR10"),
         BundledDigits("digits", "scikit-learn's digits", (8, 8), DIGITS),
     )
 }

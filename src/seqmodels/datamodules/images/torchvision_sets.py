@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torchvision.datasets.utils import check_integrity
 
 from seqmodels.datamodules.images.idx import idx_sizes, read_idx
 from seqmodels.datamodules.images.image_set import Images, ImageSet
@@ -26,15 +25,16 @@ class IdxSet(ImageSet):
 
     @property
     def folder(self) -> str:
-        return f"{self.source.__name__}/raw"
+        return f"{self.source}/raw"
 
     @property
     def files(self) -> list[str]:
-        return [name.removesuffix(".gz") for name, _ in self.source.resources]
+        kinds = ("images-idx3-ubyte", "labels-idx1-ubyte")
+        return [f"{part}-{kind}" for part in ("train", "t10k") for kind in kinds]
 
     @property
     def urls(self) -> list[str]:
-        return list(self.source.mirrors)
+        return list(self.source_class.mirrors)
 
     def check(self, folder: Path) -> None:
         for name, expected in self.sha256.items():
@@ -62,7 +62,7 @@ class CIFARSet(ImageSet):
 
     @property
     def folder(self) -> str:
-        return self.source.base_folder
+        return self.source_class.base_folder
 
     @property
     def files(self) -> list[str]:
@@ -70,14 +70,16 @@ class CIFARSet(ImageSet):
 
     @property
     def urls(self) -> list[str]:
-        return [self.source.url]
+        return [self.source_class.url]
 
     @property
     def _md5(self) -> dict[str, str]:
-        meta = self.source.meta
-        return dict(self.source.train_list + self.source.test_list) | {meta["filename"]: meta["md5"]}
+        meta = self.source_class.meta
+        return dict(self.source_class.train_list + self.source_class.test_list) | {meta["filename"]: meta["md5"]}
 
     def check(self, folder: Path) -> None:
+        from torchvision.datasets.utils import check_integrity
+
         for name, expected in self._md5.items():
             path = folder / name
             if not check_integrity(path, expected):
@@ -87,7 +89,7 @@ class CIFARSet(ImageSet):
                 )
 
     def read(self, root: Path, train: bool) -> Images:
-        images = self.source(root, train=train)
+        images = self.source_class(root, train=train)
         return torch.from_numpy(np.ascontiguousarray(images.data)), torch.tensor(images.targets)
 
 

@@ -1,0 +1,154 @@
+"""What Lightning imports and a run does not use is loaded when somebody uses it: 2 of 4 seconds of a start.
+
+| package | who asks | what hangs on it | what a run uses |
+|---|---|---|---|
+| torch._dynamo | Lightning (one class, for isinstance), each torch optimiser | inductor, sympy, FSDP, onnxruntime | nothing, until something is compiled or exported |
+| torchmetrics | Lightning (`Metric`, `MetricCollection`) | scipy.signal, torchvision | `Metric` |
+
+Python's own protocol does it: a finder in front of `sys.meta_path` gives these two packages a loader that does not run
+them yet. The package answers for the few names that a start needs. The first use of any other name, or of a module
+inside it that the start does not need, runs it as it would have run at once. A package that is loaded already, one of a
+version that lacks such a name, and all others stay as they are.
+"""  # noqa: E501
+
+import logging
+import sys
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec, PathFinder
+from types import ModuleType
+from typing import Any
+
+
+class LazyPackage(ModuleType):
+    """A package that has not run yet. It runs when anything is asked of it that it has no answer for."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):  # what Python itself asks of every module
+            raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
+        run(self)
+        return getattr(self, name)
+
+
+def run(package: LazyPackage) -> None:
+    """Run a package that has not run yet."""
+    spec: Any = package.__spec__
+    package.__class__ = ModuleType  # type: ignore[assignment]
+    spec.loader.package.exec_module(package)  # which puts the real things in the answers' places
+    if spec.name == "torch._dynamo":
+        _forget_disabled()
+
+
+class _Loader(Loader):
+    """Makes a package without running it."""
+
+    def __init__(self, package: Loader) -> None:
+        self.package = package
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
+        return self.package.create_module(spec)
+
+    def exec_module(self, module: ModuleType) -> None:
+        try:
+            answers = ANSWERS[module.__name__](module)
+        except (ImportError, AttributeError):  # of another version, which runs as ever
+            self.package.exec_module(module)
+            return
+        vars(module).update(answers)
+        module.__class__ = LazyPackage
+
+
+class _Loaded(Loader):
+    """Of a module that came with its package when that ran."""
+
+    def __init__(self, name: str) -> None:
+        self.module = sys.modules[name]
+        self.own = getattr(self.module, "__spec__", None)
+        self.spec = ModuleSpec(name, self)
+        if self.own is not None:
+            self.module.__spec__ = self.spec  # by its own it would be loaded once more
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType:
+        return self.module
+
+    def exec_module(self, module: ModuleType) -> None:
+        if self.own is not None:
+            module.__spec__ = self.own
+
+
+class _Finder(MetaPathFinder):
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        parent = sys.modules.get(fullname.rpartition(".")[0])
+        if isinstance(parent, LazyPackage):  # a module inside may lean on what the package does when it runs
+            run(parent)
+            if fullname in sys.modules:
+                return _Loaded(fullname).spec
+        if fullname not in ANSWERS:
+            return None
+        spec = PathFinder.find_spec(fullname, path, target)
+        if spec is not None and spec.loader is not None:
+            spec.loader = _Loader(spec.loader)
+        return spec
+
+
+def install() -> None:
+    """Packages that are imported from now on are light."""
+    if not any(isinstance(finder, _Finder) for finder in sys.meta_path):
+        sys.meta_path.insert(0, _Finder())
+
+
+def _dynamo(package: ModuleType) -> dict[str, Any]:
+    return {
+        "graph_break": _nothing,
+        "disable": _disable,
+        "OptimizedModule": _OptimizedModule("OptimizedModule", (), {}),
+    }
+
+
+def _torchmetrics(package: ModuleType) -> dict[str, Any]:
+    """The modules of what Lightning wants, without the package's own lines around them."""
+    vars(package)["_logger"] = logging.getLogger("torchmetrics")  # which those modules want of it
+    inside = ("__about__", "utilities", "metric", "collections")
+    about, _, metric, collections = (import_module(f"torchmetrics.{name}") for name in inside)
+    return {
+        "__version__": about.__version__,
+        "Metric": metric.Metric,
+        "MetricCollection": collections.MetricCollection,
+    }
+
+
+ANSWERS: dict[str, Callable[[ModuleType], dict[str, Any]]] = {"torch._dynamo": _dynamo, "torchmetrics": _torchmetrics}
+"""What a package answers before it runs; as long as that is put together, modules inside load without it."""
+
+
+class _OptimizedModule(type):
+    """Of `torch._dynamo.OptimizedModule` before there can be one: an object is one if the real class says so."""
+
+    def __instancecheck__(cls, instance: object) -> bool:
+        package = sys.modules["torch._dynamo"]
+        return not isinstance(package, LazyPackage) and isinstance(instance, package.OptimizedModule)
+
+
+def _disable(function: Callable[..., Any] | None = None, *_: Any, **__: Any) -> Any:
+    """`torch._dynamo.disable` before anything was compiled: there is nothing that it could keep out."""
+    if function is None:
+        return _disable
+    _disabled.append(function)
+    return function
+
+
+_disabled: list[Any] = []
+
+
+def _forget_disabled() -> None:
+    """Torch keeps what `disable` gave it; from now on it has to ask again."""
+    for function in _disabled:
+        vars(function).pop("__dynamo_disable", None)
+    _disabled.clear()
+
+
+def _nothing() -> None:
+    """`torch._dynamo.graph_break` outside of what is compiled."""
