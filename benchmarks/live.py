@@ -8,11 +8,14 @@ step    `Predictor.step` on the same list
 file    the command on a CSV file, exact
 pipe    the command between two pipes that are never empty
 live    the same, but each row is written when the answer to the one before has come; timed by who waits for it
+echo    the bare step in a program between two such pipes that does nothing else: the floor of live
+onnx    live with runtime=onnx, the run's export in onnxruntime
 chunk   the command on the file with chunk=1000
 """
 
 import argparse
 import json
+import os
 import re
 import statistics
 import subprocess
@@ -44,6 +47,9 @@ def train_run(folder: Path, hidden: int, layers: int) -> None:
         *("datamodule.val_windows=0", f"core.hidden_size={hidden}", f"core.num_layers={layers}"),
     ]
     train(compose(words), folder, words)
+    from seqmodels.exporting.run import export
+
+    export(folder)
 
 
 def summary(times: list[float]) -> dict[str, float]:
@@ -64,7 +70,8 @@ def timed(values: list[float], step: Callable[[float], Any]) -> dict[str, float]
     return summary(times)
 
 
-def bare(folder: Path, values: list[float]) -> dict[str, float]:
+def bare_step(folder: Path) -> Callable[[float], float]:
+    """nn.LSTM and a head by hand; call it within torch.inference_mode."""
     import torch
     from torch import nn
 
@@ -82,8 +89,27 @@ def bare(folder: Path, values: list[float]) -> dict[str, float]:
         y, state = rnn(torch.tensor([[[value]]]), state)
         return head(y).item()
 
+    return step
+
+
+def bare(folder: Path, values: list[float]) -> dict[str, float]:
+    import torch
+
     with torch.inference_mode():
-        return timed(values, step)
+        return timed(values, bare_step(folder))
+
+
+def between_pipes(folder: Path, values: list[float]) -> dict[str, float]:
+    """What `echo` starts, not a variant of its own: a header and lines come, a header and lines go."""
+    import torch
+
+    step = bare_step(folder)
+    with torch.inference_mode():
+        os.read(0, 65536)
+        os.write(1, b"y\n")
+        while line := os.read(0, 65536):
+            os.write(1, b"%r\n" % step(float(line)))
+    sys.exit()
 
 
 def step(folder: Path, values: list[float]) -> dict[str, float]:
@@ -138,27 +164,49 @@ def _take(stream: IO[bytes]) -> None:
         pass
 
 
-def live(folder: Path, values: list[float]) -> dict[str, float]:
-    predict = subprocess.Popen(
-        command(folder, "input=-", "output=-", "quiet=true"), stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0
-    )
-    source, target = predict.stdin, predict.stdout
+def live(folder: Path, values: list[float], *words: str) -> dict[str, float]:
+    return asked(command(folder, "input=-", "output=-", "quiet=true", *words), values)
+
+
+def onnx(folder: Path, values: list[float]) -> dict[str, float]:
+    return live(folder, values, "runtime=onnx")
+
+
+def echo(folder: Path, values: list[float]) -> dict[str, float]:
+    return asked([sys.executable, __file__, "--variant", "between_pipes", "--folder", str(folder)], values)
+
+
+def asked(program: list[str], values: list[float]) -> dict[str, float]:
+    """Each row is written when the answer to the one before has come; `cpu` is what the program took of a core."""
+    answers = subprocess.Popen(program, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0)
+    source, target = answers.stdin, answers.stdout
     assert source
     assert target
+    began = time.perf_counter()
     source.write(b"x\n")
     target.readline()
+    source.write(b"%.6f\n" % values[0])
+    target.readline()
+    start = time.perf_counter() - began
+    before = _cpu(answers.pid)
 
     def ask(value: float) -> None:
         source.write(b"%.6f\n" % value)
         target.readline()
 
-    found = timed(values, ask)
+    found = timed(values, ask) | {"start": start, "cpu": (_cpu(answers.pid) - before) / len(values)}
     source.close()
-    predict.wait()
+    answers.wait()
     return found
 
 
-VARIANTS = {"bare": bare, "step": step, "file": file, "pipe": pipe, "live": live, "chunk": chunk}
+def _cpu(pid: int) -> float:
+    """Seconds of user and system time of a process (Linux)."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+VARIANTS = {one.__name__: one for one in (bare, step, file, pipe, echo, live, onnx, chunk)}
 
 
 def table(found: dict[str, list[dict[str, float]]]) -> None:
@@ -169,15 +217,18 @@ def table(found: dict[str, list[dict[str, float]]]) -> None:
         return statistics.median(values) if values else None
 
     base, base_row = median("bare", "median") or 1.0, median("bare", "row") or 1.0
-    print(
-        "\n| variant | rows a second | to bare | median (µs a row) | to bare | 99 % (µs) |\n|---|---|---|---|---|---|"
-    )
+    names = ("variant", "rows a second", "to bare", "median (µs a row)", "to bare", "99 % (µs)", "of a core (µs)")
+    names = (*names, "first row (s)")
+    print(f"\n| {' | '.join(names)} |\n{'|---' * len(names)}|")
     for variant in found:
-        row, middle, slow = (median(variant, key) for key in ("row", "median", "p99"))
+        row, middle, slow, cpu, start = (median(variant, key) for key in ("row", "median", "p99", "cpu", "start"))
         assert row
         cells = [f"{1 / row:,.0f}", f"{base_row / row:.2f}"]
         cells += [f"{middle * 1e6:.4g}", f"{middle / base:.2f}"] if middle else ["", ""]
-        print(f"| {variant} | {' | '.join(cells)} | {f'{slow * 1e6:.4g}' if slow else ''} |")
+        print(
+            f"| {variant} | {' | '.join(cells)} | {f'{slow * 1e6:.4g}' if slow else ''} "
+            f"| {f'{cpu * 1e6:.4g}' if cpu else ''} | {f'{start:.2f}' if start else ''} |"
+        )
 
 
 def main() -> None:
@@ -189,6 +240,8 @@ def main() -> None:
     words = parser.parse_args()
     values = [(number * 37 % 1000) / 500 - 1 for number in range(words.rows)]
     if words.variant:
+        if words.variant == "between_pipes":
+            between_pipes(Path(words.folder), values)
         print(MARK + json.dumps(VARIANTS[words.variant](Path(words.folder), values)))
         return
     with tempfile.TemporaryDirectory() as name:

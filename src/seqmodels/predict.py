@@ -41,6 +41,7 @@ KEYS = (
         read=whole_number,
     ),
     Key("threads", "NUMBER", "of the CPU; 1 for streams unless given", read=threads),
+    Key("runtime", "torch|onnx", "what computes: the run itself, or its export in onnxruntime, without torch", "torch"),
     Key("quiet", "true|false", "no summary", "false", flag),
     Key("invert", "auto|true|false", "dark ink on light paper becomes light on dark, as MNIST is", "auto"),
 )
@@ -55,6 +56,12 @@ def command() -> None:
     """What sys.argv asks for."""
     given = read(__doc__, KEYS)
     check_places(given)
+    if given["runtime"] == "onnx":
+        from seqmodels.predicting.onnx_runtime import OnnxRuntime
+        from seqmodels.predicting.streams import predict_streams
+
+        predict_streams(OnnxRuntime(given), given)
+        return
     from seqmodels.runs.load import load_run  # here, so that a mistake does not wait for torch
 
     loaded = load_run(given["run"], given["checkpoint"], given.overrides, given["trust"])

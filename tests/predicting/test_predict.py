@@ -220,7 +220,7 @@ def test_every_core_goes_on_from_a_file(name: str, pumps: Path) -> None:
     found = []
     for part in (rows[:13], rows[13:]):
         predictor = Predictor(run)
-        file = StateFile(Path.cwd() / "state", predictor, module, None)
+        file = StateFile(Path.cwd() / "state", predictor, None)
         file.load()
         found += [predictor.step(row, id) for row in part for id in ("a", "b")]
         file.save(len(part))
@@ -233,9 +233,9 @@ def test_ten_thousand_streams(pumps: Path) -> None:
     predictor = Predictor(run)
     first = [predictor.step([0.1, 20.0], f"pump {number}") for number in range(10_000)]
     assert all(one == first[0] for one in first)
-    StateFile(Path.cwd() / "state", predictor, run.module, "pump").save(10_000)
+    StateFile(Path.cwd() / "state", predictor, "pump").save(10_000)
     again = Predictor(run)
-    StateFile(Path.cwd() / "state", again, run.module, "pump").load()
+    StateFile(Path.cwd() / "state", again, "pump").load()
     assert again.step([0.2, 21.0], "pump 9999") == predictor.step([0.2, 21.0], "pump 0")
     assert Path("state").stat().st_size < 10_000 * 500
 

@@ -8,11 +8,9 @@ from torch import Tensor
 
 from seqmodels.exporting.capturing import CannotExport, capturing
 from seqmodels.exporting.graphs import Call, Form
+from seqmodels.runs.exported import ABOUT
 
 SUFFIX = ".onnx"
-ABOUT = "seqmodels"
-"""The key of the file's metadata that says what the graph is."""
-
 NEEDS = ("onnx", "onnxscript", "onnxruntime")
 ONE_FILE = 2_000_000_000
 """Bytes of weights that one file holds; protobuf ends at 2 GiB."""

@@ -10,12 +10,11 @@ import numpy as np
 from filelock import Timeout
 
 from seqmodels.cores.base import State
+from seqmodels.runs.exported import INITIAL_STATE
 from seqmodels.system.files import named
 from seqmodels.system.locks import lock_at
 
 PREFIX, LOCK = ".export-", ".lock"
-
-INITIAL_STATE = "initial_state.npz"
 
 
 def check_free(folder: Path, names: Sequence[str], state: State, overwrite: bool) -> None:

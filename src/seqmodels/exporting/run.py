@@ -17,9 +17,11 @@ from seqmodels.exporting.checking import BATCHES, LENGTHS, Disagrees, check, tri
 from seqmodels.exporting.folding import folded
 from seqmodels.exporting.graphs import FORMS, Form, begin, form_of, plain
 from seqmodels.exporting.looped import step_by_step
-from seqmodels.exporting.placing import INITIAL_STATE, arrays, check_free, workshop
+from seqmodels.exporting.placing import arrays, check_free, workshop
+from seqmodels.runs.exported import FOLDER, INITIAL_STATE, hash_of
 from seqmodels.runs.load import LoadedRun, load_run
 from seqmodels.system.untrusted import refuse_links
+from seqmodels.tables.formats import Marks
 
 log = logging.getLogger(__name__)
 
@@ -78,7 +80,7 @@ def export(
             "each by its own statistics; train with datamodule.normalize=true to export"
         )
     module, state = plain(loaded.module), begin(loaded.module, 1)
-    exported = Exported((Path(output).expanduser() if output else loaded.folder / "export").absolute())
+    exported = Exported((Path(output).expanduser() if output else loaded.folder / FOLDER).absolute())
     names = {form: form + kind.SUFFIX for form in FORMS}
     check_free(exported.folder, list(names.values()), state, overwrite)
     log.info("%s, %s, as %s", loaded.cfg.name, loaded.checkpoint.name, format)
@@ -121,9 +123,25 @@ def about(loaded: LoadedRun) -> str:
         "task": loaded.module.task,
         **{name: getattr(loaded.datamodule, name) for name in ("input_names", "target_names", "class_names")},
         "horizon": loaded.cfg.datamodule.get("horizon"),
+        "weights": hash_of(loaded.checkpoint),
         "seqmodels": version("seqmodels"),
     }
+    if loaded.module.task == "regression":
+        facts["reads"] = reads(loaded)
     return json.dumps({name: fact for name, fact in facts.items() if fact}, default=list)
+
+
+def reads(loaded: LoadedRun) -> dict[str, Any]:
+    """How rows become inputs, as `predict` with runtime=onnx wants to know it."""
+    data, names = loaded.cfg.datamodule, loaded.datamodule.input_names
+    asked = ("group", "time", "gaps", "time_step", "repeated_times", "horizon")
+    return {
+        **{key: data.get(key) for key in asked},
+        "missing": data.get("missing", getattr(loaded.module, "nan_input", "error")),
+        "input_mean": loaded.input_mean.expand(len(names)).tolist(),
+        "warmup": data.get("warmup") or loaded.cfg.module.get("burn_in") or 0,
+        "marks": getattr(loaded.datamodule, "marks", Marks())._asdict(),
+    }
 
 
 def write_checked(

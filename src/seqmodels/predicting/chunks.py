@@ -59,7 +59,7 @@ class Chunks:
     def _add(self, row: Row) -> None:
         before = self._streams.get(row.id, self._predictor.streams.get(row.id, FRESH))
         try:
-            self._predictor.series_of(row.id)
+            self._predictor.runtime.check_id(row.id)
             values, after = self._predictor.admit(row.values, before, row.time)
         except BadRow as error:
             self._errors.report(row.number, error)

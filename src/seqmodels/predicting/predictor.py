@@ -12,16 +12,12 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-import torch
-from torch import Tensor
 
-from seqmodels.cores.base import State
 from seqmodels.predicting.rows.clock import Clock, Time
 from seqmodels.predicting.rows.errors import BadRow
-from seqmodels.runs.load import LoadedRun
-from seqmodels.tables.formats import Marks
+from seqmodels.predicting.runtime import Runtime, State
 
-LARGEST = torch.finfo(torch.float32).max
+LARGEST = float(np.finfo(np.float32).max)
 """What is larger counts as missing, as it does in training."""
 
 
@@ -51,42 +47,28 @@ class Predictor:
 
     Attributes:
         streams: by id; None is the id of a stream without one.
+        runtime: what computes.
         marks: how the run's files are written.
         clock: reads times.
         input_names, target_names: (D,) and (Y,) columns.
     """
 
-    def __init__(self, run: LoadedRun) -> None:
+    def __init__(self, run: Any) -> None:
         """
         Args:
-            run: of a regressor. Its config says what a missing input means, as it did in training
-                (`datamodule.missing`): `error`; `mask` reads the mean; `ffill` repeats the last value of the stream.
+            run: a `LoadedRun` of a regressor, or a `Runtime`. Its config says what a missing input means, as it did in
+                training (`datamodule.missing`): `error`; `mask` reads the mean; `ffill` repeats the last value of the
+                stream.
 
         Raises:
             ValueError: the run predicts classes.
         """
-        data, module = run.cfg.datamodule, run.module
-        if module.task != "regression":
-            raise ValueError(f"{run.folder} does {module.task}; only a regressor predicts streams step by step")
+        self.runtime = run if isinstance(run, Runtime) else _torch(run)
         self.streams: dict[str | None, Stream] = {}
-        self.input_names, self.target_names = list(run.datamodule.input_names), list(run.datamodule.target_names)
-        self.marks: Marks = getattr(run.datamodule, "marks", Marks())
-        self.clock = Clock(data, self.marks)
-        self.missing = data.get("missing", getattr(module, "nan_input", "error"))
-        self._module = module
-        self._mean = run.input_mean.expand(len(self.input_names)).tolist()
-        self._row = torch.zeros(1, 1, len(self.input_names), dtype=module.head.weight.dtype)
-        self._cells = self._row.numpy()[0, 0]
-        known = run.datamodule.series if module.input_mean.dim() == 2 else None
-        self._series = known and {name: torch.tensor([number]) for number, name in enumerate(known.names)}
+        self.input_names, self.target_names = self.runtime.input_names, self.runtime.target_names
+        self.marks, self.missing = self.runtime.marks, self.runtime.missing
+        self.clock = Clock(self.runtime.data, self.marks)
 
-    def state_like(self) -> State:
-        """The state of one stream that begins."""
-        core = self._module.core
-        state: State = core.initial_state(1, dtype=self._row.dtype)
-        return state
-
-    @torch.inference_mode()
     def step(self, values: Sequence[float | None], id: str | None = None, time: Any = None) -> list[float]:
         """The prediction for a stream's next row; its state goes on.
 
@@ -104,11 +86,12 @@ class Predictor:
         if len(values) != len(self.input_names):
             raise BadRow(f"{len(values)} values; expected {len(self.input_names)}: {', '.join(self.input_names)}")
         numbers = [math.nan if value is None else float(value) for value in values]
-        prediction, self.streams[id] = self.look(numbers, id, None if time is None else self.clock.read(time))
+        with self.runtime.evaluating():
+            prediction, self.streams[id] = self.look(numbers, id, None if time is None else self.clock.read(time))
         return prediction.tolist()
 
     def look(self, values: list[float], id: str | None, time: Time | None) -> tuple[np.ndarray, Stream]:
-        """As `step`, but nothing goes on yet. Call it within `torch.inference_mode`, which would cost 3 µs a row here.
+        """As `step`, but nothing goes on yet. Call it within `runtime.evaluating()`, which would cost 3 µs a row here.
 
         Returns:
             (Y,) the prediction, and where the stream stands after it.
@@ -117,28 +100,10 @@ class Predictor:
             BadRow: the row is not what the run reads.
         """
         values, stream = self.admit(values, self.streams.get(id, FRESH), time)
-        self._cells[:] = values
-        # A copy, since the state of a core may hold on to its input.
-        y, state = self._module(self._row.clone(), stream.state, *self.series_of(id))
-        prediction = y.numpy()[0, 0]
+        prediction, state = self.runtime.step(values, stream.state, id)
         if not all(map(math.isfinite, prediction.tolist())):
             raise BadRow(f"the prediction is {prediction.tolist()}; the inputs are far from what was trained on")
-        return prediction, stream._replace(state=held(state))
-
-    def series_of(self, id: str | None) -> tuple[Tensor, ...]:
-        """What a model that reads each series by its own statistics wants to know of a stream.
-
-        Raises:
-            BadRow: there is no such series.
-        """
-        if self._series is None:
-            return ()
-        if id not in self._series:
-            raise BadRow(
-                f"datamodule.normalize=per_series: the training has no series {id!r} to know its scale from; the id of "
-                f"a stream must be one of {', '.join(list(self._series)[:5])}{', ...' * (len(self._series) > 5)}"
-            )
-        return (self._series[id],)
+        return prediction, stream._replace(state=state)
 
     def window(self, values: list[list[float]], stream: Stream, id: str | None) -> tuple[np.ndarray, Stream]:
         """Many rows of one stream at once: faster, and equal but for rounding.
@@ -151,8 +116,8 @@ class Predictor:
         Returns:
             (T, Y) predictions, and where the stream stands after them.
         """
-        y, state = self._module(torch.tensor([values], dtype=self._row.dtype), stream.state, *self.series_of(id))
-        return y.numpy()[0], stream._replace(state=held(state))
+        y, state = self.runtime.window(values, stream.state, id)
+        return y, stream._replace(state=state)
 
     def admit(self, values: list[float], before: Stream, time: Time | None) -> tuple[list[float], Stream]:
         """A row as the model reads it.
@@ -196,9 +161,12 @@ class Predictor:
         if self.missing == "ffill":
             known = [old if math.isnan(new) else new for new, old in zip(known, before or known, strict=True)]
             last = tuple(known)
-        return [mean if math.isnan(value) else value for value, mean in zip(known, self._mean, strict=True)], last
+        return [
+            mean if math.isnan(value) else value for value, mean in zip(known, self.runtime.mean, strict=True)
+        ], last
 
 
-def held(state: State) -> State:
-    """A copy of a state that holds on to nothing else in memory and lies there as one that is read from a file."""
-    return tuple(tensor.clone(memory_format=torch.contiguous_format) for tensor in state)
+def _torch(run: Any) -> Runtime:
+    from seqmodels.predicting.torch_runtime import TorchRuntime  # here, since runtime=onnx does without torch
+
+    return TorchRuntime(run)

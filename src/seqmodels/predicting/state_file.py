@@ -1,35 +1,22 @@
 """The state of streams in a file: where a prediction ended, and where the next one goes on.
 
-It holds tensors and plain values, and loads with `torch.load(path, weights_only=True)`.
+It holds tensors and plain values, and loads with `torch.load(path, weights_only=True)`; of runtime=onnx it is a .npz.
 """
 
-import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import torch
 from filelock import Timeout
-from torch import nn
 
-from seqmodels.checkpoints.io import read_tensors, write_tensors
 from seqmodels.config.migrate import migrated_streams
-from seqmodels.cores.base import State
 from seqmodels.predicting.predictor import Predictor, Stream
+from seqmodels.predicting.runtime import Runtime
 from seqmodels.system.files import whole
 from seqmodels.system.locks import lock_at, without_locks
 
 KIND = "state of seqmodels streams, 1"
-
-
-def fingerprint(module: nn.Module) -> str:
-    """Of the weights and statistics, to the last bit."""
-    digest = hashlib.sha256()
-    for name, tensor in sorted(module.state_dict().items()):
-        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)} ".encode())
-        digest.update(tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().tobytes())
-    return digest.hexdigest()
 
 
 @contextmanager
@@ -66,18 +53,17 @@ class StateFile:
         rows: consumed before those of now.
     """
 
-    def __init__(self, path: Path, predictor: Predictor, module: nn.Module, id: str | None) -> None:
+    def __init__(self, path: Path, predictor: Predictor, id: str | None) -> None:
         """
         Args:
             path: of the file, which need not exist.
             predictor: whose streams it holds.
-            module: that the states belong to.
             id: the column that tells streams apart.
 
         """
         self.path, self.predictor, self.id = path, predictor, id
         self.rows = 0
-        self._model = fingerprint(module)
+        self._model = predictor.runtime.fingerprint()
 
     def load(self) -> None:
         """Let the predictor's streams stand where the file says; without one they are fresh.
@@ -87,7 +73,7 @@ class StateFile:
         """
         if not self.path.exists():
             return
-        saved = _read(self.path, self.predictor.state_like())
+        saved = _read(self.path, self.predictor.runtime)
         if saved["model"] != self._model:
             raise ValueError(
                 f"state={self.path} was left by other weights than these; give another file, or the run and checkpoint "
@@ -101,7 +87,7 @@ class StateFile:
         self.predictor.clock.dates = saved["dates"]
         streams = map(
             Stream,
-            _split(saved["state"], len(saved["ids"])),
+            self.predictor.runtime.split(saved["state"], len(saved["ids"])),
             saved["last"],
             saved["times"],
             saved["read"],
@@ -120,14 +106,14 @@ class StateFile:
             OSError: it cannot be written.
         """
         streams = self.predictor.streams
-        parts = zip(*(stream.state for stream in streams.values() if stream.state is not None), strict=True)
+        runtime = self.predictor.runtime
         contents = {
             "kind": KIND,
             "model": self._model,
             "rows": self.rows + rows,
             "id": self.id,
             "ids": list(streams),
-            "state": [torch.cat(part) for part in parts],
+            "state": runtime.joined([stream.state for stream in streams.values() if stream.state is not None]),
             "last": [None if stream.last is None else list(stream.last) for stream in streams.values()],
             "times": [stream.time for stream in streams.values()],
             "read": [stream.read for stream in streams.values()],
@@ -136,7 +122,7 @@ class StateFile:
         }
         try:
             with whole(self.path) as unfinished:
-                write_tensors(contents, unfinished)
+                runtime.write(contents, unfinished)
         except OSError as error:
             raise OSError(f"state={self.path} cannot be written and is as it was before: {error}") from error
 
@@ -145,19 +131,14 @@ def _told_apart(id: str | None) -> str:
     return "one stream without an id" if id is None else f"streams told apart by the column {id!r}"
 
 
-def _split(state: list[torch.Tensor], streams: int) -> list[State]:
-    """Of all streams together to that of each, in memory of its own."""
-    return [tuple(tensor[row : row + 1].clone() for tensor in state) for row in range(streams)]
-
-
-def _read(path: Path, like: State) -> dict[str, Any]:
-    """What the file holds, looked at to the last value; `like` is the state of one stream."""
+def _read(path: Path, runtime: Runtime) -> dict[str, Any]:
+    """What the file holds, looked at to the last value."""
     try:
-        saved = read_tensors(path)
+        saved = runtime.read(path)
         if not isinstance(saved, dict) or saved.get("kind") != KIND:
             raise ValueError("no prediction left it")
         saved = migrated_streams(saved)
-        _check(saved, like)
+        _check(saved, runtime)
     except (ValueError, KeyError, TypeError, RuntimeError) as error:
         reason = f"its {error} is missing" if isinstance(error, KeyError) else error
         raise ValueError(
@@ -168,12 +149,12 @@ def _read(path: Path, like: State) -> dict[str, Any]:
     return saved
 
 
-def _check(saved: dict[str, Any], like: State) -> None:
+def _check(saved: dict[str, Any], runtime: Runtime) -> None:
     """
     Raises:
         ValueError, KeyError, TypeError: something in it is not what `save` leaves there.
     """
-    ids, state = saved["ids"], saved["state"]
+    ids, state, like = saved["ids"], saved["state"], runtime.initial_state()
     count = len(ids)
     right = {
         "model": isinstance(saved["model"], str),
@@ -191,7 +172,7 @@ def _check(saved: dict[str, Any], like: State) -> None:
         or (
             len(state) == len(like)
             and all(
-                isinstance(one, torch.Tensor) and one.dtype == own.dtype and one.shape == (count, *own.shape[1:])
+                isinstance(one, runtime.array) and one.dtype == own.dtype and one.shape == (count, *own.shape[1:])
                 for one, own in zip(state, like, strict=True)
             )
         ),

@@ -6,12 +6,11 @@ stopped, going on with the row behind the last prediction gives what one run ove
 
 import gc
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import closing
+from typing import Any
 
 import numpy as np
-import torch
-from omegaconf import DictConfig
 
 from seqmodels.cli.arguments import Arguments
 from seqmodels.predicting.chunks import Chunks
@@ -27,14 +26,13 @@ from seqmodels.predicting.rows.reader import Reader, Row, Source
 from seqmodels.predicting.rows.source import opened
 from seqmodels.predicting.state_file import StateFile, locked
 from seqmodels.predicting.stopping import Stopping
-from seqmodels.runs.load import LoadedRun
 from seqmodels.system.terminal import say
 
 
-def predict_streams(run: LoadedRun, given: Arguments) -> None:
+def predict_streams(run: Any, given: Arguments) -> None:
     """
     Args:
-        run: of a regressor.
+        run: a `LoadedRun` of a regressor, or a `Runtime`.
         given: the arguments of `predict`.
 
     Raises:
@@ -42,24 +40,25 @@ def predict_streams(run: LoadedRun, given: Arguments) -> None:
             stays, and so does its state.
         Stopped: a signal came.
     """
-    torch.set_num_threads(given["threads"] or 1)
-    cfg = run.cfg.datamodule
     predictor = Predictor(run)
-    wanted = columns.find(run.datamodule, cfg, given["id"], given["keep"])
+    runtime, cfg = predictor.runtime, predictor.runtime.data
+    runtime.use_threads(given["threads"] or 1)
+    wanted = columns.find(runtime, cfg, given["id"], given["keep"])
     errors = RowErrors("standard input" if given["input"] == "-" else given["input"], given["errors"] == "skip")
     with (
         locked(given["state"]),
         Stopping() as stopping,
-        torch.inference_mode(),
+        runtime.evaluating(),
         opened(given, predictor.marks, errors, stopping) as source,
     ):
         found = _found(wanted, source, given, predictor.missing, errors.name)
         if not given["quiet"]:
             _say_what_differs(wanted, found, cfg)
-        state = StateFile(given["state"], predictor, run.module, found.id) if given["state"] else None
+        state = StateFile(given["state"], predictor, found.id) if given["state"] else None
         if state:
             state.load()
-        notes = Notes(predictor.clock, found.time, cfg.get("horizon") or 0, _warmup(run, given))
+        warmup = runtime.warmup if given["warmup"] is None else given["warmup"]
+        notes = Notes(predictor.clock, found.time, cfg.get("horizon") or 0, warmup)
         encoder = Encoder(output_format(given), [*found.shown, *notes.names], found.predictions)
         with closing(Output(given["output"], given["overwrite"], stopping)) as output:
             output.write(encoder.header)
@@ -141,14 +140,7 @@ def _found(wanted: Columns, source: Source, given: Arguments, missing: str, name
     return columns.fit(wanted, source.names, name, needed)
 
 
-def _warmup(run: LoadedRun, given: Arguments) -> int:
-    """As asked for, else what the run's own tests read before they count."""
-    if given["warmup"] is not None:
-        return int(given["warmup"])
-    return run.cfg.datamodule.get("warmup") or run.cfg.module.get("burn_in") or 0
-
-
-def _say_what_differs(wanted: Columns, found: Columns, cfg: DictConfig) -> None:
+def _say_what_differs(wanted: Columns, found: Columns, cfg: Mapping[Any, Any]) -> None:
     if wanted.id != found.id:
         _say(f"note: there is no column {wanted.id!r}, so all rows are one stream")
     if found.time and cfg.get("gaps") == "reset" and cfg.get("time_step") is None:

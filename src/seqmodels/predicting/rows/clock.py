@@ -1,10 +1,9 @@
 """Time within a stream: it must go forward, and a stream may begin anew where it jumps."""
 
 import math
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
-
-from omegaconf import DictConfig
 
 from seqmodels.datamodules.series.clock import JUMP
 from seqmodels.predicting.rows.cells import Literal
@@ -26,7 +25,7 @@ class Clock:
         dates: which of the two; None before the first.
     """
 
-    def __init__(self, cfg: DictConfig, marks: Marks) -> None:
+    def __init__(self, cfg: Mapping[Any, Any], marks: Marks) -> None:
         """
         Args:
             cfg: of the datamodule; with `gaps=reset` and a `time_step` streams begin anew behind a gap.

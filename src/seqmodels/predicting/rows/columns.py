@@ -1,9 +1,7 @@
 """Which columns of the input a run reads, and which are shown again beside its predictions."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
-
-from omegaconf import DictConfig
 
 from seqmodels.tables.columns import check_there, check_unique
 
@@ -37,11 +35,11 @@ class Columns(NamedTuple):
         return [f"{name}_pred" for name in self.targets]
 
 
-def find(datamodule: Any, cfg: DictConfig, id: str | None, keep: Sequence[str]) -> Columns:
+def find(datamodule: Any, cfg: Mapping[Any, Any], id: str | None, keep: Sequence[str]) -> Columns:
     """What a run wants.
 
     Args:
-        datamodule: of the run.
+        datamodule: of the run, or its runtime: what knows the names.
         cfg: of the datamodule, whose `group` and `time` name columns if it has them.
         id: the column that tells streams apart, "" for none; None means the run's own.
         keep: further columns to show.
