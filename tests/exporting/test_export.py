@@ -210,3 +210,15 @@ def test_the_guides_examples_print_the_runs_own_numbers(exported: Trained, numbe
     with torch.no_grad():
         y = load_run(run).module(torch.from_numpy(readings)[None])[0][0, :, 0]
     np.testing.assert_allclose(np.array(done.stdout.split(), dtype=float), y, atol=1e-5)
+
+
+def test_predict_needs_no_torch_to_run_it(exported: Trained, invoke: Command) -> None:
+    run = exported("onnx")
+    Path("x.csv").write_text("x\n" + "".join(f"{number % 7 / 3}\n" for number in range(40)))
+    alone = "import sys; sys.modules.update(dict.fromkeys(('torch', 'lightning', 'pyarrow', 'matplotlib')))\n"
+    alone += "from seqmodels.predict import main; main()"
+    words = [f"run={run}", "input=x.csv", "runtime=onnx", "output=onnx.csv", "warmup=0"]
+    subprocess.run([sys.executable, "-c", alone, *words], check=True)
+    assert invoke("predict", f"run={run}", "input=x.csv", "output=torch.csv", "warmup=0") == 0
+    found, own = (np.loadtxt(f"{name}.csv", skiprows=1) for name in ("onnx", "torch"))
+    np.testing.assert_allclose(found, own, atol=1e-5 * own.std())
