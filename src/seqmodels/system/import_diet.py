@@ -64,17 +64,15 @@ class _Loaded(Loader):
 
     def __init__(self, name: str) -> None:
         self.module = sys.modules[name]
-        self.own = getattr(self.module, "__spec__", None)
+        self.own = vars(self.module).get("__spec__")
         self.spec = ModuleSpec(name, self)
-        if self.own is not None:
-            self.module.__spec__ = self.spec  # by its own it would be loaded once more
+        vars(self.module)["__spec__"] = self.spec  # by its own it would be loaded once more
 
     def create_module(self, spec: ModuleSpec) -> ModuleType:
         return self.module
 
     def exec_module(self, module: ModuleType) -> None:
-        if self.own is not None:
-            module.__spec__ = self.own
+        vars(module)["__spec__"] = self.own
 
 
 class _Finder(MetaPathFinder):
