@@ -1,7 +1,7 @@
 """What training steps log, kept where it lies.
 
 At every `self.log` Lightning moves what it keeps of that name to the value's device, and for that walks through all
-that the metric consists of, its class's defaults and Lightning's own notes included: 1 ms on a CPU, more than the step of
+that it consists of, its class's defaults and Lightning's own notes included: 1 ms on a CPU, more than the step of
 a small model.
 """
 
