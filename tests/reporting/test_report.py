@@ -20,7 +20,8 @@ from tests.support.report_runs import make_run, unfinished
 
 HERE = Path("outputs/toy")
 NO_TORCH = (
-    "import sys; sys.modules['torch'] = sys.modules['lightning'] = None; sys.argv[0] = 'report'; "
+    "import sys; sys.modules.update(dict.fromkeys(['torch', 'lightning', 'matplotlib', 'scipy'])); "
+    "sys.argv[0] = 'report'; "
     "from seqmodels.report import main; main()"
 )
 

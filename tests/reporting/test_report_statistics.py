@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from seqmodels.reporting.statistics import difference, summary
+from seqmodels.reporting.statistics import difference, half_width, summary
 
 
 def test_by_hand() -> None:
@@ -24,6 +24,12 @@ def test_the_interval_is_students(n: int) -> None:
     found = summary(list(values))
     assert [found.low, found.high] == pytest.approx([low, high], rel=1e-12)
     assert found.sd == pytest.approx(values.std(ddof=1), rel=1e-12)
+
+
+@pytest.mark.parametrize("freedom", [1.0, 1.3, 2.0, 3.7, 4.6, 7.5, 41.2, 1500.0])
+def test_the_interval_has_any_degrees_of_freedom(freedom: float) -> None:
+    """Welch's are no whole numbers."""
+    assert half_width(freedom) == pytest.approx(stats.t.ppf(0.975, freedom), rel=1e-11)
 
 
 def test_one_run_has_no_interval() -> None:

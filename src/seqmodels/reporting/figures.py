@@ -1,16 +1,12 @@
 """The comparison of groups and their learning curves, drawn."""
 
+import math
 from collections.abc import Sequence
-from typing import Any
-
-import matplotlib as mpl
-import numpy as np
-from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, NullFormatter
 
 from seqmodels.reporting.curves import Curve, average, read_curves, train_loss
 from seqmodels.reporting.groups import Group, Table
-from seqmodels.reporting.svg import INK, PAPER, STYLE, WIDTH, short, svg
+from seqmodels.reporting.scales import Scale, linear, logarithmic
+from seqmodels.reporting.svg import PAPER, SIZE, WIDTH, area, dot, line, short, svg, text, width_of
 from seqmodels.reporting.wording import clean, plural
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#8a8a8a")
@@ -22,38 +18,52 @@ DRAWN = len(COLOURS)
 COMPARED = 30
 """How many groups are compared."""
 
+GAP, ROW, LEGEND, PANEL = 10.0, 40.0, 20.0, 320.0
+"""Between things; heights of a group, of a line of the legend, and of a panel, its title and axis included."""
+
+FAINT = 0.12
+"""Of lines across the data."""
+
 
 def comparison(table: Table) -> str:
     """Every run as a point, mean and interval for each group, the best group on top; "" for less than two runs."""
-    groups = [group for group in table.groups if group.value and np.isfinite(group.value.mean)][:COMPARED]
+    groups = [group for group in table.groups if group.value and math.isfinite(group.value.mean)][:COMPARED]
     if sum(len(group.runs) for group in groups) < 2:
         return ""
-    with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(WIDTH, 0.8 + 0.42 * len(groups)), layout="constrained")
-        axes = figure.add_subplot()
-        for row, group in enumerate(groups):
-            colour = COLOURS[row] if row < DRAWN else COLOURS[-1]
-            _one_row(axes, row, group, colour)
-        axes.set_yticks(range(len(groups)), [short(group.label) for group in groups])
-        axes.set_ylim(len(groups) - 0.5, -0.5)
-        axes.tick_params(axis="y", length=0)
-        axes.grid(axis="x", color=INK, alpha=0.12, linewidth=0.6)
-        axes.spines["left"].set_visible(False)
-        axes.set_xlabel(f"{clean(table.monitor)} ({'higher' if table.mode == 'max' else 'lower'} is better)")
-        axes.margins(x=0.03)
-        return svg(figure, f"{table.title}: {clean(table.monitor)} of every run, with means and intervals")
+    labels = [short(group.label) for group in groups]
+    left, bottom = max(map(width_of, labels)) + GAP, ROW * len(groups)
+    x = linear([end for group in groups for end in _ends(group)], left, WIDTH - 3 * GAP)
+    parts = _across(x, 0, bottom)
+    for row, (group, label) in enumerate(zip(groups, labels, strict=True)):
+        middle = ROW * (row + 0.5)
+        parts.append(text((left - GAP, middle), label, "end"))
+        parts += _one_row(x, middle, group, COLOURS[min(row, DRAWN - 1)])
+    better = "higher" if table.mode == "max" else "lower"
+    parts.append(
+        text(((left + WIDTH) / 2, bottom + 3.2 * SIZE), f"{clean(table.monitor)} ({better} is better)", "middle")
+    )
+    title = f"{table.title}: {clean(table.monitor)} of every run, with means and intervals"
+    return svg(parts, WIDTH, bottom + 4 * SIZE, title)
 
 
-def _one_row(axes: Any, row: int, group: Group, colour: str) -> None:
+def _ends(group: Group) -> list[float]:
+    """What has to find room: the runs, the mean and its interval."""
+    assert group.value is not None
+    known = [*(run.value for run in group.runs), group.value.mean, group.value.low, group.value.high]
+    return [value for value in known if value is not None and math.isfinite(value)]
+
+
+def _one_row(x: Scale, middle: float, group: Group, colour: str) -> list[str]:
     value = group.value
     assert value is not None
-    points = [run.value for run in group.runs] if value.n > 1 else []
-    axes.scatter(points, [row + 0.2] * len(points), s=16, color=colour, alpha=0.75, linewidths=0, zorder=2)
-    if value.low is not None and value.high is not None and np.isfinite([value.low, value.high]).all():
-        axes.plot(
-            [value.low, value.high], [row - 0.12] * 2, color=colour, linewidth=2.2, solid_capstyle="butt", zorder=3
-        )
-    axes.plot(value.mean, row - 0.12, "D", color=colour, markersize=6, markeredgecolor=PAPER, zorder=4)
+    known = [run.value for run in group.runs if run.value is not None] if value.n > 1 else []
+    parts = [dot((x.at(one), middle + 0.2 * ROW), 2.7, colour, 0.75) for one in known]
+    above = middle - 0.12 * ROW
+    if value.low is not None and value.high is not None and math.isfinite(value.low) and math.isfinite(value.high):
+        parts.append(line([(x.at(value.low), above), (x.at(value.high), above)], colour, 3))
+    at, half = x.at(value.mean), 5.5
+    corners = [(at - half, above), (at, above - half), (at + half, above), (at, above + half)]
+    return [*parts, area(corners, colour, edge=PAPER)]
 
 
 def learning_curves(table: Table) -> str:
@@ -61,51 +71,76 @@ def learning_curves(table: Table) -> str:
     groups = [group for group in table.groups if group.runs][:DRAWN]
     loss = train_loss([run.folder for group in groups for run in group.runs])
     metrics = [name for name in dict.fromkeys((loss, table.monitor)) if name]
-    curves: dict[str, list[tuple[int, Curve]]] = {}
+    curves: dict[str, list[tuple[int, Curve]]] = {metric: [] for metric in metrics}
     for index, group in enumerate(groups):
         series = [read_curves(run.folder, metrics) for run in group.runs]
         for metric in metrics:
             curve = average([one[metric] for one in series if metric in one])
             if curve:
-                curves.setdefault(metric, []).append((index, curve))
-    if not curves:
+                curves[metric].append((index, curve))
+    drawn = {metric: of for metric, of in curves.items() if of}
+    if not drawn:
         return ""
-    shown = sorted({index for of in curves.values() for index, _ in of})
-    with mpl.rc_context(STYLE):
-        names = [f"{short(groups[index].label, 60)} (n={len(groups[index].runs)})" for index in shown]
-        abreast = max(1, min(len(names), 150 // (max(map(len, names)) + 6)))
-        rows = -(-len(shown) // abreast)
-        figure = Figure(figsize=(WIDTH, 3.4 + 0.22 * rows), layout="constrained")
-        panels = figure.subplots(1, len(curves), squeeze=False)[0]
-        lines: dict[int, Any] = {}
-        for axes, metric in zip(panels, (metric for metric in metrics if metric in curves), strict=True):
-            for index, curve in curves[metric]:
-                lines[index] = _draw(axes, curve, COLOURS[index])
-            _finish(axes, metric, curves[metric])
-        figure.legend([lines[index] for index in shown], names, loc="outside lower left", ncols=abreast)
-        return svg(figure, f"{table.title}: learning curves")
+    parts, width = [], WIDTH / len(drawn)
+    for column, (metric, of) in enumerate(drawn.items()):
+        parts += _panel(metric, of, column * width, (column + 1) * width - 2 * GAP)
+    shown = sorted({index for of in drawn.values() for index, _ in of})
+    names = [(index, f"{short(groups[index].label, 60)} (n={len(groups[index].runs)})") for index in shown]
+    return svg([*parts, *_legend(names)], WIDTH, PANEL + LEGEND * (len(names) + 1), f"{table.title}: learning curves")
 
 
-def _draw(axes: Any, curve: Curve, colour: str) -> Any:
-    if curve.sd is not None:
-        low, high = curve.mean - curve.sd, curve.mean + curve.sd
-        axes.fill_between(curve.steps, low, high, color=colour, alpha=0.16, linewidth=0)
-    marker = "o" if len(curve.steps) <= 12 else ""
-    return axes.plot(curve.steps, curve.mean, color=colour, linewidth=1.6, marker=marker, markersize=3.5)[0]
-
-
-def _finish(axes: Any, metric: str, curves: Sequence[tuple[int, Curve]]) -> None:
+def _panel(metric: str, curves: Sequence[tuple[int, Curve]], left: float, right: float) -> list[str]:
     """A loss that falls by more than a decade is read on a logarithmic axis; a band must not open it downwards."""
-    low, high = (pick([pick(curve.mean) for _, curve in curves]) for pick in (min, max))
-    if low > 0 and high > 10 * low:
-        axes.set_yscale("log")
-        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-        axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
-        axes.yaxis.set_minor_formatter(NullFormatter())
-        axes.set_ylim(low / 1.5, high * 1.5)
-    axes.set_title(clean(metric))
-    axes.set_xlabel("step")
-    axes.grid(axis="y", color=INK, alpha=0.12, linewidth=0.6)
+    top, bottom = 2 * SIZE, PANEL - 3.8 * SIZE
+    low, high = (float(pick(pick(curve.mean) for _, curve in curves)) for pick in (min, max))
+    if low > 0 and high / 10 > low:
+        y = logarithmic(low, high, bottom, top)
+    else:
+        y = linear([float(end) for _, curve in curves for band in _band(curve) for end in band], bottom, top)
+    ticks = y.ticks(6)
+    inside = left + max((width_of(label) for _, label in ticks), default=0) + GAP
+    x = linear([float(step) for _, curve in curves for step in (curve.steps[0], curve.steps[-1])], inside, right)
+    parts = [
+        text((inside, 0.8 * SIZE), clean(metric)),
+        text(((inside + right) / 2, PANEL - 0.8 * SIZE), "step", "middle"),
+    ]
+    for at, label in ticks:
+        parts += [line([(inside, at), (right, at)], faint=FAINT), text((inside - 0.6 * GAP, at), label, "end")]
+    parts += [line([(inside, top), (inside, bottom)]), *_across(x, bottom, bottom, 7)]
+    for index, curve in curves:
+        steps = [x.at(float(step)) for step in curve.steps]
+        if curve.sd is not None:
+            lower, upper = (
+                [(at, y.at(float(one))) for at, one in zip(steps, band, strict=True)] for band in _band(curve)
+            )
+            parts.append(area([*lower, *reversed(upper)], COLOURS[index], 0.16))
+        means = [(at, y.at(float(mean))) for at, mean in zip(steps, curve.mean, strict=True)]
+        parts.append(line(means, COLOURS[index], 2.1))
+        parts += [dot(point, 2.6, COLOURS[index]) for point in means if len(means) <= 12]
+    return parts
+
+
+def _band(curve: Curve) -> list[list[float]]:
+    """Lower and upper end at each step; a deviation that no float can hold has none."""
+    sd = [0.0] * len(curve.mean) if curve.sd is None else [one if math.isfinite(one) else 0.0 for one in curve.sd]
+    return [[mean + sign * one for mean, one in zip(curve.mean, sd, strict=True)] for sign in (-1, 1)]
+
+
+def _across(x: Scale, top: float, bottom: float, most: int = 10) -> list[str]:
+    """The horizontal axis at `bottom`, its numbers, and lines up to `top`."""
+    parts = [line([(x.start, bottom), (x.end, bottom)])]
+    for at, label in x.ticks(most):
+        parts += [line([(at, top), (at, bottom)], faint=FAINT), line([(at, bottom), (at, bottom + 4)])]
+        parts.append(text((at, bottom + 1.2 * SIZE), label, "middle"))
+    return parts
+
+
+def _legend(names: Sequence[tuple[int, str]]) -> list[str]:
+    parts = []
+    for row, (index, name) in enumerate(names):
+        at = PANEL + LEGEND * (row + 0.8)
+        parts += [line([(GAP, at), (4 * GAP, at)], COLOURS[index], 2.1), text((5 * GAP, at), name)]
+    return parts
 
 
 def captions(table: Table) -> dict[str, str]:
