@@ -21,9 +21,10 @@ def leave(code: int) -> NoReturn:
     """Leave the process without taking the interpreter apart, which costs 1.5 s once torch is loaded."""
     threading._shutdown()  # type: ignore[attr-defined]  # as Python does first: pools of processes end here
     atexit._run_exitfuncs()
-    for stream in (sys.stdout, sys.stderr):
+    for stream in (sys.stdout, sys.stderr):  # None is one that was closed before the process began
         try:
-            stream.flush()
+            if stream is not None:
+                stream.flush()
         except BrokenPipeError:
             code = code or UNREAD
     os._exit(code)

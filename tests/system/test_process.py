@@ -1,0 +1,15 @@
+"""How a process ends."""
+
+import subprocess
+import sys
+
+import pytest
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
+def test_it_leaves_with_its_code_where_a_stream_was_closed_before(closed: str) -> None:
+    code = "import sys; from seqmodels.system.process import leave; leave(3)"
+    done = subprocess.run(
+        ["bash", "-c", f'"$0" -c "$1" {closed}', sys.executable, code], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (3, "", "")
