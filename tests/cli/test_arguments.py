@@ -62,7 +62,6 @@ def test_values(key: Key, text: str, value: object) -> None:
         ([], "run= is missing; give run=outputs/NAME/DATE_TIME"),
         ([RUN, "rnu=b"], "rnu is not a key of this command; did you mean run?"),
         ([RUN, "zzz=b"], "zzz is not a key of this command; there are run, checkpoint, trust"),
-        ([RUN, "run=elsewhere"], "run is given twice, run="),
         ([RUN, "last"], "last is not key=value; the keys are run, checkpoint, trust"),
         ([RUN, "--last"], "--last is not key=value"),
         ([RUN, "=b"], "=b is not key=value"),

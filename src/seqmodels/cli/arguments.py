@@ -167,8 +167,6 @@ def read(about: str | None, keys: Sequence[Key], arguments: Sequence[str] | None
         refuse_comment(argument)
         sign, name, value = split(argument)
         if name in names and not sign and value is not None:
-            if said.get(name, value) != value:
-                raise ValueError(f"{name} is given twice, {name}={said[name]} and {argument}; give one of them")
             said[name] = value
         elif sign or (name and value is not None and ("." in name or name in RUN_KEYS or is_group(name))):
             overrides.append(argument)
