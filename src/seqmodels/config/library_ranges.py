@@ -1,6 +1,7 @@
 """Ranges of what a config gives to classes of libraries: these check late, without the key, or not at all."""
 
 import inspect
+import re
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -52,6 +53,28 @@ def _devices(**values: int) -> None:
             )
 
 
+def _time(**values: str) -> None:
+    for name, value in values.items():
+        if not re.fullmatch(r"\d{1,6}(:\d\d){3}", value):
+            raise ValueError(f"{name}={value} is no time; give DD:HH:MM:SS, as 00:01:30:00 for an hour and a half")
+
+
+def _steps_or_time(**values: float | str) -> None:
+    for name, value in values.items():
+        if isinstance(value, str):
+            _time(**{name: value})
+        else:
+            amount(1, **{name: value})
+
+
+def _count_or_auto(**values: float | str) -> None:
+    for name, value in values.items():
+        if isinstance(value, str) and value != "auto":
+            raise ValueError(f"{name}={value} is not known; give an integer of at least 1, or auto")
+        if not isinstance(value, str):
+            at_least(1, **{name: value})
+
+
 TRAINER: dict[str, Check] = {
     "accelerator": partial(one_of, ("auto", "cpu", "gpu", "cuda", "mps")),
     "devices": _devices,
@@ -59,9 +82,10 @@ TRAINER: dict[str, Check] = {
     "strategy": partial(one_of, STRATEGIES),
     "max_epochs": limit,
     "max_steps": limit,
+    "max_time": _time,
     "min_epochs": COUNT,
     "min_steps": COUNT,
-    "val_check_interval": partial(amount, 1),
+    "val_check_interval": _steps_or_time,
     "check_val_every_n_epoch": COUNT,
     "limit_train_batches": partial(amount, 1),
     "limit_val_batches": partial(amount, 0),
@@ -80,6 +104,7 @@ RANGES: dict[str, dict[str, Check]] = {
     "lightning.pytorch.callbacks.early_stopping.EarlyStopping": {
         "patience": COUNT,
         "min_delta": NOT_NEGATIVE,
+        "mode": partial(one_of, ("min", "max")),
     },
     "torch.optim.optimizer.Optimizer": {
         **dict.fromkeys(("lr", "eps", "weight_decay"), NOT_NEGATIVE),
@@ -90,13 +115,18 @@ RANGES: dict[str, dict[str, Check]] = {
     "optuna.samplers._base.BaseSampler": {"n_startup_trials": FROM_ZERO},
     "optuna.pruners._base.BasePruner": {
         **dict.fromkeys(("n_startup_trials", "n_warmup_steps", "min_early_stopping_rate"), FROM_ZERO),
-        **dict.fromkeys(("interval_steps", "n_min_trials", "min_resource", "max_resource"), COUNT),
+        **dict.fromkeys(("interval_steps", "n_min_trials"), COUNT),
+        **dict.fromkeys(("min_resource", "max_resource"), _count_or_auto),
         "reduction_factor": partial(at_least, 2),
     },
 }
 """By the full name of a class; they count for what is derived of it too."""
 
-_KINDS: dict[str, Any] = {"accelerator": str, "strategy": str, "betas": list}
+_KINDS: dict[str, Any] = {
+    **dict.fromkeys(("accelerator", "strategy", "max_time", "mode"), str),
+    **dict.fromkeys(("val_check_interval", "min_resource", "max_resource"), int | float | str),
+    "betas": list,
+}
 """Of values that are looked at where these are no numbers; what else an argument takes, its class checks."""
 
 

@@ -15,6 +15,12 @@ WIDEST = 1_000_000
 LONGEST = 100_000_000
 """Piece of a sequence that is in memory at once, in steps."""
 
+LARGEST = 3e38
+"""Number that a weight of 32 bits can be."""
+
+MOST_LINES = 2**31 - 1
+"""Of a file that are left out: what reads it counts them in 32 bits."""
+
 DEEPEST = 1000
 """Stack of layers."""
 
@@ -28,10 +34,13 @@ MOST_CHOICES = 8
 def finite(**values: Any) -> None:
     """
     Raises:
-        ValueError: names the first value that is NaN or infinite, or a list that holds such a number.
+        ValueError: names the first value that is NaN, infinite or an integer of more than 64 bits, or a list that holds
+            such a number.
     """
     for name, value in values.items():
         parts = value if isinstance(value, list | tuple) else [value]
+        if any(isinstance(part, int) and abs(part) >= 2**63 for part in parts):
+            raise ValueError(f"{name}={written(value)} is too large; give an integer below 2**63")
         if any(isinstance(part, float) and not math.isfinite(part) for part in parts):
             raise ValueError(f"{name}={written(value)} is not finite; give a finite number")
 

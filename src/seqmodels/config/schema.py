@@ -14,7 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 from seqmodels.config.hints import complaint, fits
 from seqmodels.config.library_ranges import check_range
 from seqmodels.config.migrate import migrated_key
-from seqmodels.config.ranges import MOST_PROCESSES, above, at_least, between, finite, size
+from seqmodels.config.ranges import MOST_PROCESSES, above, at_least, between, finite, size, written
 
 ROOT_KEYS: dict[str, Any] = {
     "name": str,
@@ -44,8 +44,16 @@ ROOT_RANGES: dict[str, Callable[..., None]] = {
     "checkpoint.every_n_minutes": partial(above, 0),
 }
 
-OWN_KEYS: dict[str, dict[str, Any]] = {"trainer": {"loop": Literal["auto", "lightning"]}}
-"""Of a section beside those of its `_target_`."""
+OWN_KEYS: dict[str, dict[str, Any]] = {
+    "trainer": {
+        "loop": Literal["auto", "lightning"],
+        "max_time": str | None,
+        "val_check_interval": int | float | str | None,
+        "gradient_clip_algorithm": Literal["norm", "value"] | None,
+        "profiler": Literal["simple", "advanced", "pytorch"] | None,
+    }
+}
+"""Of a section beside those of its `_target_`, or narrower: no mapping for a time, no other text for a choice."""
 
 _DIRECTIVES = {"_target_", "_partial_", "_args_", "_recursive_", "_convert_"}
 
@@ -66,6 +74,13 @@ def check_config(cfg: DictConfig) -> None:
                 f"{key} is missing, and the module's YAML does not bring one; give monitor=val/loss mode=min, say"
             )
     _check_keys(root, ROOT_KEYS)
+    for section in ("callbacks", "logger"):
+        for name, node in (root[section] or {}).items():
+            if node and not (isinstance(node, dict) and "_target_" in node):
+                raise ValueError(
+                    f"{section}.{name}={written(node)} names nothing to build; give null to leave it out, or a mapping "
+                    f"with a _target_ and its arguments"
+                )
     check_node(root, "")
 
 

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from seqmodels.config.ranges import LARGEST, between
 from seqmodels.cores.min_gru import MinRNN, g
 
 
@@ -24,6 +25,7 @@ class MinLSTM(MinRNN):
             forget_bias: added to the initial bias of the forget gate, with which the paper trains faster. What is kept
                 at first is a half a step; an open forget gate makes it two thirds, for the input gate is half open.
         """
+        between(-LARGEST, LARGEST, forget_bias=forget_bias)
         super().__init__(input_size, expand, parts=3)
         with torch.no_grad():
             self.gates.bias[: self.output_size] += forget_bias

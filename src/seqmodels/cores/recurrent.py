@@ -16,7 +16,7 @@ from typing import Literal, get_args
 import torch
 from torch import Tensor, nn
 
-from seqmodels.config.ranges import DEEPEST, WIDEST, one_of, probability, size
+from seqmodels.config.ranges import DEEPEST, LARGEST, WIDEST, between, one_of, probability, size
 from seqmodels.cores.base import Core, State
 
 Init = Literal["torch", "glorot", "orthogonal"]
@@ -148,6 +148,7 @@ class LSTM(_Recurrent):
         single_bias: bool = False,
         forget_bias: float = 1.0,
     ) -> None:
+        between(-LARGEST, LARGEST, forget_bias=forget_bias)
         super().__init__(nn.LSTM, input_size, hidden_size, num_layers, dropout, init, single_bias)
         if init != "torch":
             for _, _, bias, _ in self.rnn.all_weights:

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, ClassVar
 
-from seqmodels.config.ranges import at_least, between, one_of
+from seqmodels.config.ranges import MOST_LINES, between, one_of
 from seqmodels.datamodules.base import SequenceData
 from seqmodels.datamodules.missing import Missing, RepeatedTimes
 from seqmodels.tables.dates import NUMBER, check_format
@@ -77,7 +77,7 @@ class FileData(SequenceData):
         one_of(Missing, missing=missing)
         one_of(self.normalizations, normalize=normalize)
         one_of(RepeatedTimes, repeated_times=repeated_times)
-        at_least(0, skip_rows=skip_rows, unit_rows=unit_rows)
+        between(0, MOST_LINES, skip_rows=skip_rows, unit_rows=unit_rows)
         listed = tuple([missing_values] if isinstance(missing_values, str | float | int) else missing_values)
         self.marks = Marks(delimiter, decimal, listed, time_format, comment, skip_rows, header, unit_rows)
         _check_marks(self.marks)

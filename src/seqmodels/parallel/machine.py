@@ -6,7 +6,8 @@ from typing import Any
 
 from omegaconf import DictConfig, ListConfig
 
-from seqmodels.config.ranges import at_least
+from seqmodels.config.hints import fits
+from seqmodels.config.ranges import MOST_PROCESSES, size, written
 from seqmodels.parallel.process import ask
 from seqmodels.parallel.slots import Request, Slots
 from seqmodels.system.process import cores_here
@@ -26,12 +27,12 @@ def slots_of(jobs: int | str, gpus: str | Sequence[int | str], jobs_per_gpu: int
     """
     cores = cores_here()
     for key, value in (("jobs", jobs), ("jobs_per_gpu", jobs_per_gpu)):
-        if not isinstance(value, int) and (key, value) != ("jobs", "auto"):
+        if not fits(value, int) and (key, value) != ("jobs", "auto"):
             raise ValueError(f"hydra.launcher.{key}={value} is not a number of jobs; give an integer of at least 1")
         if isinstance(value, int):
-            at_least(1, **{f"hydra.launcher.{key}": value})
-    if isinstance(gpus, str) and gpus != "auto":
-        raise ValueError(f"hydra.launcher.gpus={gpus} is neither auto nor a list such as [0,1]")
+            size(MOST_PROCESSES, **{f"hydra.launcher.{key}": value})
+    if gpus != "auto" and not fits(list(gpus) if isinstance(gpus, ListConfig) else gpus, list[int | str]):
+        raise ValueError(f"hydra.launcher.gpus={written(gpus)} is neither auto nor a list such as [0,1]")
     if gpus == "auto":
         gpus = _gpus_here() if any(request.gpu is not False for request in requests) else []
     names = [str(gpu) for gpu in gpus]

@@ -154,6 +154,9 @@ def build_trainer(cfg: DictConfig, folder: Path, **settings: Any) -> pl.Trainer:
             raise ValueError(f"devices={cfg.trainer.devices} means all GPUs, but torch sees none here; give devices=1")
         if isinstance(devices := cfg.trainer.devices, str) and not re.fullmatch(r"auto|-1|\d+(,\d+)*", devices):
             raise ValueError(f"devices={devices} is not known; give a number, a list of GPUs such as [0,1], or auto")
+        on_cpu = accelerator == "cpu" or (accelerator == "auto" and not torch.cuda.is_available())
+        if on_cpu and not isinstance(devices, int) and not re.fullmatch(r"auto|\d+", str(devices)):
+            raise ValueError(f"devices={devices} names GPUs, but this run is on the CPU; give a number of processes")
         made = [instantiate(callback) for callback in (cfg.callbacks or {}).values() if callback]
         check_resumable([one for one in made if one is not None])
         shown = bool(cfg.trainer.enable_progress_bar)

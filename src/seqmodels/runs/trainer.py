@@ -41,7 +41,7 @@ def _steps(trainer: DictConfig, datamodule: Any) -> int:
             batches = len(datamodule.train_dataloader())
         except TypeError:  # a loader that does not know its length
             return min(ends, default=0)
-        limit = trainer.limit_train_batches
+        limit = 1.0 if trainer.limit_train_batches is None else trainer.limit_train_batches
         batches = min(batches, limit) if isinstance(limit, int) else int(batches * limit)
         ends.append(-(-batches // max(1, trainer.accumulate_grad_batches)) * trainer.max_epochs)
     return min(ends, default=0)
@@ -52,7 +52,7 @@ def intervals(trainer: DictConfig, datamodule: Any) -> dict[str, Any]:
 
     `val_check_interval` counts optimiser steps, as `EpochLoop` does.
     """
-    interval = trainer.val_check_interval
+    interval = 1.0 if trainer.val_check_interval is None else trainer.val_check_interval
     if not datamodule.endless:
         return {"val_check_interval": interval}
     if trainer.max_steps == -1 and trainer.max_time is None:
