@@ -8,7 +8,9 @@ import pytest
 import torch
 
 from seqmodels import load_run
+from seqmodels.predicting.predictor import Predictor
 from seqmodels.runs.evaluate import evaluate
+from seqmodels.runs.load import LoadedRun
 from seqmodels.runs.run import compose, train
 from tests.support.attempts import DIGITS, SINE, assert_same_run, checkpoint, cut_and_resumed
 
@@ -39,7 +41,22 @@ def test_a_run_in_another_precision(kind: str, precision: str) -> None:
     assert evaluate("run").metrics["test/loss"] == result.metrics["test/loss"]
     single = train(compose([*words(kind, "32-true"), "callbacks=[checkpoints,guards]"]), "single").metrics
     assert result.metrics["test/loss"] == pytest.approx(single["test/loss"], rel=0.05)
-    assert load_run("run").module.head.weight.dtype == torch.float32
+    run = load_run("run")
+    assert run.module.head.weight.dtype == (torch.float64 if precision == "64-true" else torch.float32)
+    kept = torch.load(run.checkpoint, weights_only=True)["state_dict"]["head.weight"]
+    assert torch.equal(run.module.head.weight, kept.to(run.module.head.weight.dtype))
+    if kind == "stream":
+        assert_predicts_as_a_whole(run)
+
+
+def assert_predicts_as_a_whole(run: LoadedRun) -> None:
+    """Row by row what a test reads at once: rows of float32 in the precision of the weights."""
+    rows = torch.tensor([[0.1], [0.7], [-0.3]])
+    with torch.inference_mode():
+        whole = run.module(rows[None].to(run.module.head.weight.dtype))[0][0]
+    predictor = Predictor(run)
+    alone = torch.tensor([predictor.step(row) for row in ([0.1], [0.7], [-0.3])], dtype=whole.dtype)
+    torch.testing.assert_close(alone, whole)
 
 
 @pytest.mark.slow

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from seqmodels.exporting import onnx_format, torch_format
@@ -79,6 +80,9 @@ def export(
             "datamodule.normalize=per_series: a graph is not told which series a row belongs to, so it cannot read "
             "each by its own statistics; train with datamodule.normalize=true to export"
         )
+    if loaded.module.head.weight.dtype == torch.float64:
+        loaded.module.float()
+        log.warning("the weights are of 64 bits; the files hold and compute them in 32, which differ in the 8th digit")
     module, state = plain(loaded.module), begin(loaded.module, 1)
     exported = Exported((Path(output).expanduser() if output else loaded.folder / FOLDER).absolute())
     names = {form: form + kind.SUFFIX for form in FORMS}

@@ -85,12 +85,12 @@ def _write(loaded: LoadedRun, task: Task, given: Arguments, format: str) -> int:
     classes = loaded.datamodule.class_names
     what, *numbered = predictions(classes)
     encoder = Encoder(format, [task.column, what], numbered)
-    count = 0
+    count, dtype = 0, loaded.module.head.weight.dtype
     with Stopping() as stopping, torch.inference_mode(), _output(given, stopping) as output:
         output.write(encoder.header)
         for names, x, lengths in task.batches:
             stopping.check()
-            probabilities = loaded.module(x, lengths=lengths)[0].softmax(-1)
+            probabilities = loaded.module(x.to(dtype), lengths=lengths)[0].softmax(-1)
             best, predicted = probabilities.max(-1)
             numbers = torch.cat([best[:, None], probabilities], 1).numpy()
             cells = [(name, classes[number]) for name, number in zip(names, predicted.tolist(), strict=True)]

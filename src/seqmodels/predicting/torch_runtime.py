@@ -38,7 +38,8 @@ class TorchRuntime(Runtime):
         self.mean = run.input_mean.expand(len(self.input_names)).tolist()
         self.warmup = self.data.get("warmup") or run.cfg.module.get("burn_in") or 0
         self._module = module
-        self._row = torch.zeros(1, 1, len(self.input_names), dtype=module.head.weight.dtype)
+        self._dtype = module.head.weight.dtype
+        self._row = torch.zeros(1, 1, len(self.input_names))  # float32, as a training reads its data
         self._cells = self._row.numpy()[0, 0]
         known = run.datamodule.series if module.input_mean.dim() == 2 else None
         self._series = known and {name: torch.tensor([number]) for number, name in enumerate(known.names)}
@@ -50,7 +51,7 @@ class TorchRuntime(Runtime):
         return torch.inference_mode()
 
     def initial_state(self) -> State:
-        state: State = self._module.core.initial_state(1, dtype=self._row.dtype)
+        state: State = self._module.core.initial_state(1, dtype=self._dtype)
         return state
 
     def check_id(self, id: str | None) -> None:
@@ -64,11 +65,11 @@ class TorchRuntime(Runtime):
     def step(self, values: list[float], state: State | None, id: str | None) -> tuple[np.ndarray, State]:
         self._cells[:] = values
         # A copy, since the state of a core may hold on to its input.
-        y, after = self._call(self._row.clone(), state, id)
+        y, after = self._call(self._row.to(self._dtype, copy=True), state, id)
         return y.numpy()[0, 0], held(after)
 
     def window(self, values: list[list[float]], state: State | None, id: str | None) -> tuple[np.ndarray, State]:
-        y, after = self._call(torch.tensor([values], dtype=self._row.dtype), state, id)
+        y, after = self._call(torch.tensor([values], dtype=self._row.dtype).to(self._dtype), state, id)
         return y.numpy()[0], held(after)
 
     def _call(self, x: torch.Tensor, state: State | None, id: str | None) -> Any:

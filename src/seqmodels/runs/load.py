@@ -30,7 +30,8 @@ class LoadedRun:
     Attributes:
         folder: of the run.
         cfg: its config.
-        module: with the trained weights, on the CPU, in evaluation mode. It takes and returns physical units:
+        module: with the trained weights, on the CPU, in evaluation mode; in float32, or of a run with
+            `trainer.precision=64-true` in float64. It takes and returns physical units:
             `y, state = module(x, state)` with x (B, T, D), without a state for streams that begin.
         datamodule: knows the names of what goes in and out and what was learned from the training data, but has read
             nothing.
@@ -89,7 +90,10 @@ def load_run(
             ) from error
     check_source(datamodule)
     module = build_module(cfg, datamodule)
-    fit_weights(module, saved.contents["state_dict"], f"the weights in {saved.path}")
+    weights = saved.contents["state_dict"]
+    if any(weights[name].dtype == torch.float64 for name, _ in module.named_parameters() if name in weights):
+        module.double()  # of a run with precision=64-true, which float32 would round
+    fit_weights(module, weights, f"the weights in {saved.path}")
     return LoadedRun(folder, cfg, module.eval(), datamodule, saved.path, saved.contents.get("global_step"))
 
 
