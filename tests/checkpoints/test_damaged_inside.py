@@ -56,6 +56,9 @@ DAMAGES = {
     "a step is text": put("position", "step", value="x"),
     "no generator of torch": drop("rng", 0, "torch"),
     "no groups of parameters": drop("optimizer_states", 0, "param_groups"),
+    "no past of any weight": put("optimizer_states", 0, "state", value={}),
+    "no second moment": drop("optimizer_states", 0, "state", 0, "exp_avg_sq"),
+    "nothing of a weight": put("optimizer_states", 0, "state", 0, value={}),
     "no progress of epochs": drop("loops", "fit_loop", "epoch_progress"),
     "a metric is text": put("metrics", "val/loss", value="x"),
     "no best value": put("callbacks", "BestCheckpoint", value={}),
@@ -88,3 +91,9 @@ def test_results_of_another_kind_do_not_keep_a_run_from_going_on(copy: Path, res
     (copy / "results.json").write_text(results)
     ended = resume(copy, ["trainer.max_steps=4"])
     assert ended is not None
+
+
+@pytest.mark.parametrize("words", [["optimizer.momentum=0.0"], ["optimizer.momentum=0.9"]])
+def test_an_optimizer_without_a_past_goes_on(words: list[str]) -> None:
+    folder = train(compose([*WORDS, "optimizer=sgd", "optimizer.lr=0.01", *words]), "plain").folder
+    assert resume(folder, ["trainer.max_steps=4"]) is not None

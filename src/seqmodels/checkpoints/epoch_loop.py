@@ -16,6 +16,7 @@ from typing import Any
 import lightning.pytorch as pl
 from lightning.pytorch.loops.training_epoch_loop import _TrainingEpochLoop
 
+from seqmodels.checkpoints.restoring import check_optimizers
 from seqmodels.checkpoints.short_path import ShortPath
 from seqmodels.checkpoints.step_results import StepResults
 
@@ -54,6 +55,8 @@ class EpochLoop(_TrainingEpochLoop):
 
     def on_run_start(self, data_fetcher: Any) -> None:
         super().on_run_start(data_fetcher)
+        if self.restarting:
+            check_optimizers(self.trainer)
         self._short = ShortPath(self.trainer) if self._may_be_short and ShortPath.is_open(self.trainer) else None
 
     def advance(self, data_fetcher: Any) -> None:
