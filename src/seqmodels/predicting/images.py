@@ -13,6 +13,7 @@ from torch import Tensor
 from seqmodels.cli.arguments import Arguments
 from seqmodels.datamodules.images.datamodule import ImageSequences
 from seqmodels.system.terminal import say
+from seqmodels.system.untrusted import open_regular
 
 BATCH = 256
 """Images that are predicted together."""
@@ -112,7 +113,7 @@ def read_colour(path: Path) -> np.ndarray:
 
 
 def _opened(path: Path) -> Image.Image:
-    with Image.open(path) as opened:
+    with open_regular(path) as file, Image.open(file) as opened:
         image: Image.Image = ImageOps.exif_transpose(opened)
     if image.mode == "F":
         raise ValueError("its pixels are floating point numbers, of which nothing says how bright they are")

@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 import http.server
+import os
 import tarfile
 import threading
 from collections.abc import Callable, Iterator
@@ -229,6 +230,14 @@ def test_a_spoilt_file_is_named(
     path = write_idx(tmp_path) / name
     path.write_bytes(content(path.read_bytes()))
     with pytest.raises(ValueError, match=rf"{name} .*{message}.*; delete it to download it again"):
+        ensure_files(FASHION, tmp_path)
+
+
+def test_a_pipe_in_place_of_a_file_is_refused(tmp_path: Path, offline: None) -> None:
+    path = write_idx(tmp_path) / "train-images-idx3-ubyte"
+    path.unlink()
+    os.mkfifo(path)
+    with pytest.raises(OSError, match=r"train-images-idx3-ubyte is no regular file"):
         ensure_files(FASHION, tmp_path)
 
 

@@ -12,6 +12,7 @@ import platformdirs
 from filelock import FileLock
 
 from seqmodels.datamodules.images.image_set import ImageSet
+from seqmodels.system.untrusted import open_regular
 
 PROBE_SECONDS = 4  # to find out that there is no network
 
@@ -35,6 +36,7 @@ def ensure_files(images: ImageSet, root: Path) -> None:
     Raises:
         Unavailable: there is none and there is no way to get them.
         ValueError: a file is corrupt, or is missing beside others and cannot be downloaded.
+        OSError: one is a pipe or a device, whose end could not be found.
     """
     folder = root / images.folder
     if _missing(images, folder):
@@ -48,6 +50,8 @@ def ensure_files(images: ImageSet, root: Path) -> None:
             missing = _missing(images, folder)
             if missing:  # else another process, perhaps on another machine, has just brought them
                 raise _explained(images, root, missing, error) from error
+    for name in images.files:
+        open_regular(folder / name).close()
     images.check(folder)
 
 
