@@ -1,6 +1,7 @@
 """Predictions from files: what the model says, row for row, in every format, in one piece or in several."""
 
 import csv
+import gzip
 import json
 import math
 from datetime import datetime
@@ -119,6 +120,24 @@ def test_all_formats_say_the_same(pumps: Path, signal: list[str], invoke: Comman
     assert found["csv"] == [{**row, "t": f"{row['t']:.2f}"} for row in found["jsonl"]]  # text stays text
     assert invoke("predict", f"run={pumps}", "input=signal.csv", "output=out.csv") == 0
     assert [float(row["heat_pred"]) for row in written("out.csv")] == [row["heat_pred"] for row in found["csv"]]
+
+
+def test_a_packed_file_is_read_as_it_is_in_training(
+    pumps: Path, signal: list[str], invoke: Command, capsys: pytest.CaptureFixture[str]
+) -> None:
+    packed = gzip.compress((HEADER + "".join(signal)).encode())
+    Path("signal.CSV.gz").write_bytes(packed)
+    for given in ("input=signal.csv", "input=signal.CSV.gz"):
+        assert invoke("predict", f"run={pumps}", given, "output=out.csv", "overwrite=true", "chunk=50") == 0
+        rows = written("out.csv")
+    assert invoke("predict", f"run={pumps}", "input=signal.csv", "output=plain.csv", "chunk=50") == 0
+    assert rows == written("plain.csv")
+    for number, content in enumerate((packed[:-9], b"flow,heat", packed[:100] + b"no" + packed[102:])):
+        Path(f"{number}.csv.gz").write_bytes(content)
+        capsys.readouterr()
+        assert invoke("predict", f"run={pumps}", f"input={number}.csv.gz", "output=out.csv", "overwrite=true") == 1
+        said = capsys.readouterr().err
+        assert f"{number}.csv.gz is damaged, or gzip has not packed it" in said and "Traceback" not in said
 
 
 def test_dates_in_parquet_and_numbers_as_they_were_written(pumps: Path, invoke: Command) -> None:

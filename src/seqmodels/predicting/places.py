@@ -7,8 +7,16 @@ from pathlib import Path
 from tempfile import TemporaryFile
 
 from seqmodels.cli.arguments import Arguments
+from seqmodels.tables.formats import suffix_of
 
-INPUTS = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet", ".pq": "parquet"}
+INPUTS = {
+    ".csv": "csv",
+    ".csv.gz": "csv",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".parquet": "parquet",
+    ".pq": "parquet",
+}
 OUTPUTS = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
 
 
@@ -69,7 +77,7 @@ def output_format(given: Arguments) -> str:
 
 
 def _by_suffix(key: str, given: Arguments, formats: Mapping[str, str]) -> str:
-    found = formats.get(Path(given[key]).suffix.lower(), given["format"])
+    found = formats.get(suffix_of(Path(given[key]), formats) or "", given["format"])
     if found is None:
         raise ValueError(
             f"{key}={given[key]} is of no known kind; it ends in {', '.join(formats)}, or format= says what it is"

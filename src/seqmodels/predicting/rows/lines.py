@@ -1,9 +1,12 @@
 """Lines from a pipe or a file, each as soon as it is there: nothing waits for more than the end of its line."""
 
+import gzip
 import os
 import time
+import zlib
 from collections import deque
 from collections.abc import Iterator
+from typing import IO
 
 from seqmodels.predicting.rows.errors import BadRow
 from seqmodels.predicting.stopping import Stopping
@@ -59,9 +62,12 @@ class Lines:
                 return seen[:1]
             self._read()
 
+    def _chunk(self) -> bytes:
+        return os.read(self.fd, CHUNK)
+
     def _read(self) -> None:
         self.stopping.until_readable(self.fd)
-        chunk = os.read(self.fd, CHUNK)
+        chunk = self._chunk()
         self.arrived = time.perf_counter()
         if not chunk:
             self._ended = True
@@ -78,6 +84,20 @@ class Lines:
             raise ValueError(
                 f"{self.name}: a line of more than {LONGEST >> 20} MiB; expected rows that end with a line"
             )
+
+
+class PackedLines(Lines):
+    """Those of a file that gzip has packed."""
+
+    def __init__(self, file: IO[bytes], name: str, stopping: Stopping) -> None:
+        super().__init__(file.fileno(), name, False, stopping)
+        self._unpacked = gzip.GzipFile(fileobj=file)
+
+    def _chunk(self) -> bytes:
+        try:
+            return self._unpacked.read1(CHUNK)
+        except (OSError, EOFError, zlib.error) as error:
+            raise ValueError(f"{self.name} is damaged, or gzip has not packed it: {error}") from error
 
 
 def decoded(line: bytes) -> str:

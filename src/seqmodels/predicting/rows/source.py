@@ -11,10 +11,11 @@ from seqmodels.predicting.places import input_format
 from seqmodels.predicting.rows.csv import CsvRows
 from seqmodels.predicting.rows.errors import RowErrors
 from seqmodels.predicting.rows.json import JsonRows
-from seqmodels.predicting.rows.lines import Lines
+from seqmodels.predicting.rows.lines import Lines, PackedLines
 from seqmodels.predicting.rows.parquet import ParquetRows
 from seqmodels.predicting.rows.reader import Source
 from seqmodels.predicting.stopping import Stopping
+from seqmodels.system.untrusted import open_regular
 from seqmodels.tables.formats import Marks
 
 
@@ -38,6 +39,9 @@ def opened(given: Arguments, marks: Marks, errors: RowErrors, stopping: Stopping
         yield ParquetRows(path, marks)
     elif path.is_dir():
         raise IsADirectoryError(f"input={given['input']} is a folder; name a file in it")
+    elif path.name.lower().endswith(".csv.gz"):
+        with open_regular(path) as file:
+            yield _text(PackedLines(file, errors.name, stopping), format, marks, errors)
     else:
         fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # a named pipe has no writer yet
         try:
