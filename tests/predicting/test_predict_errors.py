@@ -134,7 +134,7 @@ def test_chunks_predict_what_stands_before_a_malformed_row(predict: Command) -> 
         ("in.csv", "Flow,heat\n1,2\n", "in.csv has no column 'flow', did you mean 'Flow'?; there is: Flow, heat"),
         ("in.csv", "flow,heat,flow\n1,2,3\n", "in.csv has 2 columns named 'flow'; names must differ"),
         ("in.jsonl", '{"speed": 1}\n', "in.jsonl has no column 'flow'; there is: speed"),
-        ("in.txt", "flow,heat\n", "input=in.txt is of no known kind; it ends in .csv, .jsonl, .ndjson, .parquet, .pq"),
+        ("in.txt", "flow,heat\n", "input=in.txt is of no known kind; it ends in .csv, .csv.gz, .jsonl, .ndjson"),
         ("in.parquet", "flow,heat\n", "in.parquet is not a readable Parquet file"),
         ("in.csv", "flow,heat\r1,2\r", "in.csv: its lines end with a carriage return alone; write them anew with tr "),
         ("in.csv", "flow,heat\xff\n", "in.csv: the header cannot be read: byte 10 is not UTF-8"),
