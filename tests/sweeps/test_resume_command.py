@@ -60,9 +60,11 @@ def test_a_run_in_a_folder_of_ones_own_goes_on(command: Command) -> None:
 
 
 def test_a_finished_run_is_extended_on_demand(command: Command, capfd: pytest.CaptureFixture[str]) -> None:
-    assert command(*QUICK, "hydra.run.dir=run") == 0
+    words = [*QUICK, "scheduler=step", "scheduler.step_size=2"]  # a schedule that is not laid out for a length
+    assert command(*words, "hydra.run.dir=run") == 0
     assert command("resume=run", "test=last") == 0
-    assert "is finished, there is nothing to resume" in capfd.readouterr().out
+    said = capfd.readouterr().out
+    assert "is finished, there is nothing to resume; resume=run with a higher trainer.max_epochs=N" in said
     assert command("resume=run", "trainer.max_steps=12", "logger=csv", "checkpoint.every_n_steps=4") == 0
     assert results("run")["steps"] == 12
     config = torch.load("run/checkpoints/previous.ckpt", weights_only=True)["config"]
@@ -70,10 +72,10 @@ def test_a_finished_run_is_extended_on_demand(command: Command, capfd: pytest.Ca
     (Path("run") / "results.json").unlink()
     assert command("resume=run") == 0  # the extension is remembered
     assert results("run")["steps"] == 12
-    longer = whole([*QUICK, "trainer.max_steps=12"])
+    longer = whole([*words, "trainer.max_steps=12"])
     assert Path("run/metrics.csv").read_text() == (longer / "metrics.csv").read_text()
     capfd.readouterr()
-    assert command(*QUICK, "hydra.run.dir=run", "resume=auto") == 0  # its own command does not make it shorter again
+    assert command(*words, "hydra.run.dir=run", "resume=auto") == 0  # its own command does not make it shorter again
     assert "is finished, there is nothing to resume" in capfd.readouterr().out
     assert command("resume=run", "++trainer.max_steps=18") == 0
     assert results("run")["steps"] == 18

@@ -77,7 +77,7 @@ def check_extension(cfg: DictConfig, folder: Path, checkpoint: "Saved") -> None:
     """
     scheduler, before = OmegaConf.select(cfg, "scheduler"), checkpoint.contents["config"]["trainer"]
     longer = any(cfg.trainer[limit] != before.get(limit) for limit in ("max_epochs", "max_steps"))
-    if longer and scheduler is not None and "total_steps" in parameters(get_object(scheduler._target_)):
+    if longer and scheduler is not None and is_laid_out(scheduler._target_):
         raise ValueError(
             f"the learning-rate schedule of {folder} ({cfg.scheduler._target_}) was laid out for the length "
             f"that the run has and cannot be extended; init_from={folder} begins a new run with its weights"
@@ -94,6 +94,11 @@ def check_extension(cfg: DictConfig, folder: Path, checkpoint: "Saved") -> None:
             )
     if cfg.trainer.max_time is not None:
         _check_time(cfg.trainer.max_time, folder, checkpoint.contents["callbacks"])
+
+
+def is_laid_out(schedule: str) -> bool:
+    """Whether a learning-rate schedule, by its full name, is told how long the training is, and ends with it."""
+    return "total_steps" in parameters(get_object(schedule))
 
 
 def _check_time(max_time: str, folder: Path, callbacks: dict[str, Any]) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from seqmodels.cli.logging import log_to
 from seqmodels.config.flat import flat
 from seqmodels.config.overrides import key_of, overrides_in, trusted_in
-from seqmodels.runs.extend import changes_beside
+from seqmodels.runs.extend import changes_beside, is_laid_out
 from seqmodels.runs.record import is_finished, is_run, is_taken, last_run_of, saved_config
 from seqmodels.runs.results import read_results
 from seqmodels.sweeps.folder import begins_sweep, is_sweep, last_sweep_of
@@ -76,6 +76,11 @@ def go_on(folder: Path, arguments: list[str]) -> None:
         longer = f"resume={short(folder)} with a higher trainer.max_epochs=N or trainer.max_steps=N makes it longer"
         if by_clock.startswith("trainer.max_time="):
             longer = f"ended by {by_clock}; resume={short(folder)} with a higher trainer.max_time makes it longer"
-        elif "scheduler._target_" in flat(saved_config(folder)):  # which ends where the run was to end
+        elif _ends_with_the_run(flat(saved_config(folder)).get("scheduler._target_")):
             longer = f"init_from={short(folder)} begins a new run with its weights"
         say(f"{folder} is finished, there is nothing to resume; {longer}")
+
+
+def _ends_with_the_run(schedule: str | None) -> bool:
+    """Whether the run's schedule cannot go on behind its end; nothing of a stranger's is imported to find out."""
+    return schedule is not None and (not schedule.startswith(("seqmodels.", "torch.")) or is_laid_out(schedule))
