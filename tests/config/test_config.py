@@ -168,6 +168,16 @@ def test_a_sweep_over_experiments_is_called_by_what_they_have_in_common(override
     assert place_of("named", overrides).name == "named"
 
 
+def test_a_sweep_over_experiments_of_a_yaml_lies_where_the_command_would_put_it(tmp_path: Path) -> None:
+    (tmp_path / "sweep").mkdir()
+    yaml = "# @package _global_\nhydra:\n  sweeper:\n    params:\n      +experiment: smnist_lstm, smnist_gru\n"
+    (tmp_path / "sweep" / "mine.yaml").write_text(yaml)
+    words = [f"hydra.searchpath=[file://{tmp_path}]", "+sweep=mine", "seed=2"]
+    with hydra.initialize_config_dir(str(conf_dir()), version_base="1.3"):
+        cfg = hydra.compose("train", words, return_hydra_config=True)
+    assert Path(cfg.hydra.sweep.dir).parent == Path("outputs/smnist")
+
+
 def test_multirun_may_stand_anywhere() -> None:
     assert multirun_first(["a=1", "-m", "b=2"]) == ["-m", "a=1", "b=2"]
     assert multirun_first(["a=1", "--multirun"]) == ["--multirun", "a=1"]

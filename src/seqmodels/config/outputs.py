@@ -7,7 +7,7 @@ outputs/smnist/sweep_2026-11-22_10-00-00_000000/0_lstm_seed-1       a job of a s
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import takewhile
 from pathlib import Path
 
@@ -30,12 +30,13 @@ FIRST = ("core", "seed")
 """What most sweeps are about, so that it stands at the front of a name."""
 
 
-def place_of(name: str, overrides: Iterable[str] = ()) -> Path:
+def place_of(name: str, overrides: Iterable[str] = (), varied: Mapping[str, object] | None = None) -> Path:
     """The folder of all runs of a name, as the overrides of their command have it.
 
     Args:
         name: of the run, the config's `name`.
         overrides: with them a sweep over experiments is called by what their names have in common.
+        varied: `hydra.sweeper.params` of a YAML, which says the same as the words of a command.
 
     Raises:
         ValueError: the name leads out of the folder of all runs, or could not be shown.
@@ -44,9 +45,10 @@ def place_of(name: str, overrides: Iterable[str] = ()) -> Path:
     parts = Path(name).parts
     if not parts or ".." in parts or Path(name).is_absolute() or not name.isprintable():
         raise ValueError(f"name={name!r} is no folder inside {OUTPUTS}/; give letters, digits, '.', '_' and '-'")
-    chosen = {key: value or "" for _, key, value in map(split, overrides)}
+    of_yaml = [f"{key}={value}" for key, value in (varied or {}).items()]
+    chosen = {key: value or "" for _, key, value in map(split, [*of_yaml, *overrides])}
     if name == NAMELESS and "," in chosen.get("experiment", ""):
-        name = _common(chosen["experiment"].split(","))
+        name = _common([one.strip() for one in chosen["experiment"].split(",")])
     return (OUTPUTS / DEBUG if chosen.get(DEBUG, "null") != "null" else OUTPUTS) / name
 
 
