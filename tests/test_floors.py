@@ -18,7 +18,7 @@ FLOORS = [
     {"cores", "tables", "cli"},  # the parts
     {"datamodules"},  # the data
     {"modules", "callbacks", "loggers"},  # a training
-    {"checkpoints", "parallel"},  # its state; many jobs
+    {"checkpoints", "parallel", "stacking"},  # its state; many jobs; many models at once
     {"distributed"},  # its ranks
     {"runs"},  # a run: the only room that makes objects of config
     {"sweeps", "searching", "reporting", "predicting", "exporting"},  # applications of runs

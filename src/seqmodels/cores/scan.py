@@ -57,10 +57,26 @@ class _LinearScan(torch.autograd.Function):
     """G_t, the gradient by h_t of all it leads to, is g_t + conj(a_{t+1}) G_{t+1}: the same scan backwards in time."""
 
     @staticmethod
-    def forward(ctx: Any, a: Tensor, b: Tensor, h0: Tensor) -> Tensor:
-        h = _scan(a, b, h0)
-        ctx.save_for_backward(a, h, h0)
-        return h
+    def forward(a: Tensor, b: Tensor, h0: Tensor) -> Tensor:
+        return _scan(a, b, h0)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor, Tensor], output: Tensor) -> None:
+        a, _, h0 = inputs
+        ctx.save_for_backward(a, output, h0)
+
+    @staticmethod
+    def vmap(info: Any, in_dims: tuple[int | None, ...], a: Tensor, b: Tensor, h0: Tensor) -> tuple[Tensor, int]:
+        """Models that are read together are more rows of a batch."""
+        models = info.batch_size
+        rows = (b if in_dims[1] is None else b.movedim(in_dims[1], 0)[0]).shape[0]
+
+        def flat(tensor: Tensor, dim: int | None) -> Tensor:
+            tensor = tensor.expand(models, *tensor.shape) if dim is None else tensor.movedim(dim, 0)
+            return tensor.expand(models, rows, *tensor.shape[2:]).flatten(0, 1)
+
+        h = _LinearScan.apply(*(flat(*one) for one in zip((a, b, h0), in_dims, strict=True)))
+        return h.unflatten(0, (models, rows)), 0
 
     @staticmethod
     @once_differentiable

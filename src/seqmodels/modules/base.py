@@ -173,6 +173,10 @@ class SequenceModule(pl.LightningModule):
                     sync_dist=True,
                 )
 
+    def compute(self, *inputs: Any) -> Any:
+        """The differentiable part of a training step: the first of what it returns is the loss."""
+        raise NotImplementedError
+
     def validation_step(self, batch: Any, batch_idx: int) -> dict[str, Tensor]:
         return self.evaluate("val", batch, batch_idx)
 

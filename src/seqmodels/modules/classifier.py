@@ -76,14 +76,30 @@ class SequenceClassifier(SequenceModule):
             logits (B, classes), and the state after step T. Of no steps at all, T = 0, the logits are NaN.
         """
         y, state = self.core(self.normalized(x), state)
-        return self.read_out(self.dropout(read_out(y, self.readout, lengths)), x), state
+        return self._logits(y, x, lengths), state
 
     def training_step(self, batch: Batch) -> Tensor:
-        logits, target = self._classify(batch)
-        loss = F.cross_entropy(logits, target, self.class_weights, label_smoothing=self.label_smoothing)
+        loss, logits = self.compute(batch)
         if self.logs_this_step:
-            self.log_step(loss=loss.detach(), acc=(logits.argmax(-1) == target).float().mean())
+            self.log_step(loss=loss.detach(), acc=(logits.argmax(-1) == batch[1]).float().mean())
         return loss
+
+    def compute(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """The loss, and the logits (B, classes)."""
+        logits, target = self._classify(batch)
+        return self._loss(logits, target), logits
+
+    def judge(self, y: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
+        """The same, of what the core said of the batch, y (B, T, H)."""
+        x, target, *lengths = batch
+        logits = self._logits(y, x, lengths[0] if lengths else None)
+        return self._loss(logits, target), logits
+
+    def _logits(self, y: Tensor, x: Tensor, lengths: Tensor | None) -> Tensor:
+        return self.read_out(self.dropout(read_out(y, self.readout, lengths)), x)
+
+    def _loss(self, logits: Tensor, target: Tensor) -> Tensor:
+        return F.cross_entropy(logits, target, self.class_weights, label_smoothing=self.label_smoothing)
 
     def predict_step(self, batch: Batch) -> Tensor:
         """(B, classes) probabilities."""

@@ -37,12 +37,20 @@ class SequenceLabeller(SequenceModule):
         return self.read_out(y, x), state
 
     def training_step(self, batch: Batch) -> Tensor:
-        x, labels, _ = batch
-        logits, _ = self(x)
-        loss = F.cross_entropy(logits.mT, labels)
+        loss, logits = self.compute(batch)
         if self.logs_this_step:
-            self.log_step(loss=loss.detach(), acc=(logits.argmax(-1) == labels).float().mean())
+            self.log_step(loss=loss.detach(), acc=(logits.argmax(-1) == batch[1]).float().mean())
         return loss
+
+    def compute(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """The loss, and the logits (B, T, classes)."""
+        logits, _ = self(batch[0])
+        return F.cross_entropy(logits.mT, batch[1]), logits
+
+    def judge(self, y: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
+        """The same, of what the core said of the batch, y (B, T, H)."""
+        logits = self.read_out(y, batch[0])
+        return F.cross_entropy(logits.mT, batch[1]), logits
 
     def predict_step(self, batch: Batch) -> Tensor:
         """(B, T, classes) probabilities."""

@@ -14,6 +14,7 @@ from seqmodels.datamodules.window import Series, Window
 from seqmodels.modules import burn_in as burning
 from seqmodels.modules import differencing
 from seqmodels.modules.base import SequenceModule, Stats, of_rows
+from seqmodels.modules.carry import PastWindow, StreamState
 from seqmodels.modules.finite_inputs import FiniteInputs, without_nan
 from seqmodels.modules.metrics.regression import RegressionErrors
 from seqmodels.modules.tbptt import StateDtype, TruncatedBPTT
@@ -119,7 +120,7 @@ class StreamRegressor(SequenceModule):
             predictions (B, T, Y), and the state after step T.
         """
         y, state = self.core(self.normalized(x, series), state)
-        return self._in_units(self.read_out(y, x), x, series), state
+        return self.in_units(self.read_out(y, x), x, series), state
 
     def on_train_start(self) -> None:
         self.tbptt.to(self.device)
@@ -128,14 +129,19 @@ class StreamRegressor(SequenceModule):
         logs = self.logs_this_step
         window = self._finite(window, self.tbptt.carried.windows, look=logs)
         past = self.tbptt.windows_in_reach(window)
-        reading = self.tbptt.read_through(past)
-        output = self.read_out(reading.y, window.x)
-        loss = masked_mse(output, self._normalized_target(burning.without(window, reading.young)))
-        carried = self.tbptt.carried_after(past, reading.after, loss)
+        loss, prediction, after = self.compute(window, past)
+        carried = self.tbptt.carried_after(past, after, loss)
         if logs:
             self.log_step(loss=loss.detach(), loss_mean=carried.loss_sum / carried.windows)
         self.tbptt.carried = carried
-        return {"loss": loss, "prediction": self._in_units(output, window.x, window.series)}
+        return {"loss": loss, "prediction": prediction}
+
+    def compute(self, window: Window, past: tuple[PastWindow, ...]) -> tuple[Tensor, Tensor, StreamState]:
+        """The loss, the predictions (B, T, Y), and the streams behind the window."""
+        reading = self.tbptt.read_through(past)
+        output = self.read_out(reading.y, window.x)
+        loss = masked_mse(output, self.normalized_target(burning.without(window, reading.young)))
+        return loss, self.in_units(output, window.x, window.series), reading.after
 
     def on_train_epoch_end(self) -> None:
         self._inputs.look(self.global_rank)
@@ -163,13 +169,13 @@ class StreamRegressor(SequenceModule):
             streams = getattr(getattr(self.trainer, "datamodule", None), "num_streams", None)
         self.tbptt.load_state_dict(checkpoint.get("carry"), rank, ranks, streams)
 
-    def _in_units(self, output: Tensor, x: Tensor, series: Tensor | None) -> Tensor:
+    def in_units(self, output: Tensor, x: Tensor, series: Tensor | None) -> Tensor:
         """The head's output (B, T, Y) on inputs (B, T, D) as a prediction."""
         if self._normalizes_target:
             output = output * of_rows(self.target_std, series) + of_rows(self.target_mean, series)
         return output + x.index_select(-1, self.target_inputs) if self.predict_change else output
 
-    def _normalized_target(self, window: Window) -> Window:
+    def normalized_target(self, window: Window) -> Window:
         """The window with its target as the head puts it out."""
         y = window.y - window.x.index_select(-1, self.target_inputs) if self.predict_change else window.y
         if self._normalizes_target:
@@ -190,7 +196,7 @@ class StreamRegressor(SequenceModule):
     def predict_step(self, window: Window, batch_idx: int) -> Tensor:
         """(B, T, Y) predictions."""
         y, window = self.tbptt.read("predict", self._finite(window, batch_idx, look=True))
-        return self._in_units(self.read_out(y, window.x), window.x, window.series)
+        return self.in_units(self.read_out(y, window.x), window.x, window.series)
 
     def gradient_by_lag(self, window: Window) -> Tensor:
         """How much the error at a window's last step depends on the inputs before, as far as training's gradient goes.
@@ -206,7 +212,7 @@ class StreamRegressor(SequenceModule):
         past = tuple(one._replace(x=one.x.detach().requires_grad_()) for one in self.tbptt.windows_in_reach(window))
         reading = self.tbptt.read_through(past)
         mask = burning.without(window, reading.young).mask[:, -1]
-        target = self._normalized_target(window).y[:, -1]
+        target = self.normalized_target(window).y[:, -1]
         error = (self.read_out(reading.y[:, -1], window.x) - target)[mask].square().mean(-1)
         gradients = torch.autograd.grad(error.sum(), [one.x for one in past])
         norms = torch.cat([gradient.norm(dim=-1) for gradient in gradients], 1).flip(1)
@@ -230,9 +236,9 @@ class StreamRegressor(SequenceModule):
         y, window = self.tbptt.read(stage, self._finite(window, number, look=True))
         output, mask = self.read_out(y, window.x), window.mask
         # Less the target before both get their unit back: a prediction of 1e6 has no digits left for a small error.
-        error = output - self._normalized_target(window).y
+        error = output - self.normalized_target(window).y
         self.metrics[stage].update(error, window.y, mask, window.series)
-        return {"prediction": self._in_units(output, window.x, window.series), "mask": mask}
+        return {"prediction": self.in_units(output, window.x, window.series), "mask": mask}
 
 
 def masked_mse(prediction: Tensor, window: Window) -> Tensor:
