@@ -62,7 +62,7 @@ class _Known(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        return None, None, *torch._foreach_mul(ctx.gradients, grad)
+        return None, None, *(gradient * grad for gradient in ctx.gradients)
 
 
 HEAD = ("head.weight", "head.bias")
