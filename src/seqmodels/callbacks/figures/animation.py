@@ -3,15 +3,19 @@
 import logging
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as pl
 import matplotlib
+import numpy as np
 import torch
-from matplotlib.animation import PillowWriter
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.transforms import Bbox
+from PIL import Image
 
 from seqmodels.callbacks.figures.curves import plot_curves
 from seqmodels.callbacks.figures.drawing import draws, harmless, plain_text
@@ -66,13 +70,33 @@ class FitAnimation(pl.Callback):
             return
         path = Path(trainer.default_root_dir) / "figures" / "fit.gif"
         path.parent.mkdir(parents=True, exist_ok=True)
-        figure = Figure(figsize=(8, 3), layout="constrained")
-        axes = figure.subplots()
-        writer = PillowWriter(fps=self.frames_per_second)
-        with writer.saving(figure, str(path), dpi=80):
-            for end in range(1, len(self._pieces) + 1):
-                draw_frame(axes, self._pieces, end, self.visible, trainer.datamodule)  # type: ignore[attr-defined]
-                writer.grab_frame()
+        data = trainer.datamodule  # type: ignore[attr-defined]
+        first, *rest = frames(self._pieces, self.visible, data)
+        first.save(path, save_all=True, append_images=rest, duration=int(1000 / self.frames_per_second), loop=0)
+
+
+def frames(pieces: list[Piece], visible: int, data: Any) -> Iterator[Image.Image]:
+    """The animation's pictures, one a window; the axes stand still.
+
+    To be laid out takes a figure three times as long as to be drawn, so the room that the first and the last frame need
+    is what all of them get.
+    """
+    figure = Figure(figsize=(8, 3), dpi=80, layout="constrained")
+    canvas = FigureCanvasAgg(figure)
+    axes = figure.subplots()
+    room = []
+    for end in (1, len(pieces)):
+        draw_frame(axes, pieces, end, visible, data)
+        figure.draw_without_rendering()
+        room.append(axes.get_position())
+    place = Bbox.intersection(*room) or room[-1]
+    figure.set_layout_engine("none")
+    for end in range(1, len(pieces) + 1):
+        draw_frame(axes, pieces, end, visible, data)
+        for one in figure.axes:  # a second axis on the right is made anew
+            one.set_position(place)
+        canvas.draw()
+        yield Image.fromarray(np.array(canvas.buffer_rgba())[..., :3])
 
 
 def animation(windows: int = 60, visible: int = 10, frames_per_second: int = 10) -> FitAnimation | None:
