@@ -62,7 +62,7 @@ class TestWandB:
 
     def test_a_resumed_run_is_one_run_over_there(self) -> None:
         folder = interrupted_and_resumed(WANDB)
-        attempts = [list(_records(path)) for path in sorted(folder.glob("wandb/offline-*/*.wandb"))]
+        attempts = [list(_records(path)) for path in _files(folder, "wandb/offline-*/*.wandb")]
         assert len(attempts) == 2
         identity = (folder / ".hydra" / "wandb").read_text()
         assert {r.run.run_id for records in attempts for r in records if r.HasField("run")} == {identity}
@@ -79,9 +79,8 @@ class TestWandB:
 
     def test_jobs_in_one_process_are_runs_of_their_own(self, command: Command) -> None:
         assert command("-m", *WANDB, "seed=1,2", "hydra.sweep.dir=sweep_1", "test=false") == 0
-        runs = [
-            _first(list(_records(path)), "run") for path in sorted(Path().glob("sweep_1/*/wandb/offline-*/*.wandb"))
-        ]
+        files = _files(Path(), "sweep_1/*/wandb/offline-*/*.wandb")
+        runs = [_first(list(_records(path)), "run") for path in files]
         assert len({run.run_id for run in runs}) == 2
         assert {run.run_group for run in runs} == {"sweep_1"}
         assert {run.project for run in runs} == {"sine_stream"}
@@ -174,6 +173,14 @@ def test_of_two_processes_one_logs(words: list[str], package: str) -> None:
     else:
         (run,) = _mlflow_runs()
         assert len(_mlflow_client().get_metric_history(run.info.run_id, "train/loss")) == 12
+
+
+def _files(folder: Path, pattern: str) -> list[Path]:
+    """W&B's files, whole: its process writes the end of one behind `finish`, and all before it ends itself."""
+    import wandb
+
+    wandb.teardown()
+    return sorted(folder.glob(pattern))
 
 
 def _records(path: Path) -> Iterator[Any]:
