@@ -17,7 +17,7 @@ import optuna
 import pytest
 import torch
 from hydra.core.utils import JobReturn
-from lightning.pytorch.callbacks import RichProgressBar
+from lightning.pytorch.callbacks import EarlyStopping, RichProgressBar
 from lightning.pytorch.demos.boring_classes import BoringModel
 from torch.utils.tensorboard import SummaryWriter
 
@@ -29,6 +29,8 @@ PRIVATE = [
      "no optimiser step has ended while gradients are accumulated, so nothing is saved or stopped there"),
     ("optimizer._accelerator_graph_capture_health_check", "checkpoints/short_path.py",
      "a look for GPUs at every step on the CPU; left as it is where torch has none of this name"),
+    ("stopping._check_on_train_epoch_end", "runs/meant.py",
+     "whether early stopping looks at the end of an epoch, where a metric of the training is there"),
     ("trainer.fit_loop._data_fetcher", "checkpoints/position.py",
      "what _should_check_val_fx wants to be given"),
     ("lightning.pytorch.loops.training_epoch_loop:_TrainingEpochLoop", "checkpoints/epoch_loop.py",
@@ -141,6 +143,7 @@ def roots() -> dict[str, Any]:
         "module": torch.nn.Module(),
         "writer": SummaryWriter,
         "study": study,
+        "stopping": EarlyStopping("val/loss"),
         "trial": study.ask(),
         "returned": JobReturn(),
         "threading": threading,

@@ -181,7 +181,7 @@ def test_nothing_is_inverted_in_colour(
 def test_a_set_that_cannot_be_had_is_one_message(
     invoke: Command, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(SETS["kmnist"].source, "mirrors", ["http://127.0.0.1:9/"])
+    monkeypatch.setattr(SETS["kmnist"].source_class, "mirrors", ["http://127.0.0.1:9/"])
     assert invoke("train", *words("kmnist", Path("nowhere"))) == 1
     error = capsys.readouterr().err
     assert "KMNIST is not in nowhere and could not be downloaded" in error

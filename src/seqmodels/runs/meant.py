@@ -46,7 +46,7 @@ def _check_steps(datamodule: Any, module: Any) -> None:
 
 def _check_stopping(callback: EarlyStopping, datamodule: Any, module: Any, trainer: pl.Trainer) -> None:
     monitor, known = callback.monitor, getattr(module, "metric_names", None)
-    if monitor.startswith("train/"):
+    if monitor.startswith("train/") and not callback._check_on_train_epoch_end:
         raise ValueError(
             f"callbacks.early_stopping.monitor={monitor} is not there at every validation, when early stopping looks; "
             f"give callbacks.early_stopping.monitor=val/loss callbacks.early_stopping.mode=min"

@@ -135,8 +135,8 @@ def test_lines_that_are_no_rows() -> None:
     ("options", "message"),
     [
         ({"comment": "//"}, r"^comment='//' is not one character"),
-        ({"skip_rows": -1}, "^skip_rows=-1 is too small"),
-        ({"unit_rows": -1}, "^unit_rows=-1 is too small"),
+        ({"skip_rows": -1}, "^skip_rows=-1 is out of range; give an integer from 0"),
+        ({"unit_rows": -1}, "^unit_rows=-1 is out of range; give an integer from 0"),
         ({"missing_values": [True]}, "^missing_values=True is not a number or a text"),
         ({"time_format": "day"}, "^time_format='day' says nothing about a date"),
         ({"time_format": "%Q"}, "^time_format='%Q' says nothing about a date"),
