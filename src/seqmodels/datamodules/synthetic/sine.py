@@ -141,6 +141,10 @@ def _check(
     above(0, **{name: value for name, value in (("span", span), ("dt", dt)) if value is not None})
 
 
+AHEAD = 2**15
+"""Numbers of the signal that are made at once: a window alone costs as much in calls as in sines."""
+
+
 class SineWindows:
     """The streams of one split."""
 
@@ -160,6 +164,8 @@ class SineWindows:
         self._steps = np.arange(source.window) * source.dt
         self._key = np.array([source.seed, number], np.uint64)
         rows = source.num_streams
+        self._ahead = max(1, min(64, AHEAD // (rows * source.window)))
+        self._made: tuple[int, np.ndarray, np.ndarray] = (-1, self._steps, self._steps)
         self._everything = torch.ones(rows, source.window + 2 * self.random_window, dtype=torch.bool)
         self._fresh, self._going_on = torch.ones(rows, dtype=torch.bool), torch.zeros(rows, dtype=torch.bool)
 
@@ -189,16 +195,22 @@ class SineWindows:
 
     def _block(self, i: int) -> tuple[np.ndarray, np.ndarray]:
         """Steps i T to (i + 1) T of the signal and of its target, each (B, T): windows that stay."""
-        source = self.source
-        time = (i * source.span + self._steps).astype(source.time_dtype).astype(np.float64)
-        angle = self.frequency * time + self.phase
-        x = np.sin(angle)
-        if source.horizon is None:
-            y = np.sin(angle + source.target_shift)
-        else:
-            y = np.sin(angle + self.frequency * (source.horizon * source.dt))
-        if source.noise_std:
+        first, steps = i - i % self._ahead, self.source.window
+        if self._made[0] != first:
+            self._made = (first, *self._sines(first))
+        x, y = (part[:, (i - first) * steps : (i - first + 1) * steps] for part in self._made[1:])
+        if self.source.noise_std:
             counter = np.array([0, i, 0, 0], np.uint64)  # as an array: numpy takes 6 µs to make one of a list's numbers
             noise = np.random.Generator(np.random.Philox(key=self._key, counter=counter))
-            x += source.noise_std * noise.standard_normal(x.shape)
+            x = x + self.source.noise_std * noise.standard_normal(x.shape)
         return x, y
+
+    def _sines(self, first: int) -> tuple[np.ndarray, np.ndarray]:
+        """The signal without its noise, and its target, each (B, ahead * T) from window `first` on."""
+        source = self.source
+        numbers = np.arange(first, first + self._ahead)[:, None]
+        time = (numbers * source.span + self._steps).astype(source.time_dtype).astype(np.float64).ravel()
+        angle = self.frequency * time + self.phase
+        if source.horizon is None:
+            return np.sin(angle), np.sin(angle + source.target_shift)
+        return np.sin(angle), np.sin(angle + self.frequency * (source.horizon * source.dt))
