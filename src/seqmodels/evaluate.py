@@ -10,7 +10,7 @@ Any other override, as train takes it, changes the run's config for this test.
 from seqmodels.cli.arguments import OF_A_RUN, Key, read
 from seqmodels.cli.command import run_command
 from seqmodels.cli.logging import log_to_console
-from seqmodels.system.process import leave
+from seqmodels.system.process import leave, uncollected
 
 KEYS = (
     *OF_A_RUN,
@@ -26,7 +26,8 @@ def main() -> None:
 def command() -> None:
     """What sys.argv asks for."""
     given = read(__doc__, KEYS)
-    from seqmodels.runs.evaluate import evaluate  # here, so that a mistake does not wait for torch
+    with uncollected():  # here, so that a mistake does not wait for torch
+        from seqmodels.runs.evaluate import evaluate
 
     log_to_console()
     evaluate(given["run"], given["checkpoint"], given.overrides, given["output"], given["trust"])

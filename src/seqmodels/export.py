@@ -11,7 +11,7 @@ Any other override, as train takes it, changes the run's config before, as datam
 from seqmodels.cli.arguments import OF_A_RUN, Key, flag, positive, read
 from seqmodels.cli.command import run_command
 from seqmodels.cli.logging import log_to_console
-from seqmodels.system.process import leave
+from seqmodels.system.process import leave, uncollected
 
 KEYS = (
     *OF_A_RUN,
@@ -36,7 +36,8 @@ def main() -> None:
 def command() -> None:
     """What sys.argv asks for."""
     given = read(__doc__, KEYS)
-    from seqmodels.exporting.run import export  # here, so that a mistake does not wait for torch
+    with uncollected():  # here, so that a mistake does not wait for torch
+        from seqmodels.exporting.run import export
 
     log_to_console()
     options = {name: given[name] for name in ("format", "checkpoint", "output", "overwrite", "tolerance", "trust")}

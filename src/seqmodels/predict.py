@@ -10,7 +10,7 @@ Any other override, as train takes it, changes the run's config for this predict
 from seqmodels.cli.arguments import OF_A_RUN, Key, count, flag, listed, path, read, threads, whole_number
 from seqmodels.cli.command import run_command
 from seqmodels.predicting.places import check_places
-from seqmodels.system.process import leave
+from seqmodels.system.process import leave, uncollected
 
 KEYS = (
     *OF_A_RUN,
@@ -62,7 +62,8 @@ def command() -> None:
 
         predict_streams(OnnxRuntime(given), given)
         return
-    from seqmodels.runs.load import load_run  # here, so that a mistake does not wait for torch
+    with uncollected():  # here, so that a mistake does not wait for torch
+        from seqmodels.runs.load import load_run
 
     loaded = load_run(given["run"], given["checkpoint"], given.overrides, given["trust"])
     if loaded.module.task == "classification":

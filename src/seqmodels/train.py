@@ -35,7 +35,7 @@ from seqmodels.sweeps.folder import (
 from seqmodels.sweeps.jobs import run_job, run_job_apart
 from seqmodels.sweeps.ranking import measured, ranking
 from seqmodels.sweeps.resuming import folder_to_resume, go_on
-from seqmodels.system.process import is_first_process, leave
+from seqmodels.system.process import is_first_process, leave, uncollected
 from seqmodels.system.terminal import say
 
 register_resolvers()
@@ -46,12 +46,10 @@ def _job(cfg: DictConfig) -> float | None:
     """One job: its value of `monitor`, so that Hydra's sweepers can use it."""
     this = HydraConfig.get()
     folder, overrides = Path(this.runtime.output_dir), list(this.overrides.task)
-    from seqmodels.distributed.slurm import submitted
-    from seqmodels.runs.folder import (  # here, so that --help and a typo do not wait for torch
-        forget_refused,
-        save_hydra,
-    )
-    from seqmodels.runs.run import train
+    with uncollected():  # here, so that --help and a typo do not wait for torch
+        from seqmodels.distributed.slurm import submitted
+        from seqmodels.runs.folder import forget_refused, save_hydra
+        from seqmodels.runs.run import train
 
     with submitted():
         if this.mode == RunMode.MULTIRUN:

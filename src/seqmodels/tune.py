@@ -16,7 +16,7 @@ from seqmodels.config.overrides import quoted
 from seqmodels.config.places import conf_dir
 from seqmodels.runs.best_of_study import check_best
 from seqmodels.sweeps.folder import begins_sweep
-from seqmodels.system.process import leave
+from seqmodels.system.process import leave, uncollected
 
 register_resolvers()
 
@@ -54,7 +54,8 @@ def command() -> None:
     with raised_by_hydra("tune"):
         _compose()
     if asked:
-        from seqmodels.searching.search import search  # here, so that --help and a typo do not wait for torch
+        with uncollected():  # here, so that --help and a typo do not wait for torch
+            from seqmodels.searching.search import search
 
         search(*asked.pop())
 

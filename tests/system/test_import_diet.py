@@ -54,14 +54,21 @@ assert torch._dynamo.config.cache_size_limit > 0 and counters is torch._dynamo.u
 print("fit")
 """
 METRICS = """
+import sys
+import torch
 import seqmodels
 import lightning.pytorch
 import torchmetrics
 from torchmetrics import Metric
+assert "matplotlib" not in sys.modules
 import torchmetrics.functional.classification as functional
 from torchmetrics import Accuracy, MetricCollection
 assert torchmetrics.Metric is Metric and issubclass(torchmetrics.R2Score, Metric) and torchmetrics.MetricCollection
 assert functional is torchmetrics.functional.classification and torchmetrics.utilities.data.dim_zero_cat
+accuracy = Accuracy("binary")
+accuracy.update(torch.tensor([1, 0]), torch.tensor([1, 1]))
+figure, axes = accuracy.plot()
+assert type(figure).__module__ == "matplotlib.figure"
 assert torchmetrics.functional.__spec__.name == "torchmetrics.functional"
 print("fit")
 """

@@ -4,9 +4,10 @@
 |---|---|---|---|
 | torch._dynamo | Lightning (one class, for isinstance), each torch optimiser | inductor, sympy, FSDP, onnxruntime | nothing, until something is compiled or exported |
 | torchmetrics | Lightning (`Metric`, `MetricCollection`) | scipy.signal, torchvision | `Metric` |
+| torchmetrics.utilities.plot | `Metric.plot` | matplotlib | nothing |
 
-Python's own protocol does it: a finder in front of `sys.meta_path` gives these two packages a loader that does not run
-them yet. The package answers for the few names that a start needs. The first use of any other name, or of a module
+Python's own protocol does it: a finder in front of `sys.meta_path` gives these packages a loader that does not run them
+yet. The package answers for the few names that a start needs. The first use of any other name, or of a module
 inside it that the start does not need, runs it as it would have run at once. A package that is loaded already, one of a
 version that lacks such a name, and all others stay as they are.
 """  # noqa: E501
@@ -118,7 +119,20 @@ def _torchmetrics(package: ModuleType) -> dict[str, Any]:
     }
 
 
-ANSWERS: dict[str, Callable[[ModuleType], dict[str, Any]]] = {"torch._dynamo": _dynamo, "torchmetrics": _torchmetrics}
+def _plot(package: ModuleType) -> dict[str, Any]:
+    def plot_single_or_multi_val(*arguments: Any, **named: Any) -> Any:
+        if isinstance(package, LazyPackage):
+            run(package)
+        return vars(package)["plot_single_or_multi_val"](*arguments, **named)
+
+    return {"_AX_TYPE": object, "_PLOT_OUT_TYPE": object, "plot_single_or_multi_val": plot_single_or_multi_val}
+
+
+ANSWERS: dict[str, Callable[[ModuleType], dict[str, Any]]] = {
+    "torch._dynamo": _dynamo,
+    "torchmetrics": _torchmetrics,
+    "torchmetrics.utilities.plot": _plot,
+}
 """What a package answers before it runs; as long as that is put together, modules inside load without it."""
 
 

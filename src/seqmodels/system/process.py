@@ -1,9 +1,12 @@
 """This process: whether it writes the files, how many cores it has, and how it ends."""
 
 import atexit
+import gc
 import os
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import NoReturn
 
 UNREAD = 128 + 13
@@ -28,6 +31,23 @@ def leave(code: int) -> NoReturn:
         except BrokenPipeError:
             code = code or UNREAD
     os._exit(code)
+
+
+@contextmanager
+def uncollected() -> Iterator[None]:
+    """Around the imports of a start: nothing of them is garbage, and looking for some takes a fifth of their time.
+
+    Only the first time, since what is frozen is never collected: garbage of a job must not be.
+    """
+    if "torch" in sys.modules or not gc.isenabled():
+        yield
+        return
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()  # what was imported stays, so that later looks leave it out
+        gc.enable()
 
 
 def cores_here() -> int:
