@@ -69,10 +69,28 @@ def first_line(error: BaseException) -> str:
     return next(iter(str(error).strip().splitlines()), "") or type(error).__name__
 
 
+REMEDIES = {
+    errno.EEXIST: "a file lies where a folder is needed; choose another place",
+    errno.ENOTDIR: "a file lies where a folder is needed; choose another place",
+    errno.EISDIR: "a folder lies where a file is needed; name a file",
+    errno.ENAMETOOLONG: "no file system takes so long a name; give one of at most 255 bytes",
+    errno.EROFS: "nothing can be written there; choose another place",
+}
+"""What to do about what the operating system says in two words."""
+
+
+RESOLVING = "ValueError raised while resolving interpolation: "
+"""What OmegaConf says in front of the message of a resolver of ours."""
+
+
 def message_of(error: BaseException) -> str:
-    """Hydra puts what matters into the cause."""
-    message = str(error).strip()
-    cause = error.__cause__
+    """Hydra puts what matters into the cause, OmegaConf into the midst; the operating system names no remedy."""
+    message, cause = str(error).strip(), error.__cause__
+    if isinstance(error, OmegaConfBaseException) and message.startswith(RESOLVING):
+        return first_line(error).removeprefix(RESOLVING)
+    if isinstance(error, OSError) and error.errno in REMEDIES and message.startswith("[Errno"):
+        path = str(error.filename)
+        return f"{path if len(path) < 100 else path[:60] + '...'}: {error.strerror}; {REMEDIES[error.errno]}"
     if isinstance(error, HydraException) and cause is not None and str(cause) not in message:
         message += f"\n{first_line(cause)}"
     return message

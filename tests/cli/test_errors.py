@@ -34,6 +34,14 @@ def only_run() -> Path:
         (["monitor=1e400"], "monitor=inf"),
         (["optimizer._partial_=0"], "optimizer._partial_=0 is not known; choose true or false"),
         (["trainer.devices=0x10"], "trainer.devices=0x10 is not known; give a number, a list of GPUs"),
+        (
+            ["name=../x"],
+            "error: name='../x' is no folder inside outputs/; give letters, digits, '.', '_' and '-'\n(HYDRA",
+        ),
+        (
+            ["name=" + "a" * 300],
+            "...: File name too long; no file system takes so long a name; give one of at most 255",
+        ),
         (["core=lstn"], "Could not find 'core/lstn'"),
         (["+experiment=mnist"], "Could not find 'experiment/mnist'; choose experiment="),
         (["#", "a", "comment"], "# is a comment that the shell passed on; leave it out, and what comes behind it"),
@@ -85,7 +93,8 @@ def test_a_folder_that_cannot_be_made(command: Command, capfd: pytest.CaptureFix
     (tmp_path / "file").write_text("mine")
     assert command("datamodule=digits", f"hydra.run.dir={tmp_path}/file/run") == 1
     shown = capfd.readouterr().err
-    assert str(tmp_path / "file") in shown
+    assert f"{tmp_path}/file" in shown
+    assert "; a file lies where a folder is needed; choose another place\n" in shown
     assert "Traceback" not in shown
     assert (tmp_path / "file").read_text() == "mine"
 

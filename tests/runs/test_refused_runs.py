@@ -23,10 +23,10 @@ REFUSED = [
 @pytest.mark.parametrize("words", REFUSED, ids=" ".join)
 def test_a_refused_run_leaves_nothing(words: list[str], command: Command) -> None:
     assert command(*SINE, *words) == 1
-    assert not list(Path("outputs").rglob("*"))
+    assert not Path("outputs").exists()
     with pytest.raises(ValueError, match=r"\S") if "nowhere" not in words[0] else pytest.raises(OSError, match=r"\S"):
         train(compose([*SINE, *words]))
-    assert not list(Path("outputs").rglob("*"))
+    assert not Path("outputs").exists()
 
 
 def test_what_was_in_the_folder_stays(command: Command) -> None:

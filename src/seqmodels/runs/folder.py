@@ -11,7 +11,7 @@ from filelock import Timeout
 from omegaconf import DictConfig, OmegaConf
 
 from seqmodels.checkpoints.places import FOLDER
-from seqmodels.config.outputs import place_of
+from seqmodels.config.outputs import OUTPUTS, place_of
 from seqmodels.runs.record import failed_before_first_checkpoint, is_run, results_of
 from seqmodels.runs.results import FILE
 from seqmodels.system.files import replace
@@ -64,7 +64,8 @@ def forget_refused(folder: Path) -> None:
         for path in folder.glob(pattern):
             if path.is_file():
                 path.unlink()
-    for place in (folder / ".hydra", folder, folder.parent):
+    outputs = [OUTPUTS.absolute()] * folder.absolute().is_relative_to(OUTPUTS.absolute())
+    for place in (folder / ".hydra", folder, folder.parent, *outputs):
         with suppress(OSError):  # it is not there, or holds something else
             place.rmdir()
 
