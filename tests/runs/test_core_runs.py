@@ -88,14 +88,14 @@ def test_rows_one_by_one_are_a_window_of_the_run(name: str, runs: tuple[Path, Pa
     x = torch.randn(150, 1, generator=torch.Generator().manual_seed(2))
     live = Predictor(run)
     first = [live.step(row) for row in x[:70].tolist()]
-    saved = StateFile(tmp_path / "state", live, run.module, None)
+    saved = StateFile(tmp_path / "state", live, None)
     saved.save(70)
     rest = [live.step(row) for row in x[70:].tolist()]
     with torch.no_grad():
         window, _ = run.module(x[None])
     torch.testing.assert_close(torch.tensor(first + rest), window[0], atol=1e-5, rtol=1e-5)
     again = Predictor(run)
-    StateFile(tmp_path / "state", again, run.module, None).load()
+    StateFile(tmp_path / "state", again, None).load()
     assert [again.step(row) for row in x[70:].tolist()] == rest
 
 
