@@ -12,7 +12,8 @@ from torch.nn import functional as F
 from seqmodels.cores import selective_scan as scans
 from seqmodels.cores.base import State
 from seqmodels.cores.mamba import Mamba
-from seqmodels.cores.selective_scan import convolve, selective_scan
+from seqmodels.cores.selective_scan import selective_scan
+from seqmodels.cores.short_convolution import convolve
 
 H, N = 5, 4
 CHUNK_STEPS = 64

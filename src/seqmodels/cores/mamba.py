@@ -17,7 +17,8 @@ from torch.nn import functional as F
 from seqmodels.config.ranges import WIDEST, size
 from seqmodels.cores.base import Core, State
 from seqmodels.cores.checks import check_dt
-from seqmodels.cores.selective_scan import convolve, selective_scan
+from seqmodels.cores.selective_scan import selective_scan
+from seqmodels.cores.short_convolution import short_convolution
 
 
 class Mamba(Core):
@@ -79,21 +80,13 @@ class Mamba(Core):
     def forward(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State]:
         h, tail = self.initial_state(x.shape[0], x.device) if state is None else state
         x, z = self.in_proj(x).chunk(2, -1)
-        read, steps = torch.cat([tail, x.to(tail.dtype)], 1), x.shape[1]
-        x = F.silu((_convolve_step if steps == 1 else convolve)(read, self.conv_weight, self.conv_bias))
+        x, tail = short_convolution(x, tail, self.conv_weight, self.conv_bias)
+        x = F.silu(x)
         dt, b, c = self.x_proj(x).split([self.dt_proj.in_features, *[h.shape[-1]] * 2], -1)
         dt, z, b, c = (tensor.to(h.dtype) for tensor in (self.dt_proj(dt), z, b, c))
-        scan = _scan_step if steps == 1 else selective_scan
+        scan = _scan_step if x.shape[1] == 1 else selective_scan
         y, h = scan(dt, x, z, -self.A_log.exp().to(h.dtype), b, c, self.D, h)
-        return self.out_proj(y), (h, read[:, steps:].clone())
-
-
-def _convolve_step(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-    """`convolve` of one step."""
-    y = bias
-    for k, tap in enumerate(weight):
-        y = torch.addcmul(y, x[:, k : k + 1], tap)
-    return y
+        return self.out_proj(y), (h, tail)
 
 
 def _scan_step(

@@ -1,4 +1,4 @@
-"""The time in Mamba (Gu & Dao 2023, arXiv 2312.00752, algorithm 2): its convolution and its scan over whole windows.
+"""The time in Mamba (Gu & Dao 2023, arXiv 2312.00752, algorithm 2): its scan over whole windows.
 
 All states of a window would be N times as large as what is read. They exist a chunk of steps at a time, of which only
 the first is kept; the gradient computes the others once more (section 3.3.2 does so in the GPU's fast memory). Whatever
@@ -36,22 +36,6 @@ def selective_scan(
     """
     y, h = _SelectiveScan.apply(dt, x, z, A.t().contiguous(), b, c, D, h.transpose(1, 2).contiguous())
     return y, h.transpose(1, 2).contiguous()
-
-
-@torch.compiler.disable
-def convolve(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-    """Each channel with its own weights: y_t = bias + Σ_k weight_k x_{t+k}, whose last step is x's.
-
-    Args:
-        x: (B, K - 1 + T, E).
-        weight: (K, E), the oldest step first.
-        bias: (E,).
-
-    Returns:
-        y, (B, T, E).
-    """
-    y: Tensor = _Convolution.apply(x, weight, bias)
-    return y
 
 
 class _SelectiveScan(torch.autograd.Function):
@@ -151,27 +135,3 @@ def _over_states(of: Tensor, weights: Tensor) -> Tensor:
     """The sum over N of (k, B, N, E) weighted with (k, B, N): (k, B, E)."""
     sums = torch.bmm(weights.reshape(-1, 1, weights.shape[2]), of.flatten(0, 1))
     return sums.view(*of.shape[:2], -1)
-
-
-class _Convolution(torch.autograd.Function):
-    """As `convolve`. The gradient goes row by row: a row is what a cache holds."""
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-        ctx.save_for_backward(x, weight)
-        taps, steps = weight.unbind(), x.shape[1] - len(weight) + 1
-        y = torch.addcmul(bias, x[:, :steps], taps[0])
-        for k, tap in enumerate(taps[1:], 1):
-            y.addcmul_(x[:, k : k + steps], tap)
-        return y
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        x, weight = ctx.saved_tensors
-        grad_x, grad_weight, steps = torch.zeros_like(x), torch.zeros_like(weight), grad.shape[1]
-        for grad_row, row, grad_x_row in zip(grad, x, grad_x, strict=True):
-            for k, tap in enumerate(weight):
-                grad_x_row[k : k + steps].addcmul_(grad_row, tap)
-                grad_weight[k] += (grad_row * row[k : k + steps]).sum(0)
-        return grad_x, grad_weight, grad.sum((0, 1))
