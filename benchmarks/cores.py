@@ -24,7 +24,21 @@ from seqmodels.cores.base import Core
 from seqmodels.runs.run import compose
 
 MARK = "MEASURED "
-CORES = ["rnn", "lstm", "gru", "irnn", "indrnn", "min_gru", "min_lstm", "lru", "s4d", "mamba", "tcn", "attention"]
+CORES = [
+    "rnn",
+    "lstm",
+    "gru",
+    "irnn",
+    "indrnn",
+    "slstm",
+    "min_gru",
+    "min_lstm",
+    "lru",
+    "s4d",
+    "mamba",
+    "tcn",
+    "attention",
+]
 SECONDS = 3.0
 STEPS = 2000
 

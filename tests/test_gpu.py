@@ -73,7 +73,9 @@ def test_no_batch_of_images_travels() -> None:
     assert copies(11) - copies(1) <= 10 * 3  # an epoch has 23 batches
 
 
-@pytest.mark.parametrize("core", ["lru", "s4d", "mamba", "tcn", "attention", "min_gru", "min_lstm", "indrnn", "irnn"])
+@pytest.mark.parametrize(
+    "core", ["lru", "s4d", "mamba", "tcn", "attention", "min_gru", "min_lstm", "indrnn", "irnn", "slstm"]
+)
 def test_a_core_agrees_with_the_cpu(core: str) -> None:
     from hydra.utils import instantiate
 

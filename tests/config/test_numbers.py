@@ -42,12 +42,12 @@ ZERO = {
     "an untrained part, to compare with": ("optimizer.lr", "module.timescale_lr"),
     "a bias, a rate or an angle of nothing": (
         *("core.forget_bias", "core.layer.forget_bias", "scheduler.final", "scheduler.warmup", "core.layer.min_radius"),
-        *("datamodule.frequency", "datamodule.phase", "datamodule.target_shift"),
+        *("datamodule.frequency", "datamodule.phase", "datamodule.target_shift", "core.layer.min_forget_bias"),
     ),
     "one of many seeds": ("seed", "datamodule.split_seed", "datamodule.permutation_seed"),
 }
 NEGATIVE = {
-    "a bias may pull either way": ("core.forget_bias", "core.layer.forget_bias"),
+    "a bias may pull either way": ("core.forget_bias", "core.layer.forget_bias", "core.layer.min_forget_bias"),
     "an angle": ("datamodule.frequency", "datamodule.phase", "datamodule.target_shift"),
     "no limit": ("trainer.max_steps", "trainer.max_epochs", "trainer.num_sanity_val_steps"),
 }
@@ -78,6 +78,7 @@ HUGE = {
     "a unit of its own": (
         *("datamodule.span", "datamodule.dt", "datamodule.noise_std", "datamodule.frequency", "datamodule.phase"),
         *("datamodule.target_shift", "core.forget_bias", "core.layer.forget_bias", "core.layer.base"),
+        "core.layer.max_forget_bias",
         *("core.layer.dt_max", "optimizer.lr", "optimizer.eps", "optimizer.weight_decay", "module.timescale_lr"),
     ),
     "one of many seeds": ("seed", "datamodule.split_seed", "datamodule.permutation_seed"),

@@ -24,3 +24,15 @@ def check_dt(dt_min: float, dt_max: float) -> None:
     """
     if not 0 < dt_min <= dt_max:
         raise ValueError(f"dt_min={dt_min} and dt_max={dt_max} are no range; give 0 < dt_min <= dt_max")
+
+
+def check_heads(num_heads: int, width: int) -> None:
+    """
+    Raises:
+        ValueError: the heads do not divide the width.
+    """
+    if width % num_heads:
+        raise ValueError(
+            f"num_heads={num_heads} does not divide a width of {width}; give a width (hidden_size, or expand) that is "
+            f"a multiple of {num_heads}, or another number of heads"
+        )
