@@ -33,6 +33,7 @@ CORES = [
     "slstm",
     "min_gru",
     "min_lstm",
+    "rg_lru",
     "lru",
     "s4d",
     "mamba",
