@@ -190,3 +190,127 @@ def test_gradients_flow_through_the_carried_state_until_it_is_detached(name: str
     whole = torch.autograd.grad(core(x)[0].pow(3).sum(), parameters)
     assert_same(gradient(lambda state: state), whole, torch.float64)
     assert any(not torch.allclose(a, b) for a, b in zip(gradient(detach), whole, strict=True))
+
+
+def resets(b: int, t: int) -> Tensor:
+    """(B, T): the first row begins anew at the first step and the last, the others but the last once or twice."""
+    reset = torch.zeros(b, t, dtype=torch.bool)
+    reset[0, [0, -1]] = True
+    for row in range(1, b - 1):
+        reset[row, [t // 2, min(t // 2 + row % 2, t - 1)]] = True
+    return reset
+
+
+RESET_CASES = [(1, 1, 1), (4, 7, 2), (3, 150, 1)]  # rows, steps, layers
+
+
+@pytest.mark.parametrize("name", [*(name for name in CORES if name not in VARIANTS), "differencing"])
+@pytest.mark.parametrize(("b", "t", "layers"), RESET_CASES)
+def test_a_reset_inside_a_window_parts_two_sequences(name: str, b: int, t: int, layers: int) -> None:
+    """Whatever the state held before, in values and in gradients."""
+    core, x, reset = wrapped(name, layers), signal(b, t), resets(b, t)
+    _, state = core(signal(b, 3) + 1)
+    state = detach(state)
+    y, end = core(x, state, reset)
+    outputs, ends = [], []
+    for row in range(b):
+        rows, parts = tuple(tensor[row : row + 1] for tensor in state), []
+        for start, stop in itertools.pairwise([0, *(reset[row, 1:].nonzero()[:, 0] + 1).tolist(), t]):
+            before: State | None = None if reset[row, start] else rows
+            part, rows = core(x[row : row + 1, start:stop], before)
+            parts.append(part)
+        outputs.append(torch.cat(parts, 1))
+        ends.append(rows)
+    alone, alone_end = torch.cat(outputs), tuple(torch.cat(tensors) for tensors in zip(*ends, strict=True))
+    assert_same(y, alone, torch.float64)
+    assert_same(end, alone_end, torch.float64)
+    weights = [p for p in core.parameters() if p.requires_grad]
+    losses = (
+        sum((one.pow(3).sum() for one in (out, *after) if one.is_floating_point()), torch.zeros(()))
+        for out, after in ((y, end), (alone, alone_end))
+    )
+    ours, theirs = (torch.autograd.grad(loss, weights, allow_unused=True) for loss in losses)
+    for mine, true in zip(ours, theirs, strict=True):
+        assert (mine is None) == (true is None)
+        if mine is not None:
+            torch.testing.assert_close(mine, true, atol=1e-9, rtol=1e-9)
+
+
+@every_core
+def test_a_reset_leaves_the_other_rows_bits_alone(name: str) -> None:
+    """Those of the same call with the reset in another row."""
+    core, x = make_core(name, 2, torch.float32), signal(3, 9, torch.float32)
+    first, second = torch.zeros(2, 3, 9, dtype=torch.bool)
+    first[0, 4] = second[1, 4] = True
+    (y, end), (other, other_end) = core(x, None, first), core(x, None, second)
+    assert torch.equal(y[2], other[2])
+    assert all(torch.equal(a[2], b[2]) for a, b in zip(end, other_end, strict=True))
+    assert torch.equal(y[0, :4], other[0, :4])
+    assert not torch.equal(y[0, 4:], other[0, 4:])
+
+
+@every_core
+def test_a_reset_of_nobody_costs_nothing(name: str) -> None:
+    core, x = make_core(name, 2), signal(3, 9)
+    _, state = core(x)
+    torch.testing.assert_close(core(x, state, torch.zeros(3, 9, dtype=torch.bool)), core(x, state), atol=0, rtol=0)
+    nothing = torch.zeros(3, 0, dtype=torch.bool)
+    assert all(a is b for a, b in zip(core(x[:, :0], state, nothing)[1], state, strict=True))
+
+
+@pytest.mark.parametrize("name", [*CORES, "differencing"])
+@pytest.mark.parametrize("t", [1, 9])
+def test_a_time_of_one_is_no_time(name: str, t: int) -> None:
+    core, x = wrapped(name, 2), signal(3, t)
+    _, state = core(signal(3, 2) + 1)
+    ones = torch.ones(3, t, dtype=x.dtype)
+    if not core.takes_dt:
+        with pytest.raises(ValueError, match=r"knows of no time .* choose a core that does .*core=lru"):
+            core(x, state, None, ones)
+        return
+    reset = resets(3, t)
+    for given in (None, reset):
+        for ours, plain in zip(core(x, state, given, ones), core(x, state, given), strict=True):
+            assert_same(ours, plain, torch.float64)
+
+
+TIMED = [name for name in [*CORES, "learned lru"] if make_core(name).takes_dt]
+
+
+@pytest.mark.parametrize("name", TIMED)
+def test_a_time_of_its_own_at_every_step(name: str) -> None:
+    """It matters, each row and step has its own, pieces make the whole, and a step is a window of one."""
+    core, x, reset = make_core(name, 2), signal(3, 9), resets(3, 9)
+    dt = torch.rand(3, 9, dtype=x.dtype, generator=torch.Generator().manual_seed(1)) * 3
+    y, end = core(x, None, reset, dt)
+    assert not torch.allclose(y, core(x, None, reset)[0])
+    for pieces in ([1] * 9, [4, 5]):
+        state, parts = None, []
+        for part, begins, times in zip(*(one.split(pieces, 1) for one in (x, reset, dt)), strict=True):
+            out, state = core(part, state, begins, times)
+            parts.append(out)
+        assert_same(torch.cat(parts, 1), y, torch.float64)
+        assert_same(state, end, torch.float64)
+    assert_same(core(x[1:2], None, reset[1:2], dt[1:2])[0], y[1:2], torch.float64)
+
+
+EXACT_IN_TIME = ["lru", "s4d"]
+"""Layers that solve their equation between two steps, so that two short steps without input are a long one."""
+
+
+@pytest.mark.parametrize("name", EXACT_IN_TIME)
+@pytest.mark.parametrize("t", [1, 5])
+def test_a_long_step_without_input_is_two_short_ones(name: str, t: int) -> None:
+    layer: Any = make_core(name).blocks[0].layer  # type: ignore[union-attr, index]
+    x = torch.randn(2, 3, layer.input_size, dtype=torch.float64)
+    _, state = layer(x)
+    nothing = x.new_zeros(2, 2 * t, layer.input_size)
+    _, twice = layer(nothing, state)
+    assert_same(layer(nothing[:, :t], state, None, x.new_full((2, t), 2.0))[1], twice, torch.float64)
+
+
+@pytest.mark.parametrize("given", ["reset", "dt"])
+def test_what_is_said_of_steps_has_their_shape(given: str) -> None:
+    core, x = make_core("lru"), signal(3, 9)
+    with pytest.raises(ValueError, match=rf"^{given} is \(3, 1\) where x has 3 rows of 9 steps"):
+        core(x, None, **{given: torch.ones(3, 1, dtype=torch.bool)})

@@ -53,7 +53,10 @@ def test_it_is_the_loop_and_so_are_its_gradients(b: int, t: int) -> None:
 def test_gradients_are_those_of_finite_differences() -> None:
     torch.manual_seed(0)
     drive, u, h0 = (torch.randn(*shape, dtype=torch.float64).requires_grad_() for shape in ((3, 7, 5), (5,), (3, 5)))
-    assert torch.autograd.gradcheck(_Recurrence.apply, (drive, u, h0))
+    reset = torch.zeros(3, 7, dtype=torch.bool)
+    reset[0, [0, 4]] = reset[1, 6] = True
+    for given in (None, reset):
+        assert torch.autograd.gradcheck(_Recurrence.apply, (drive, u, h0, given))
 
 
 @pytest.mark.parametrize(("max_steps", "bound"), [(None, 1.0), (1, 2.0), (784, 2 ** (1 / 784))])

@@ -18,6 +18,7 @@ from torch.nn import functional as F
 
 from seqmodels.config.ranges import LONGEST, above, at_least, at_most
 from seqmodels.cores.base import Core, State
+from seqmodels.cores.sequences import sequence_numbers
 
 
 class Attention(Core):
@@ -33,6 +34,7 @@ class Attention(Core):
     W - 1 before.
     """
 
+    takes_reset = True
     uses_initial_state = False
     turns: Tensor
 
@@ -88,7 +90,7 @@ class Attention(Core):
         memory = torch.zeros(batch_size, self.window, 2 * self.input_size, device=device, dtype=dtype)
         return memory, torch.zeros(batch_size, device=device, dtype=torch.int64)
 
-    def forward(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State]:
+    def forward(self, x: Tensor, state: State | None = None, reset: Tensor | None = None) -> tuple[Tensor, State]:
         memory, count = self.initial_state(len(x), x.device) if state is None else state
         steps, width = x.shape[1], self.input_size
         q, kv = self.qkv(x).to(memory.dtype).split([width, 2 * width], -1)
@@ -96,7 +98,12 @@ class Attention(Core):
         if steps == 1:
             y, end = self._step(q, kv, count), kv
         else:
-            y, end = self._blocks(q, kv, count), kv[:, -self.window :].clone()  # a view would keep the whole window
+            numbers = None if reset is None else sequence_numbers(reset, self.window - 1)
+            y, end = self._blocks(q, kv, count, numbers), kv[:, -self.window :].clone()  # a view would keep all of it
+            if numbers is not None:
+                there = numbers == numbers[:, -1:]
+                end = torch.where(there[:, -self.window :, None], end, 0)
+                count = torch.where(there[:, 0], count, there.sum(1) - steps)
         return self.out(y), (end, (count + steps).clamp(max=self.window))
 
     def _step(self, q: Tensor, kv: Tensor, count: Tensor) -> Tensor:
@@ -112,8 +119,11 @@ class Attention(Core):
         weights = scores.masked_fill(missing[..., None], float("-inf")).softmax(1)
         return (weights[..., None] * v).sum(1).flatten(1).unsqueeze(1)
 
-    def _blocks(self, q: Tensor, kv: Tensor, count: Tensor) -> Tensor:
-        """q (B, T, D) against keys and values (B, W - 1 + T, 2 D); the first W - 1 - `count` are not there."""
+    def _blocks(self, q: Tensor, kv: Tensor, count: Tensor, numbers: Tensor | None) -> Tensor:
+        """q (B, T, D) against keys and values (B, W - 1 + T, 2 D); the first W - 1 - `count` are not there.
+
+        Where `numbers` (B, W - 1 + T) are given, keys of another number than the query's are not there either.
+        """
         batch, steps, width = q.shape
         last = self.window - 1
         number = -(-steps // self.window)
@@ -128,6 +138,10 @@ class Attention(Core):
         ahead = place - torch.arange(length, device=q.device)[:, None]  # of the oldest key that the query sees
         there = place + length * torch.arange(number, device=q.device)[:, None] >= last - count[:, None, None]
         seen = ((ahead >= 0) & (ahead <= last)) & there.flatten(0, 1)[:, None]
+        if numbers is not None:
+            of_keys = F.pad(numbers, (0, padding + 1)).unfold(1, keys, length)
+            of_queries = F.pad(numbers[:, last:], (0, padding)).unflatten(1, (number, length))
+            seen &= (of_queries[..., None] == of_keys[..., None, :]).flatten(0, 1)
         q, k, v = (tensor.flatten(0, 1).transpose(1, 2) for tensor in (q, k, v))
         y = F.scaled_dot_product_attention(q, k, v, seen[:, None])
         return y.transpose(1, 2).reshape(batch, number * length, width)[:, :steps]

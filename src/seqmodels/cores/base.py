@@ -1,13 +1,17 @@
-"""The contract of every core: `y, state = core(x, state)`.
+"""The contract of every core: `y, state = core(x, state)`, or where streams begin inside a window, or their steps are
+not alike, `y, state = core(x, state, reset, dt)`.
 
 Letters: B batch rows, T time steps, D feature width. Tensors are batch first: x is (B, T, D).
 """
 
 from abc import ABC, abstractmethod
+from itertools import pairwise
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+
+from seqmodels.cores.registry import cores_with_dt
 
 State = tuple[Tensor, ...]
 """What a stream remembers: every tensor is (B, ...), float or integer."""
@@ -22,7 +26,12 @@ class Core(nn.Module, ABC):
     - rows of the batch do not influence each other;
     - y at step t depends on x up to and including step t only;
     - a state owns its memory: it is no view that keeps a whole window alive;
-    - reading nothing, T = 0 or B = 0, changes nothing: `__call__` sees to it, `forward` always has something to read.
+    - reading nothing, T = 0 or B = 0, changes nothing: `__call__` sees to it, `forward` always has something to read;
+    - a reset inside a window is the end of one sequence and the beginning of another, for its row alone;
+    - dt = 1 everywhere is no dt.
+
+    `forward` has as many of the arguments as it takes, in their order: `forward(x, state=None)`, with `takes_reset`
+    `forward(x, state=None, reset=None)`, and with `takes_dt` `forward(x, state=None, reset=None, dt=None)`.
 
     Attributes:
         input_size: D of the input.
@@ -34,6 +43,9 @@ class Core(nn.Module, ABC):
             is there has none at the start, so that there is nothing to learn.
         initial_state_is_fixed: whether no gradient ever reaches `initial_state`. One that is learned stays in the graph
             of a window in which no stream starts anew, with a gradient of zero.
+        takes_reset: whether `forward` takes `reset`. For one that does not, `__call__` reads the window in pieces that
+            begin where a row does, so that many resets cost as much as many short windows.
+        takes_dt: whether `forward` takes `dt`, and `reset` with it; a call with `dt` of another core is refused.
     """
 
     input_size: int
@@ -41,6 +53,8 @@ class Core(nn.Module, ABC):
     timescale_parameters: tuple[str, ...] = ()
     uses_initial_state: bool = True
     initial_state_is_fixed: bool = False
+    takes_reset: bool = False
+    takes_dt: bool = False
 
     def __init_subclass__(cls, **named: Any) -> None:
         super().__init_subclass__(**named)
@@ -54,23 +68,71 @@ class Core(nn.Module, ABC):
         """The state of `batch_size` streams that have seen nothing yet."""
 
     @abstractmethod
-    def forward(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State]:
+    def forward(self, *args: Any, **kwargs: Any) -> tuple[Tensor, State]:
+        """What `__call__` says, of one step or more, with as many of its arguments as the core takes."""
+
+    def __call__(
+        self, x: Tensor, state: State | None = None, reset: Tensor | None = None, dt: Tensor | None = None
+    ) -> tuple[Tensor, State]:
         """Read T steps.
 
         Args:
             x: (B, T, input_size).
-            state: what `forward` or `initial_state` returned; None means `initial_state`.
+            state: what a call or `initial_state` returned; None means `initial_state`.
+            reset: (B, T) bool, True where the stream starts anew at that step, which is read from `initial_state`;
+                None where none does.
+            dt: (B, T), the time from the step before to each step, in steps of the data: 1 at the first step of a
+                stream, which has none before it. None means 1 everywhere.
 
         Returns:
-            y: (B, T, output_size), and the state after the last step, still part of the graph.
-        """
+            y: (B, T, output_size), and the state after the last step, still part of the graph. Where T or B is 0, the
+            state is the one that came.
 
-    def __call__(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State]:
-        """As `forward`, also where T or B is 0: then the state is the one that came."""
-        if x.shape[0] and x.shape[1]:
+        Raises:
+            ValueError: `dt` for a core that does not take it, or a shape is not (B, T).
+        """
+        if reset is None and dt is None and x.shape[0] and x.shape[1]:
             return super().__call__(x, state)
-        state = self.initial_state(len(x), x.device) if state is None else state
-        return x.new_zeros(*x.shape[:2], self.output_size), state
+        self._check(x, reset=reset, dt=dt)
+        if not (x.shape[0] and x.shape[1]):
+            state = self.initial_state(len(x), x.device) if state is None else state
+            return x.new_zeros(*x.shape[:2], self.output_size), state
+        if reset is not None and state is not None:
+            state = self.reset_rows(state, reset[:, 0])
+        if reset is not None and reset.device.type == "cpu" and not reset[:, 1:].any():
+            reset = None  # a GPU would wait for the answer
+        if reset is not None and not self.takes_reset:
+            return self.in_pieces(x, state, reset, dt)
+        if dt is not None:
+            return super().__call__(x, state, reset, dt)
+        return super().__call__(x, state) if reset is None else super().__call__(x, state, reset)
+
+    def in_pieces(self, x: Tensor, state: State | None, reset: Tensor, dt: Tensor | None) -> tuple[Tensor, State]:
+        """Read a window in pieces that begin where any row is reset after its first step; a GPU waits once."""
+        starts = reset[:, 1:].any(0).nonzero()[:, 0] + 1
+        outputs = []
+        for start, stop in pairwise([0, *starts.tolist(), x.shape[1]]):
+            if start and state is not None:
+                state = self.reset_rows(state, reset[:, start])
+            y, state = self(x[:, start:stop], state, None, dt if dt is None else dt[:, start:stop])
+            outputs.append(y)
+        assert state is not None
+        return torch.cat(outputs, 1), state
+
+    def _check(self, x: Tensor, **steps: Tensor | None) -> None:
+        if steps["dt"] is not None and not self.takes_dt:
+            core = [one for one in self.modules() if isinstance(one, Core) and not one.takes_dt][-1]
+            raise ValueError(
+                f"{type(core).__name__} knows of no time between its steps, so dt={tuple(steps['dt'].shape)} cannot "
+                f"be read; choose a core that does ({', '.join(f'core={name}' for name in cores_with_dt())}), or "
+                f"give no dt"
+            )
+        for name, given in steps.items():
+            if given is not None and given.shape != x.shape[:2]:
+                raise ValueError(
+                    f"{name} is {tuple(given.shape)} where x has {x.shape[0]} rows of {x.shape[1]} steps; give one "
+                    f"for each of them, {tuple(x.shape[:2])}"
+                )
 
     def reset_rows(self, state: State, rows: Tensor) -> State:
         """Let some streams start anew and leave the others bit for bit as they are.

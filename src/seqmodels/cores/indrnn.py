@@ -26,6 +26,7 @@ class IndRNN(Core):
     optimiser did to u beyond its bound is taken back before the next window is read in training, as there.
     """
 
+    takes_reset = True
     timescale_parameters = ("u",)
 
     def __init__(
@@ -59,7 +60,7 @@ class IndRNN(Core):
     ) -> State:
         return (self.u.new_zeros(batch_size, self.output_size, device=device, dtype=dtype),)
 
-    def forward(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State]:
+    def forward(self, x: Tensor, state: State | None = None, reset: Tensor | None = None) -> tuple[Tensor, State]:
         (h,) = self.initial_state(len(x), x.device) if state is None else state
         if self.training:
             with torch.no_grad():
@@ -68,7 +69,7 @@ class IndRNN(Core):
         else:
             u = self.u.clamp(-self.bound, self.bound)
         drive = self.input(x).to(h.dtype)
-        y = torch.relu(drive + (u * h).unsqueeze(1)) if x.shape[1] == 1 else _Recurrence.apply(drive, u, h)
+        y = torch.relu(drive + (u * h).unsqueeze(1)) if x.shape[1] == 1 else _Recurrence.apply(drive, u, h, reset)
         return y, (y[:, -1].clone(),)
 
 
@@ -76,21 +77,31 @@ class _Recurrence(torch.autograd.Function):
     """Forward in a loop; backward needs none: G_t, the gradient of what relu reads at t, is linear in G_{t+1},
 
     G_t = [h_t > 0] (g_t + u G_{t+1}).
+
+    Where a row is reset, u is 0 for it.
     """
 
     @staticmethod
-    def forward(ctx: Any, drive: Tensor, u: Tensor, h0: Tensor) -> Tensor:
+    def forward(ctx: Any, drive: Tensor, u: Tensor, h0: Tensor, reset: Tensor | None) -> Tensor:
         y, h = torch.empty_like(drive), h0
-        for drive_t, y_t in zip(drive.unbind(1), y.unbind(1), strict=True):
-            h = torch.addcmul(drive_t, u, h, out=y_t).relu_()
-        ctx.save_for_backward(y, u, h0)
+        keep = None if reset is None else (~reset).to(u.dtype).unsqueeze(-1)
+        weights = [u] * drive.shape[1] if keep is None else (keep * u).unbind(1)
+        for drive_t, u_t, y_t in zip(drive.unbind(1), weights, y.unbind(1), strict=True):
+            h = torch.addcmul(drive_t, u_t, h, out=y_t).relu_()
+        ctx.save_for_backward(y, u, h0, keep)
         return y
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        y, u, h0 = ctx.saved_tensors
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        y, u, h0, keep = ctx.saved_tensors
         active = (y > 0).flip(1)
-        total = linear_scan(active * u, active * grad.flip(1), torch.zeros_like(h0)).flip(1)
-        grad_u = (total[:, 0] * h0).sum(0) + (total[:, 1:] * y[:, :-1]).sum((0, 1))
-        return total, grad_u, total[:, 0] * u
+        after = active * u
+        if keep is not None:
+            after[:, 1:] *= keep[:, 1:].flip(1)
+        total = linear_scan(after, active * grad.flip(1), torch.zeros_like(h0)).flip(1)
+        into_first, later = total[:, 0], total[:, 1:]
+        if keep is not None:
+            into_first, later = into_first * keep[:, 0], later * keep[:, 1:]
+        grad_u = (into_first * h0).sum(0) + (later * y[:, :-1]).sum((0, 1))
+        return total, grad_u, into_first * u, None

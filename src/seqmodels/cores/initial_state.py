@@ -9,7 +9,8 @@ from seqmodels.cores.base import Core, State
 class LearnedInitialState(Core):
     """A core whose streams begin in a state that training chooses, the same for every stream.
 
-    The parameters begin at the wrapped core's own initial state; what it counts in integers stays as it is.
+    The parameters begin at the wrapped core's own initial state; what it counts in integers stays as it is. A window is
+    read in pieces where streams begin, since a core knows of no beginning but its own.
     """
 
     def __init__(self, core: Core) -> None:
@@ -28,6 +29,7 @@ class LearnedInitialState(Core):
             )
         self.core = core
         self.input_size, self.output_size = core.input_size, core.output_size
+        self.takes_dt = core.takes_dt
         self._names: list[str] = []
         for number, tensor in enumerate(core.initial_state(1)):
             name, value = f"initial_{number}", tensor.detach().clone()
@@ -44,7 +46,9 @@ class LearnedInitialState(Core):
         moved = [value.to(device=device, dtype=dtype if value.is_floating_point() else None) for value in values]
         return tuple(value.expand(batch_size, *value.shape[1:]).clone() for value in moved)
 
-    def forward(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State]:
+    def forward(
+        self, x: Tensor, state: State | None = None, reset: Tensor | None = None, dt: Tensor | None = None
+    ) -> tuple[Tensor, State]:
         if state is None:
             state = self.initial_state(len(x), x.device, x.dtype if x.is_floating_point() else None)
-        return self.core(x, state)
+        return self.core(x, state, reset, dt)

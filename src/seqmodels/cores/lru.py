@@ -4,6 +4,8 @@ arXiv 2303.06349.
     h_t = λ ∘ h_{t-1} + exp(γ) ∘ (B x_t)        λ = exp(-exp(ν) + i exp(θ)), so |λ| < 1 whatever ν is (section 3.3)
     y_t = Re(C h_t) + D ∘ x_t
 
+λ^Δt instead of λ where a step comes Δt after the one before: as if nothing had come in between.
+
 λ starts uniform on a ring of the complex plane (lemma 3.2) and exp(γ) = sqrt(1 - |λ|²), so that h has the size of its
 inputs however long they are remembered (section 3.4).
 """
@@ -22,6 +24,7 @@ from seqmodels.cores.scan import check_dtype, linear_scan
 class LRU(Core):
     """A diagonal complex recurrence. State: (h,) with h (B, N, 2), real and imaginary parts. Its output is H wide."""
 
+    takes_reset = takes_dt = True
     timescale_parameters = ("nu", "theta", "gamma")
 
     def __init__(
@@ -66,21 +69,27 @@ class LRU(Core):
         device, dtype = device or self.nu.device, dtype or self.nu.dtype
         return (torch.zeros(batch_size, len(self.nu), 2, device=device, dtype=dtype),)
 
-    def forward(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State]:
+    def forward(
+        self, x: Tensor, state: State | None = None, reset: Tensor | None = None, dt: Tensor | None = None
+    ) -> tuple[Tensor, State]:
         check_dtype(self.nu)
         (h,) = self.initial_state(len(x)) if state is None else state
         inputs = F.linear(x, (self.gamma.exp()[:, None, None] * self.B).flatten(0, 1)).to(h.dtype)
-        states = self._states(inputs.unflatten(-1, (-1, 2)), h)
+        states = self._states(inputs.unflatten(-1, (-1, 2)), h, reset, dt)
         readout = torch.stack([self.C[..., 0], -self.C[..., 1]], -1).flatten(1)
         return F.linear(states.flatten(2), readout) + self.D * x, (states[:, -1].clone(),)
 
-    def _states(self, inputs: Tensor, h: Tensor) -> Tensor:
+    def _states(self, inputs: Tensor, h: Tensor, reset: Tensor | None, dt: Tensor | None) -> Tensor:
         """All states (B, T, N, 2). A single step is written out in real numbers, since ONNX knows no others."""
-        radius, angle = (-self.nu.exp()).exp(), self.theta.exp()
+        growth, angle = -self.nu.exp(), self.theta.exp()
+        if dt is not None:
+            growth, angle = (part * dt.to(h.dtype).unsqueeze(-1) for part in (growth, angle))  # (B, T, N)
+        radius = growth.exp()
         real, imaginary = radius * angle.cos(), radius * angle.sin()
         if inputs.shape[1] > 1:
-            decay = torch.complex(real, imaginary)[None, None]
-            h = linear_scan(decay, torch.view_as_complex(inputs), torch.view_as_complex(h.contiguous()))
-            return torch.view_as_real(h)
+            decay = torch.complex(real, imaginary).expand(*([1, 1, -1] if dt is None else [-1] * 3))
+            states = linear_scan(decay, torch.view_as_complex(inputs), torch.view_as_complex(h.contiguous()), reset)
+            return torch.view_as_real(states)
+        h = h.unsqueeze(1)
         turned = real * h[..., 0] - imaginary * h[..., 1], imaginary * h[..., 0] + real * h[..., 1]
-        return torch.stack(turned, -1).unsqueeze(1) + inputs
+        return torch.stack(turned, -1) + inputs

@@ -39,6 +39,7 @@ class Mamba(Core):
         ValueError: a size is not positive, or the range of Δ is empty.
     """
 
+    takes_reset = True
     timescale_parameters = ("A_log", "D", "dt_proj.bias")  # D is none, but the authors spare it the weight decay too
 
     def __init__(
@@ -77,15 +78,15 @@ class Mamba(Core):
         device, dtype = device or self.D.device, dtype or self.D.dtype
         return tuple(torch.zeros(batch_size, *shape, device=device, dtype=dtype) for shape in shapes)
 
-    def forward(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State]:
+    def forward(self, x: Tensor, state: State | None = None, reset: Tensor | None = None) -> tuple[Tensor, State]:
         h, tail = self.initial_state(x.shape[0], x.device) if state is None else state
         x, z = self.in_proj(x).chunk(2, -1)
-        x, tail = short_convolution(x, tail, self.conv_weight, self.conv_bias)
+        x, tail = short_convolution(x, tail, self.conv_weight, self.conv_bias, reset)
         x = F.silu(x)
         dt, b, c = self.x_proj(x).split([self.dt_proj.in_features, *[h.shape[-1]] * 2], -1)
         dt, z, b, c = (tensor.to(h.dtype) for tensor in (self.dt_proj(dt), z, b, c))
-        scan = _scan_step if x.shape[1] == 1 else selective_scan
-        y, h = scan(dt, x, z, -self.A_log.exp().to(h.dtype), b, c, self.D, h)
+        inputs = dt, x, z, -self.A_log.exp().to(h.dtype), b, c, self.D, h
+        y, h = _scan_step(*inputs) if x.shape[1] == 1 else selective_scan(*inputs, reset)
         return self.out_proj(y), (h, tail)
 
 

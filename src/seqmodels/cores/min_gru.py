@@ -28,6 +28,8 @@ class MinRNN(Core):
     State: (h,) with h (B, H), zeros at the start.
     """
 
+    takes_reset = True
+
     def __init__(self, input_size: int, expand: float, parts: int) -> None:
         """
         Args:
@@ -52,9 +54,9 @@ class MinRNN(Core):
     ) -> State:
         return (self.gates.weight.new_zeros(batch_size, self.output_size, device=device, dtype=dtype),)
 
-    def forward(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State]:
+    def forward(self, x: Tensor, state: State | None = None, reset: Tensor | None = None) -> tuple[Tensor, State]:
         (h,) = self.initial_state(len(x), x.device) if state is None else state
-        y = linear_scan(*self._terms(self.gates(x).to(h.dtype)), h)
+        y = linear_scan(*self._terms(self.gates(x).to(h.dtype)), h, reset)
         return y, (y[:, -1].clone(),)
 
 

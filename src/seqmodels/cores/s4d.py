@@ -10,6 +10,9 @@ A step is the recurrence. A window is read in chunks of `CHUNK` steps: inside on
 with the Toeplitz matrix of K, and a state goes from chunk to chunk, as in Mamba-2 (Dao & Gu 2024, arXiv 2405.21060,
 section 6). The paper convolves the whole window by FFT; chunks need the first few K alone, give the last state on the
 way, take O(T) memory, and took a CPU about half the time.
+
+Where the steps of a window differ in time, dt Δ instead of Δ with the input held for as long, there is no one kernel:
+the recurrence is scanned, which keeps all its states and takes many times as long.
 """
 
 import math
@@ -46,6 +49,7 @@ class S4D(Core):
         ValueError: a size is not positive, N is odd, the range of Δ is empty, or the initialisation is not known.
     """
 
+    takes_reset = takes_dt = True
     timescale_parameters = ("log_dt", "log_A_real", "A_imag")
 
     def __init__(
@@ -78,21 +82,31 @@ class S4D(Core):
     ) -> State:
         return (torch.zeros(batch_size, *self.C.shape, device=device or self.C.device, dtype=dtype or self.C.dtype),)
 
-    def forward(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State]:
+    def forward(
+        self, x: Tensor, state: State | None = None, reset: Tensor | None = None, dt: Tensor | None = None
+    ) -> tuple[Tensor, State]:
+        if dt is None and reset is not None:
+            return self.in_pieces(x, state, reset, None)  # a fraction of the time of a scan
         check_dtype(self.C)
         x = x.to(self.C.dtype)
         h = None if state is None else state[0].to(self.C.dtype)
         if x.shape[1] == 1:
-            y, end = self._step(x[:, 0], self.initial_state(x.shape[0])[0] if h is None else h)
+            h = self.initial_state(x.shape[0])[0] if h is None else h
+            y, end = self._step(x[:, 0], h, dt if dt is None else dt[:, 0])
             return y.unsqueeze(1), (end,)
         with torch.autocast(x.device.type, enabled=False):
-            y, end = self._window(x, h)
+            y, end = self._window(x, h) if dt is None else self._scan(x, h, reset, dt)
         return y, (end,)
 
-    def _discrete(self) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
-        """Re and Im of Δ A and of Ā - 1, each (H, N / 2), and B̄ (H, N / 2, 2); all real, as ONNX has no complex."""
-        dt, real, imag = self.log_dt.exp().unsqueeze(-1), -self.log_A_real.exp(), self.A_imag
-        growth, angle = dt * real, dt * imag
+    def _discrete(self, dt: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+        """Re and Im of Δ A and of Ā - 1, each (H, N / 2), and B̄ (H, N / 2, 2); all real, as ONNX has no complex.
+
+        With dt (...) of dt Δ, each with ... in front.
+        """
+        step, real, imag = self.log_dt.exp().unsqueeze(-1), -self.log_A_real.exp(), self.A_imag
+        if dt is not None:
+            step = step * dt.to(step.dtype)[..., None, None]
+        growth, angle = step * real, step * imag
         # By half angles nothing cancels where Δ A is small.
         above, sin, cos = growth.expm1(), (angle / 2).sin(), (angle / 2).cos()
         chord = 2 * sin * (1 + above)
@@ -100,15 +114,25 @@ class S4D(Core):
         b = torch.stack([gain_real * real + gain_imag * imag, gain_imag * real - gain_real * imag], -1)
         return growth, angle, gain_real, gain_imag, b / (real.square() + imag.square()).unsqueeze(-1)
 
-    def _step(self, x: Tensor, h: Tensor) -> tuple[Tensor, Tensor]:
-        """The recurrence once; x (B, H)."""
-        _, _, gain_real, gain_imag, b = self._discrete()
+    def _step(self, x: Tensor, h: Tensor, dt: Tensor | None) -> tuple[Tensor, Tensor]:
+        """The recurrence once; x (B, H), dt (B,)."""
+        _, _, gain_real, gain_imag, b = self._discrete(dt)
         real, imag = h.unbind(-1)
         # More exact than Ā h: rounded so near to 1, Ā has lost the digits that say how slow a mode is.
         gain = torch.stack([gain_real * real - gain_imag * imag, gain_real * imag + gain_imag * real], -1)
         h = h + gain + b * x[..., None, None]
         (real, imag), (c_real, c_imag) = h.unbind(-1), self.C.unbind(-1)
         return 2 * (c_real * real - c_imag * imag).sum(-1) + self.D * x, h
+
+    def _scan(self, x: Tensor, h: Tensor | None, reset: Tensor | None, dt: Tensor) -> tuple[Tensor, Tensor]:
+        """The recurrence of steps that differ in time; x (B, T, H), reset and dt (B, T)."""
+        growth, angle, _, _, b = self._discrete(dt)
+        decay = torch.polar(growth.exp(), angle)
+        start = self.initial_state(len(x))[0] if h is None else h
+        inputs = torch.view_as_complex(b) * x.unsqueeze(-1)
+        states = linear_scan(decay, inputs, torch.view_as_complex(start.contiguous()), reset)
+        y = 2 * (torch.view_as_complex(self.C) * states).real.sum(-1) + self.D * x
+        return y, torch.view_as_real(states[:, -1]).clone()
 
     def _window(self, x: Tensor, h: Tensor | None) -> tuple[Tensor, Tensor]:
         """Chunk by chunk; x (B, T, H) with T of at least 2."""

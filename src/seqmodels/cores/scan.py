@@ -22,17 +22,20 @@ WIDE = 1024
 """Numbers a step from which on a CPU is busy with one step after the other; chunks would only add work."""
 
 
-def linear_scan(a: Tensor, b: Tensor, h0: Tensor) -> Tensor:
+def linear_scan(a: Tensor, b: Tensor, h0: Tensor, reset: Tensor | None = None) -> Tensor:
     """All states of h_t = a_t h_{t-1} + b_t, with exact gradients and O(T) memory.
 
     Args:
         a: the decays, real or complex; (B, T, ...), or 1 in place of sizes along which they are the same.
         b: (B, T, ...).
         h0: (B, ...), the state before the first step.
+        reset: (B, T) bool, True where h_t = b_t, since a sequence begins there with a state of zero.
 
     Returns:
         h_1 ... h_T, (B, T, ...).
     """
+    if reset is not None:
+        a = torch.where(reset.view(*reset.shape, *[1] * (b.dim() - 2)), 0, a)
     if b.shape[1] == 1:
         return a * h0.unsqueeze(1) + b
     dtype = torch.promote_types(torch.promote_types(a.dtype, b.dtype), h0.dtype)

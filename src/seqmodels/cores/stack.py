@@ -21,8 +21,10 @@ Mixer = Literal["glu", "mlp", "none"]
 class Stack(Core):
     """Cores of one kind on top of each other; only they look at other time steps.
 
-    State: the layers' tensors, those of the first layer first.
+    State: the layers' tensors, those of the first layer first. A reset and the time between steps are the layers' too.
     """
+
+    takes_reset = True
 
     def __init__(
         self,
@@ -62,6 +64,7 @@ class Stack(Core):
         )
         self.norm = _norm(norm, hidden_size)
         self.uses_initial_state = all(layer.uses_initial_state for layer in self._layers)
+        self.takes_dt = all(layer.takes_dt for layer in self._layers)
 
     @property
     def _layers(self) -> list[Core]:
@@ -76,11 +79,13 @@ class Stack(Core):
         parts = zip(self._layers, self._split(state), strict=True)
         return tuple(tensor for layer, part in parts for tensor in layer.reset_rows(part, rows))
 
-    def forward(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State]:
+    def forward(
+        self, x: Tensor, state: State | None = None, reset: Tensor | None = None, dt: Tensor | None = None
+    ) -> tuple[Tensor, State]:
         h, ends = self.encoder(x), []
         parts = [None] * len(self.blocks) if state is None else self._split(state)
         for block, part in zip(self.blocks, parts, strict=True):
-            h, end = block(h, part)
+            h, end = block(h, part, reset, dt)
             ends += end
         return self.norm(h), tuple(ends)
 
@@ -105,8 +110,8 @@ class _Block(nn.Module):
                 _norm(norm, width), nn.Linear(width, 4 * width), nn.GELU(), nn.Linear(4 * width, width)
             )
 
-    def forward(self, h: Tensor, state: State | None) -> tuple[Tensor, State]:
-        y, end = self.layer(self.norm(h), state)
+    def forward(self, h: Tensor, state: State | None, reset: Tensor | None, dt: Tensor | None) -> tuple[Tensor, State]:
+        y, end = self.layer(self.norm(h), state, reset, dt)
         if self.gate is not None:
             y = F.glu(self.gate(self.dropout(F.gelu(y))), dim=-1)
         h = h + self.dropout(y)

@@ -14,6 +14,7 @@ from torch.nn import functional as F
 
 from seqmodels.config.ranges import DEEPEST, LONGEST, WIDEST, at_least, at_most, probability, size
 from seqmodels.cores.base import Core, State
+from seqmodels.cores.sequences import past_within_sequence, tail_of_sequence
 
 
 class TCN(Core):
@@ -25,6 +26,8 @@ class TCN(Core):
     State: of each convolution in their order, its last (k - 1) d inputs (B, (k - 1) d, C), the oldest first; zeros at
     the start, which is the paper's padding.
     """
+
+    takes_reset = True
 
     def __init__(
         self, input_size: int, hidden_size: int = 64, num_layers: int = 8, kernel_size: int = 3, dropout: float = 0.0
@@ -72,11 +75,11 @@ class TCN(Core):
         device, dtype = device or like.device, dtype or like.dtype
         return tuple(torch.zeros(batch_size, *c.tail_shape, device=device, dtype=dtype) for c in convolutions)
 
-    def forward(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State]:
+    def forward(self, x: Tensor, state: State | None = None, reset: Tensor | None = None) -> tuple[Tensor, State]:
         state = self.initial_state(len(x), x.device) if state is None else state
         ends: list[Tensor] = []
         for block, first, second in zip(self.blocks, state[::2], state[1::2], strict=True):
-            x, *pair = block(x, first, second)
+            x, *pair = block(x, first, second, reset)
             ends += pair
         return x, tuple(ends)
 
@@ -89,9 +92,9 @@ class _Block(nn.Module):
         self.skip = nn.Identity() if inputs == width else nn.Linear(inputs, width)  # a convolution over one step
         self.dropout = dropout
 
-    def forward(self, x: Tensor, first: Tensor, second: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        h, first = self.first(x, first)
-        h, second = self.second(self._active(h), second)
+    def forward(self, x: Tensor, first: Tensor, second: Tensor, reset: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
+        h, first = self.first(x, first, reset)
+        h, second = self.second(self._active(h), second, reset)
         return torch.relu(self.skip(x) + self._active(h)), first, second
 
     def _active(self, h: Tensor) -> Tensor:
@@ -118,7 +121,7 @@ class _CausalConv(nn.Module):
     def tail_shape(self) -> tuple[int, int]:
         return (self.kernel_size - 1) * self.dilation, self.inputs
 
-    def forward(self, x: Tensor, tail: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, x: Tensor, tail: Tensor, reset: Tensor | None) -> tuple[Tensor, Tensor]:
         # Written out: torch's own parametrization takes twice as long, at every step of a stream.
         weight = self.v * (self.g / torch.linalg.vector_norm(self.v, dim=1, keepdim=True))
         x, steps = x.to(tail.dtype), x.shape[1]
@@ -126,6 +129,9 @@ class _CausalConv(nn.Module):
             read = torch.cat([tail[:, :: self.dilation], x], 1)
             return F.linear(read.flatten(1), weight, self.bias).unsqueeze(1), torch.cat([tail[:, 1:], x], 1)
         read = torch.cat([tail, x], 1)
+        if reset is not None:
+            past = past_within_sequence(read, reset, self.kernel_size, self.dilation)
+            return F.linear(past.flatten(2), weight, self.bias), tail_of_sequence(read, reset)
         # As an image of one row in the layout "channels last", which is how (B, T, C) lies in memory: conv1d would copy
         # it, and takes twice as long on a CPU.
         image = read.transpose(1, 2).unsqueeze(2)
