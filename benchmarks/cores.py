@@ -36,6 +36,7 @@ CORES = [
     "rg_lru",
     "lru",
     "s4d",
+    "s5",
     "mamba",
     "tcn",
     "attention",

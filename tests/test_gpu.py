@@ -74,7 +74,8 @@ def test_no_batch_of_images_travels() -> None:
 
 
 @pytest.mark.parametrize(
-    "core", ["lru", "s4d", "mamba", "tcn", "attention", "min_gru", "min_lstm", "indrnn", "irnn", "slstm", "rg_lru"]
+    "core",
+    ["lru", "s4d", "mamba", "tcn", "attention", "min_gru", "min_lstm", "indrnn", "irnn", "slstm", "rg_lru", "s5"],
 )
 def test_a_core_agrees_with_the_cpu(core: str) -> None:
     from hydra.utils import instantiate

@@ -93,8 +93,7 @@ class RGLRU(Core):
         pairs = zip(by_head.chunk(2, -1), self.gates_bias, strict=True)
         r, i = (torch.sigmoid(part.flatten(-2).to(h.dtype) + bias) for part, bias in pairs)
         log_a = -SHARPNESS * F.softplus(-self.Lambda) * r
-        a = log_a.exp() if reset is None else log_a.exp().masked_fill(reset.unsqueeze(-1), 0)
-        h = linear_scan(a, _fill(log_a) * i * u, h)
+        h = linear_scan(log_a.exp(), _fill(log_a) * i * u, h, reset)
         return self.out_proj(F.gelu(z) * h), (h[:, -1].clone(), tail)
 
 

@@ -26,6 +26,7 @@ from seqmodels.config.ranges import WIDEST, at_most, one_of, size
 from seqmodels.cores.base import Core, State
 from seqmodels.cores.checks import check_dt
 from seqmodels.cores.scan import check_dtype, linear_scan
+from seqmodels.cores.zero_order_hold import zero_order_hold
 
 Init = Literal["lin", "inv"]
 
@@ -107,18 +108,13 @@ class S4D(Core):
         if dt is not None:
             step = step * dt.to(step.dtype)[..., None, None]
         growth, angle = step * real, step * imag
-        # By half angles nothing cancels where Δ A is small.
-        above, sin, cos = growth.expm1(), (angle / 2).sin(), (angle / 2).cos()
-        chord = 2 * sin * (1 + above)
-        gain_real, gain_imag = above - sin * chord, cos * chord
-        b = torch.stack([gain_real * real + gain_imag * imag, gain_imag * real - gain_real * imag], -1)
-        return growth, angle, gain_real, gain_imag, b / (real.square() + imag.square()).unsqueeze(-1)
+        return growth, angle, *zero_order_hold(growth, angle, real, imag)
 
     def _step(self, x: Tensor, h: Tensor, dt: Tensor | None) -> tuple[Tensor, Tensor]:
         """The recurrence once; x (B, H), dt (B,)."""
         _, _, gain_real, gain_imag, b = self._discrete(dt)
         real, imag = h.unbind(-1)
-        # More exact than Ā h: rounded so near to 1, Ā has lost the digits that say how slow a mode is.
+        # More exact than Ā h, as in `zero_order_hold`.
         gain = torch.stack([gain_real * real - gain_imag * imag, gain_real * imag + gain_imag * real], -1)
         h = h + gain + b * x[..., None, None]
         (real, imag), (c_real, c_imag) = h.unbind(-1), self.C.unbind(-1)
