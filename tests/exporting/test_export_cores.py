@@ -71,7 +71,8 @@ def regressor(core: Any, **settings: Any) -> StreamRegressor:
     return plain(StreamRegressor(core, torch.optim.SGD, 3, 2, **stats, **settings))
 
 
-OF_THEIR_OWN = {name for name in options("core") if "_target_" in OmegaConf.load(conf_dir() / "core" / f"{name}.yaml")}
+YAMLS = {name: OmegaConf.load(conf_dir() / "core" / f"{name}.yaml") for name in options("core")}
+OF_THEIR_OWN = {name for name, config in YAMLS.items() if {"_target_", "layer"} & config.keys()}
 """The others are one of these with other initial weights, of which a graph knows nothing."""
 
 OF_A_RUN = "lstm"

@@ -1,5 +1,6 @@
 """Whole runs of every core: cut off and resumed, read back, streamed, and in all settings of a stream's training."""
 
+from collections.abc import Collection
 from functools import cache
 from pathlib import Path
 
@@ -24,7 +25,7 @@ from tests.modules.test_tbptt import assert_close, sgd, step, stream
 from tests.support.attempts import DIGITS, OWN, SINE, assert_same_run, callback, checkpoint
 
 YAMLS = {name: OmegaConf.load(conf_dir() / "core" / f"{name}.yaml") for name in options("core")}
-CORES = [name for name, config in YAMLS.items() if "_target_" in config]
+CORES = [name for name, config in YAMLS.items() if {"_target_", "layer"} & config.keys()]
 """The others are one of these with other initial weights."""
 
 QUIET = ["callbacks=checkpoints", "logger=csv", "optimizer=adamw", "module.timescale_lr=0.25"]
@@ -34,11 +35,17 @@ STREAMS = [
 ]  # fmt: skip
 IMAGES = [*DIGITS, *QUIET, "datamodule.view=pixels", "trainer.max_steps=6", "core.hidden_size=8", "test=false"]
 
-every_core = pytest.mark.parametrize("name", CORES)
-every_core_run = pytest.mark.parametrize(
-    "name",  # a run of every stack by default, of the few that are not a stack with -m slow
-    [pytest.param(name, marks=[] if "layer" in YAMLS[name] else pytest.mark.slow) for name in CORES],
-)
+QUICK = "lru"
+"""The stack that is tried by default; the others with -m slow."""
+
+
+def _tried(default: Collection[str]) -> pytest.MarkDecorator:
+    cases = [pytest.param(name, marks=[] if name in default else pytest.mark.slow) for name in CORES]
+    return pytest.mark.parametrize("name", cases)
+
+
+every_core = _tried([QUICK, *(name for name in CORES if "layer" not in YAMLS[name])])
+every_core_run = _tried([QUICK])
 
 
 @cache
