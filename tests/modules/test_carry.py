@@ -9,12 +9,15 @@ import torch
 from torch import Tensor
 
 from seqmodels.datamodules.synthetic.sine import SineStream
+from seqmodels.datamodules.window import Window
 from seqmodels.modules.carry import Carry, from_checkpoint, to_checkpoint
 from seqmodels.modules.regressor import StreamRegressor
 from seqmodels.modules.tbptt import TruncatedBPTT
 from tests.modules.test_regressor import STREAMS, fit, regressor
-from tests.modules.test_tbptt import sgd, step, stream
+from tests.modules.test_tbptt import sgd, step, stream, with_steps
 
+STEPS = {"core": "lru", "backprop_windows": 3}
+"""Read with resets inside the windows, and times."""
 EVERYTHING = {"backprop_windows": 3, "burn_in": 12, "state_dtype": "bfloat16"}
 
 
@@ -23,7 +26,7 @@ def tensors(carry: Carry) -> list[Tensor]:
     found: list[Tensor] = []
     for place in (carry.streams, *(past.before for past in carry.history)):
         found += [*(place.state or ()), *([] if place.age is None else [place.age])]
-    return found + [tensor for past in carry.history for tensor in (past.x, past.reset)]
+    return found + [tensor for past in carry.history for tensor in past[1:]]
 
 
 def same(a: Carry, b: Carry) -> bool:
@@ -33,29 +36,34 @@ def same(a: Carry, b: Carry) -> bool:
     )
 
 
+def windows(number: int, arguments: dict) -> list[Window]:
+    made = stream(number, torch.float32)
+    return with_steps(made, dt=True) if arguments == STEPS else made
+
+
 def trained(steps: int, **arguments: object) -> tuple[StreamRegressor, torch.optim.Optimizer]:
     module = regressor(**arguments)
     optimizer = sgd(module)
-    for w in stream(steps, torch.float32):
+    for w in windows(steps, arguments):
         step(module, optimizer, w)
     return module, optimizer
 
 
-@pytest.mark.parametrize("arguments", [{}, EVERYTHING, {"carry": False}, {"initial_state": "learned"}], ids=str)
+@pytest.mark.parametrize("arguments", [{}, EVERYTHING, {"carry": False}, {"initial_state": "learned"}, STEPS], ids=str)
 @pytest.mark.parametrize("steps", [0, 1, 5])
 def test_a_checkpoint_goes_on_where_it_was_bit_by_bit(arguments: dict, steps: int, tmp_path: Path) -> None:
     module, optimizer = trained(steps, **arguments)
     checkpoint: dict = {"state_dict": module.state_dict()}
     module.on_save_checkpoint(checkpoint)
     torch.save(checkpoint, tmp_path / "x.ckpt")
-    for w in stream(9, torch.float32)[steps:]:
+    for w in windows(9, arguments)[steps:]:
         step(module, optimizer, w)
     resumed = regressor(**arguments)
     loaded = torch.load(tmp_path / "x.ckpt", weights_only=True)
     resumed.on_load_checkpoint(loaded)
     resumed.load_state_dict(loaded["state_dict"])
     optimizer = sgd(resumed)
-    for w in stream(9, torch.float32)[steps:]:
+    for w in windows(9, arguments)[steps:]:
         step(resumed, optimizer, w)
     assert same(resumed.tbptt.carried, module.tbptt.carried)
     assert resumed.tbptt.carried.windows == 9

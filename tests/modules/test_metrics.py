@@ -124,6 +124,17 @@ def test_regression_is_the_plain_formula_in_every_unit(a: float, b: float) -> No
     assert {name: float(value) for name, value in metric.compute().items()} == pytest.approx(expected, rel=1e-6)
 
 
+def test_steps_may_be_of_different_series() -> None:
+    """The same steps, laid out as rows that hold two series each."""
+    rows, steps = errors(), errors()
+    for error, y, mask, series in batches():
+        rows.update(error, y, mask, series)
+        halves = [torch.cat([one[::2], one[1::2]], 1) for one in (error, y, mask, series[:, None].expand(-1, 5))]
+        steps.update(*halves)
+    expected = {name: float(value) for name, value in rows.compute().items()}
+    assert {name: float(value) for name, value in steps.compute().items()} == pytest.approx(expected, rel=1e-12)
+
+
 @pytest.mark.parametrize("ranks", [2, 3])
 def test_processes_add_up_to_one(ranks: int) -> None:
     """Each has its own part of every batch, or none; torchmetrics adds what they hold."""

@@ -32,6 +32,19 @@ def stream(windows: int, dtype: torch.dtype = torch.float64, length: int = T) ->
     return made
 
 
+def with_steps(windows: list[Window], dt: bool) -> list[Window]:
+    """Rows start anew inside windows too, and with `dt` no step takes as long as another."""
+    generator = torch.Generator().manual_seed(8)
+    made = []
+    for w in windows:
+        step_reset = torch.rand(w.mask.shape, generator=generator) < 0.15
+        step_reset[:, 0] = False
+        made.append(w._replace(step_reset=step_reset))
+        if dt:
+            made[-1] = made[-1]._replace(dt=torch.rand(w.mask.shape, dtype=w.x.dtype, generator=generator) * 3)
+    return made
+
+
 def step(module: StreamRegressor, optimizer: torch.optim.Optimizer, w: Window) -> list[Tensor]:
     """One update; its gradients."""
     module.zero_grad()
@@ -62,7 +75,10 @@ def by_hand(module: StreamRegressor, windows: list[Window], m: int, burn_in: int
                 if w.reset[b]:
                     state, age = None, 0
                 for t in range(w.x.shape[1]):
-                    y, state = module.core(w.x[b : b + 1, t : t + 1], state)
+                    if w.step_reset.numel() and w.step_reset[b, t]:
+                        state, age = None, 0
+                    dt = w.dt[b : b + 1, t : t + 1] if w.dt.numel() else None
+                    y, state = module.core(w.x[b : b + 1, t : t + 1], state, None, dt)
                     age += 1
                     if age <= burn_in:
                         state = detach(state)
@@ -109,6 +125,18 @@ def test_gradients_are_those_of_the_loop_written_out(core: str, m: int, burn_in:
     for mine, reference in zip(ours, theirs, strict=True):
         assert_close(mine, reference)
     assert len(module.tbptt.carried.history) == m - 1
+
+
+@pytest.mark.usefixtures("_double")
+@pytest.mark.parametrize("core", ["gru", "lru"])
+@pytest.mark.parametrize(("m", "burn_in"), [(1, 0), (3, 3)])
+def test_streams_that_begin_inside_a_window(core: str, m: int, burn_in: int) -> None:
+    windows = with_steps(stream(6), dt=core == "lru")
+    module = regressor(core, backprop_windows=m, burn_in=burn_in).double()
+    optimizer = sgd(module)
+    ours = [step(module, optimizer, w) for w in windows]
+    for mine, reference in zip(ours, by_hand(regressor(core).double(), windows, m, burn_in), strict=True):
+        assert_close(mine, reference)
 
 
 @pytest.mark.parametrize("core", CORES)

@@ -109,9 +109,9 @@ class Core(nn.Module, ABC):
 
     def in_pieces(self, x: Tensor, state: State | None, reset: Tensor, dt: Tensor | None) -> tuple[Tensor, State]:
         """Read a window in pieces that begin where any row is reset after its first step; a GPU waits once."""
-        starts = reset[:, 1:].any(0).nonzero()[:, 0] + 1
+        starts = [step for step, is_start in enumerate(reset.any(0).tolist()) if is_start and step]
         outputs = []
-        for start, stop in pairwise([0, *starts.tolist(), x.shape[1]]):
+        for start, stop in pairwise([0, *starts, x.shape[1]]):
             if start and state is not None:
                 state = self.reset_rows(state, reset[:, start])
             y, state = self(x[:, start:stop], state, None, dt if dt is None else dt[:, start:stop])

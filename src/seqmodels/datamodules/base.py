@@ -11,7 +11,8 @@ Batches, by the task (B rows, T steps, D inputs, Y targets):
     classification    x (B, T, D), labels (B,) and, where sequences differ, lengths (B,)
     labelling         x (B, T, D), labels (B, T), scored (B, T) bool
     regression        Window(x (B, T, D), y (B, T, Y), reset (B,), mask (B, T)), row b of each batch the same stream;
-                      where a source knows of several series also series (B,)
+                      where a source knows of several series also series; where streams begin inside a window
+                      step_reset (B, T), where steps are not alike dt (B, T)
 
 Most sources are one of two kinds, `samples.SampleData`, whose samples are shuffled, and `streams.StreamData`, whose
 windows follow each other; they bring loaders that give the same batches on any number of workers and processes. This is

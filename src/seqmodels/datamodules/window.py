@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 NOTHING = torch.zeros(0, dtype=torch.long)
-"""Of what tells no rows apart."""
+"""What a window has where it has nothing to say of its rows or steps."""
 
 
 class Window(NamedTuple):
@@ -18,8 +18,12 @@ class Window(NamedTuple):
         y: (B, T, Y) targets.
         reset: (B,) bool, rows whose stream starts anew at the start of this window.
         mask: (B, T) bool, steps that count in the loss.
-        series: (B,) int64, which of the source's `series` each row belongs to, in all its T steps; empty where nothing
-            tells rows apart.
+        series: int64, which of the source's `series` each row belongs to, (B,), or each of its steps, (B, T); empty
+            where nothing tells rows apart.
+        step_reset: (B, T) bool, steps behind the first at which a row's stream starts anew; empty in all windows of a
+            source whose streams start at windows alone.
+        dt: (B, T) the time from the step before to each step, in steps, and 1 where a stream starts; empty in all
+            windows of a source whose steps are alike.
     """
 
     x: Tensor
@@ -27,10 +31,17 @@ class Window(NamedTuple):
     reset: Tensor
     mask: Tensor
     series: Tensor = NOTHING
+    step_reset: Tensor = NOTHING
+    dt: Tensor = NOTHING
 
     def to(self, device: torch.device) -> "Window":
         """The same window on a device."""
         return Window(*(tensor.to(device, non_blocking=True) for tensor in self))
+
+
+def given(tensor: Tensor) -> Tensor | None:
+    """What a window says of its steps; None where it says nothing."""
+    return tensor if tensor.numel() else None
 
 
 class Series(NamedTuple):

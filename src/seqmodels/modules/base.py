@@ -246,7 +246,7 @@ class SequenceModule(pl.LightningModule):
 
 
 def of_rows(statistics: Tensor, series: Tensor | None) -> Tensor:
-    """Statistics of a batch: one or (C,) for all, or of (S, C) those of each row's series, (B, 1, C).
+    """Statistics of a batch: one or (C,) for all, or of (S, C) those of each row's series, (B, 1, C), or each step's.
 
     Raises:
         ValueError: it takes the series to tell, and nobody said which.
@@ -258,7 +258,7 @@ def of_rows(statistics: Tensor, series: Tensor | None) -> Tensor:
             f"this model reads each of {len(statistics)} series by its own statistics; say which the rows of x belong "
             f"to, module(x, state, series) with their numbers (B,)"
         )
-    return statistics[series].unsqueeze(1)
+    return statistics[series] if series.dim() > 1 else statistics[series].unsqueeze(1)
 
 
 def _take_statistics(module: SequenceModule, incompatible_keys: Any) -> None:

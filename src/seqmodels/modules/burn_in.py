@@ -2,12 +2,14 @@
 
 burn_in = 3    row 0   . . . o | o o o o | o o o o       . read without loss and gradient
                row 1   . . . o | R . . . | o o o o       R the stream starts anew, age 0
+               row 2   . . . o | o o R . | . . o o
 """
 
 from itertools import pairwise
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from seqmodels.cores.base import Core, State
 from seqmodels.datamodules.window import Window
@@ -24,37 +26,59 @@ def age_at_start(streams: StreamState, reset: Tensor, burn_in: int) -> Tensor:
     return streams.age.masked_fill(reset, 0)
 
 
-def read(core: Core, x: Tensor, state: State | None, young: Tensor) -> tuple[Tensor, State]:
-    """As `core(x, state)`, but no gradient enters the first `young[b]` steps of row b.
+def age_at_steps(age: Tensor, steps: int, reset: Tensor | None) -> Tensor:
+    """(B, T) steps that each stream has behind it at each step of a window.
+
+    Args:
+        age: (B,) when the window begins.
+        steps: T.
+        reset: (B, T) bool, where streams start anew inside it.
+    """
+    step = torch.arange(steps, device=age.device).expand(len(age), -1)
+    if reset is None:
+        return age[:, None] + step
+    last = torch.where(reset, step, -1).cummax(1).values
+    return torch.where(last < 0, age[:, None] + step, step - last)
+
+
+def read(
+    core: Core,
+    x: Tensor,
+    state: State | None,
+    young: Tensor,
+    reset: Tensor | None = None,
+    dt: Tensor | None = None,
+) -> tuple[Tensor, State]:
+    """As `core(x, state, reset, dt)`, but no gradient enters the steps of burn-in.
 
     The window is read in pieces that end where some row's burn-in ends; there the state of that row is cut off. A GPU
     waits once a window, to tell where that is. Every weight stays part of the graph, as DDP wants it.
 
     Args:
         core: reads.
-        x: (B, T, D), normalised.
+        x, reset, dt: (B, T, D), normalised, and as in `Core`.
         state: before the window.
-        young: (B,) steps from 0 to T.
+        young: (B, T) bool, steps of burn-in.
     """
     if not torch.is_grad_enabled():
-        return core(x, state)
-    steps, ends = x.shape[1], young.unique().tolist()
+        return core(x, state, reset, dt)
+    steps = x.shape[1]
+    last = (young & ~F.pad(young[:, 1:], (0, 1))).any(0)
+    ends = [step + 1 for step, is_last in enumerate(last.tolist()) if is_last]
     outputs = []
-    for start, end in pairwise([0, *(end for end in ends if 0 < end < steps), steps]):
-        y, state = core(x[:, start:end], state)
+    for start, end in pairwise([0, *(end for end in ends if end < steps), steps]):
+        piece = slice(start, end)
+        y, state = core(x[:, piece], state, *(one if one is None else one[:, piece] for one in (reset, dt)))
         outputs.append(y)
-        if ends[-1] >= end:
-            state = _cut(state, young >= end)
+        if end in ends:
+            state = _cut(state, young[:, end - 1])
     assert state is not None
     return torch.cat(outputs, 1) if len(outputs) > 1 else outputs[0], state
 
 
 def without(window: Window, young: Tensor | None) -> Window:
-    """The window with the steps of burn-in, `young[b]` of row b, taken out of its mask; None leaves it."""
-    if young is None:
-        return window
-    steps = torch.arange(window.mask.shape[1], device=young.device)
-    return window._replace(mask=window.mask & (steps >= young[:, None]))
+    """The window with the steps of burn-in (B, T) taken out of its mask; None leaves it."""
+    return window if young is None else window._replace(mask=window.mask & ~young)
 
 
 def _cut(state: State, rows: Tensor) -> State:

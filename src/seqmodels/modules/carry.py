@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, distributed
 
 from seqmodels.cores.base import State, detach
-from seqmodels.datamodules.window import NOTHING, rank_rows
+from seqmodels.datamodules.window import NOTHING, Window, rank_rows
 
 
 class StreamState(NamedTuple):
@@ -29,12 +29,19 @@ class StreamState(NamedTuple):
 
 
 class PastWindow(NamedTuple):
-    """A window that back-propagation reaches: the streams before it; its x, reset and series, as in `Window`."""
+    """A window that back-propagation reaches: the streams before it; the rest as in `Window`."""
 
     before: StreamState
     x: Tensor
     reset: Tensor
     series: Tensor = NOTHING
+    step_reset: Tensor = NOTHING
+    dt: Tensor = NOTHING
+
+    @classmethod
+    def of(cls, before: StreamState, window: Window) -> "PastWindow":
+        """What is read of a window."""
+        return cls(before, window.x, window.reset, window.series, window.step_reset, window.dt)
 
 
 class Carry(NamedTuple):
@@ -72,7 +79,7 @@ def to_checkpoint(carry: Carry) -> dict[str, Any]:
     mine = {
         **_plain(carry.streams),
         "history": [
-            {**_plain(past.before), **{key: _copied(getattr(past, key)) for key in ("x", "reset", "series")}}
+            {**_plain(past.before), **{key: _copied(getattr(past, key)) for key in PastWindow._fields[1:]}}
             for past in carry.history
         ],
         "windows": carry.windows,
@@ -108,7 +115,7 @@ def from_checkpoint(saved: dict[str, Any], rank: int, ranks: int, num_streams: i
         rows = rank_rows(streams, rank, ranks)
     sums = saved["loss_sum"]
     history = tuple(
-        PastWindow(_of_rows(past, rows), past["x"][rows], past["reset"][rows], past.get("series", NOTHING)[rows])
+        PastWindow(_of_rows(past, rows), *(past.get(key, NOTHING)[rows] for key in PastWindow._fields[1:]))
         for past in saved["history"]
     )
     loss_sum = sums[rank] if len(sums) == ranks else sum(sums) / len(sums)

@@ -65,17 +65,20 @@ class SequenceClassifier(SequenceModule):
         weights = weights_of(class_weights, class_counts, self.head.out_features)
         self.register_buffer("class_weights", weights, persistent=False)
 
-    def forward(self, x: Tensor, state: State | None = None, lengths: Tensor | None = None) -> tuple[Tensor, State]:
+    def forward(
+        self, x: Tensor, state: State | None = None, lengths: Tensor | None = None, dt: Tensor | None = None
+    ) -> tuple[Tensor, State]:
         """
         Args:
             x: (B, T, D) in physical units.
             state: carried from earlier steps of the same sequences; None starts anew.
             lengths: (B,) valid steps of each row, from 1 to T; None means T.
+            dt: (B, T) the time since the step before, as in `Core`.
 
         Returns:
             logits (B, classes), and the state after step T. Of no steps at all, T = 0, the logits are NaN.
         """
-        y, state = self.core(self.normalized(x), state)
+        y, state = self.core(self.normalized(x), state, None, dt)
         return self._logits(y, x, lengths), state
 
     def training_step(self, batch: Batch) -> Tensor:

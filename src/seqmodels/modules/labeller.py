@@ -24,16 +24,19 @@ class SequenceLabeller(SequenceModule):
     measures = ("loss", "acc", "acc_balanced", "acc_scored")
     bar_measures = ("acc_scored",)
 
-    def forward(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State]:
+    def forward(
+        self, x: Tensor, state: State | None = None, reset: Tensor | None = None, dt: Tensor | None = None
+    ) -> tuple[Tensor, State]:
         """
         Args:
             x: (B, T, D) in physical units.
             state: carried from earlier steps of the same sequences; None starts anew.
+            reset, dt: (B, T), where sequences begin anew and the time since the step before, as in `Core`.
 
         Returns:
             logits (B, T, classes), and the state after step T.
         """
-        y, state = self.core(self.normalized(x), state)
+        y, state = self.core(self.normalized(x), state, reset, dt)
         return self.read_out(y, x), state
 
     def training_step(self, batch: Batch) -> Tensor:

@@ -109,17 +109,26 @@ class StreamRegressor(SequenceModule):
         self._target_scale, self._target_level = target_scale, target_level
         self.measures = ("loss", "mae", "r2", *["mase"] * (target_scale is not None))
 
-    def forward(self, x: Tensor, state: State | None = None, series: Tensor | None = None) -> tuple[Tensor, State]:
+    def forward(
+        self,
+        x: Tensor,
+        state: State | None = None,
+        series: Tensor | None = None,
+        reset: Tensor | None = None,
+        dt: Tensor | None = None,
+    ) -> tuple[Tensor, State]:
         """
         Args:
             x: (B, T, D) in physical units.
             state: carried from earlier steps of the same streams; None starts anew.
             series: (B,) which series the rows belong to, where each is read by its own statistics.
+            reset: (B, T) bool, where streams begin anew, as in `Core`.
+            dt: (B, T) the time since the step before, as in `Core`.
 
         Returns:
             predictions (B, T, Y), and the state after step T.
         """
-        y, state = self.core(self.normalized(x, series), state)
+        y, state = self.core(self.normalized(x, series), state, reset, dt)
         return self.in_units(self.read_out(y, x), x, series), state
 
     def on_train_start(self) -> None:

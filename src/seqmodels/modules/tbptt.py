@@ -17,7 +17,7 @@ from torch import Tensor
 
 from seqmodels.config.ranges import at_least, one_of
 from seqmodels.cores.base import batch_size
-from seqmodels.datamodules.window import Window
+from seqmodels.datamodules.window import Window, given
 from seqmodels.modules import burn_in as burning
 from seqmodels.modules.base import SequenceModule
 from seqmodels.modules.carry import Carry, PastWindow, StreamState, cast, detached, from_checkpoint, to_checkpoint
@@ -31,7 +31,7 @@ class Reading(NamedTuple):
     Attributes:
         y: (B, T, H) outputs of the core.
         after: the streams behind the window, still part of the graph.
-        young: (B,) steps of burn-in in the window; None where there is no burn-in.
+        young: (B, T) bool, steps of burn-in; None where there is no burn-in.
     """
 
     y: Tensor
@@ -91,7 +91,7 @@ class TruncatedBPTT:
 
     def windows_in_reach(self, window: Window) -> tuple[PastWindow, ...]:
         """The windows that the gradient of this one goes through, oldest first, itself the last."""
-        return (*self.carried.history, PastWindow(self.carried.streams, window.x, window.reset, window.series))
+        return (*self.carried.history, PastWindow.of(self.carried.streams, window))
 
     def read_through(self, past: tuple[PastWindow, ...]) -> Reading:
         """Read windows one after the other; returns what came of the last."""
@@ -116,7 +116,7 @@ class TruncatedBPTT:
     def read(self, stage: str, window: Window) -> tuple[Tensor, Window]:
         """Read a window that is not trained on; (B, T, H) outputs, and the window with what counts in its mask."""
         before = self._streams.get(stage, StreamState())
-        reading = self._read(PastWindow(before, window.x, window.reset, window.series))
+        reading = self._read(PastWindow.of(before, window))
         self._streams[stage] = self._detached(reading.after)
         return reading.y, burning.without(window, reading.young)
 
@@ -150,7 +150,8 @@ class TruncatedBPTT:
         return detached(after, self.state_dtype or self.module.head.weight.dtype) if self.carry else StreamState()
 
     def _read(self, window: PastWindow) -> Reading:
-        before, x, reset, series = window
+        before, x, reset, series, *steps = window
+        step_reset, dt = (given(one) for one in steps)
         core = self.module.core
         if before.state is not None and batch_size(before.state) != len(x):
             if not reset.all():
@@ -166,9 +167,10 @@ class TruncatedBPTT:
             state = core.reset_rows(state, reset)
         x = self.module.normalized(x, series)
         if not self.burn_in:
-            y, state = core(x, state)
+            y, state = core(x, state, step_reset, dt)
             return Reading(y, StreamState(state), None)
-        age, steps = burning.age_at_start(before, reset, self.burn_in), x.shape[1]
-        young = (self.burn_in - age).clamp(0, steps)
-        y, state = burning.read(core, x, state, young)
-        return Reading(y, StreamState(state, (age + steps).clamp(max=self.burn_in)), young)
+        age = burning.age_at_start(before, reset, self.burn_in)
+        ages = burning.age_at_steps(age, x.shape[1], step_reset)
+        young = ages < self.burn_in
+        y, state = burning.read(core, x, state, young, step_reset, dt)
+        return Reading(y, StreamState(state, (ages[:, -1] + 1).clamp(max=self.burn_in)), young)

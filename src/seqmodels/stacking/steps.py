@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from seqmodels.cores.base import State
+from seqmodels.datamodules.window import given
 from seqmodels.modules import burn_in as burning
 from seqmodels.modules.carry import StreamState, cast
 from seqmodels.modules.regressor import StreamRegressor
@@ -107,7 +108,7 @@ class AllInOne:
 
     The places stay, and with them the bits of each model's numbers, whoever else has ended. The models are of one class
     and shape, without dropout, and so are their batches; windows of streams with backprop_windows=1 and burn_in=0, from
-    a state of as many rows.
+    a state of as many rows, without a `step_reset` and `dt`.
     """
 
     def __init__(self, reader: Reader, places: int) -> None:
@@ -179,7 +180,9 @@ def _judge(tasks: Sequence[Task], windows: Sequence[Any], y: Tensor, heads: dict
 
 def _before(task: Task) -> tuple[Tensor, ...]:
     """x as the core reads it, the rows whose stream starts anew, and the state, of a window of streams."""
-    module, (_, ((before, x, reset, series),)) = task.module, task.inputs
+    module, (_, ((before, x, reset, series, *steps),)) = task.module, task.inputs
+    if any(given(one) is not None for one in steps):
+        raise ValueError("a window with a reset inside or times of its steps is read by its own core; see own_kernels")
     x = module.normalized(x, series)
     if before.state is None:
         return x, torch.ones_like(reset), *module.core.initial_state(len(x), x.device, x.dtype)

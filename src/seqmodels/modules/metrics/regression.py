@@ -75,10 +75,13 @@ class RegressionErrors(Metric):
             error: (B, T, Y), prediction less target in units of the training.
             target: (B, T, Y) in physical units.
             mask: (B, T) steps that count; at others anything may stand, NaN too.
-            series: (B,) which of the S series each row belongs to; empty: all to the first.
+            series: which of the S series each row belongs to, (B,), or each step, (B, T); empty: all to the first.
         """
-        series = series if len(series) else series.new_zeros(len(mask))
+        series = series if series.numel() else series.new_zeros(len(mask))
         counts = mask.unsqueeze(-1)
+        if series.dim() > 1:  # each step is a row
+            error, target, counts = (one.flatten(0, 1).unsqueeze(1) for one in (error, target, counts))
+            series = series.flatten()
         unit, level = (values.to(self.steps)[series, None] for values in (self.unit, self.level))
         error = torch.where(counts, error.to(self.steps.dtype) * unit, 0)
         distance = torch.where(counts, target.to(self.steps.dtype) - level, 0)
