@@ -26,7 +26,7 @@ def tensors(carry: Carry) -> list[Tensor]:
     found: list[Tensor] = []
     for place in (carry.streams, *(past.before for past in carry.history)):
         found += [*(place.state or ()), *([] if place.age is None else [place.age])]
-    return found + [tensor for past in carry.history for tensor in past[1:]]
+    return found + [tensor for past in carry.history for tensor in past[1:] if tensor.numel()]
 
 
 def same(a: Carry, b: Carry) -> bool:
