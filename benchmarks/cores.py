@@ -38,6 +38,8 @@ CORES = [
     "s4d",
     "s5",
     "mamba",
+    "gated_delta_net",
+    "delta_product",
     "tcn",
     "attention",
 ]

@@ -16,9 +16,9 @@ from torch.nn import functional as F
 
 from seqmodels.config.ranges import WIDEST, size
 from seqmodels.cores.base import Core, State
-from seqmodels.cores.checks import check_dt
 from seqmodels.cores.selective_scan import selective_scan
 from seqmodels.cores.short_convolution import short_convolution
+from seqmodels.cores.step_sizes import bias_of_dt
 
 
 class Mamba(Core):
@@ -53,7 +53,6 @@ class Mamba(Core):
     ) -> None:
         super().__init__()
         size(WIDEST, input_size=input_size, state_size=state_size, expand=expand, conv_size=conv_size)
-        check_dt(dt_min, dt_max)
         self.input_size = self.output_size = input_size
         width, rank = expand * input_size, math.ceil(input_size / 16)
         self.in_proj = nn.Linear(input_size, 2 * width, bias=False)
@@ -65,10 +64,10 @@ class Mamba(Core):
         self.A_log = nn.Parameter(torch.arange(1.0, state_size + 1).log().repeat(width, 1))  # S4D-Real
         self.D = nn.Parameter(torch.ones(width))
         self.out_proj = nn.Linear(width, input_size, bias=False)
-        dt = torch.empty(width).uniform_(math.log(dt_min), math.log(dt_max)).exp()
+        bias = bias_of_dt(width, dt_min, dt_max)
         with torch.no_grad():
             self.dt_proj.weight.uniform_(-(rank**-0.5), rank**-0.5)
-            self.dt_proj.bias.copy_(dt + (-(-dt).expm1()).log())  # the inverse of softplus
+            self.dt_proj.bias.copy_(bias)
 
     def initial_state(
         self, batch_size: int, device: torch.device | None = None, dtype: torch.dtype | None = None
