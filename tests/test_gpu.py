@@ -17,7 +17,6 @@ from tests.support.attempts import DIGITS, SINE, checkpoint, cut_and_resumed, sa
 
 pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")]
 
-
 OF_CUDNN = {"rnn", "rnn_tf", "gru", "lstm", "lstm_tf", "lstm_orthogonal"}
 """Its kernels round more than ours."""
 
