@@ -10,6 +10,8 @@ import torch
 from hydra.utils import instantiate
 
 from seqmodels import load_run
+from seqmodels.modules.cuda_graph import CudaGraphs
+from seqmodels.modules.recorded import RecordedStep
 from seqmodels.runs.evaluate import evaluate
 from seqmodels.runs.run import compose, train
 from tests.conftest import core_config, options
@@ -149,3 +151,68 @@ def test_a_search_shares_the_gpus(tune: Callable[..., int]) -> None:
     assert tune(*words) == 0
     results = [json.loads(path.read_text()) for path in Path("outputs").glob("*/study_*/*/results.json")]
     assert len(results) == 4
+
+
+GRAPHS = "trainer.cuda_graphs=true"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        SINE,
+        [*SINE, "module.backprop_windows=3", "module.carry=true", "core.num_layers=2"],
+        [*SINE, "trainer.precision=bf16-mixed", "trainer.gradient_clip_val=0.1"],
+        [*SINE, "module.initial_state=learned", "trainer.accumulate_grad_batches=2"],
+        [*SINE, "trainer.precision=bf16-true", "optimizer.eps=0.0001"],
+        DIGITS,  # dropout before the head, and a last batch that is not full
+        *([*SINE, f"core={core}", "core.dropout=0.2"] for core in ("lru", "s4d", "mamba", "min_gru", "attention")),
+        [*SINE, "core=tcn"],
+    ],
+    ids=lambda words: " ".join(words[-2:]),
+)
+def test_recorded_steps_are_the_plain_ones(words: list[str]) -> None:
+    """The same losses with the same random numbers; two plain runs may differ by as much, where CUDA leaves it open."""
+    words = [*words, "trainer=gpu"]
+    plain, recorded = (train(compose([*words, f"trainer.cuda_graphs={way}"]), way).folder for way in ("false", "true"))
+    assert losses(recorded) == pytest.approx(losses(plain), rel=1e-2 if "bf16" in str(words) else 1e-3)
+    assert same(checkpoint(recorded)["rng"], checkpoint(plain)["rng"])
+
+
+@pytest.mark.parametrize("words", [SINE, [*SINE, "core=lru", "core.dropout=0.2", "module.backprop_windows=2"], DIGITS])
+def test_recorded_steps_go_on(words: list[str]) -> None:
+    words = [*words, "trainer=gpu", GRAPHS]
+    resumed, undisturbed = cut_and_resumed(words, [7, 13]), whole(words)
+    for key in ("rng", "position", "global_step"):
+        assert same(checkpoint(resumed)[key], checkpoint(undisturbed)[key]), key
+    assert losses(resumed) == pytest.approx(losses(undisturbed), rel=1e-3)
+
+
+def test_a_step_is_one_launch() -> None:
+    """Of the recording; the update, the copies in and out and the checks of the first steps come beside it."""
+    from torch.profiler import ProfilerActivity, profile
+
+    cfg = compose([*SINE, "trainer=gpu", GRAPHS, "core=lru", "test=false", "callbacks=none", "logger=none"])
+    with profile(activities=[ProfilerActivity.CPU, ProfilerActivity.CUDA]) as profiler:
+        train(cfg)
+    launches = sum("cudaGraphLaunch" in event.name for event in profiler.events())
+    assert launches == cfg.trainer.max_steps
+
+
+def test_what_no_graph_can_do_is_one_message() -> None:
+    from tests.modules.test_regressor import regressor
+    from tests.modules.test_tbptt import TRAINER, stream
+
+    def of(spoilt: Callable[[torch.Tensor], torch.Tensor]) -> None:
+        module = regressor().cuda()
+        module.trainer = TRAINER
+        module.recorded = RecordedStep(module, CudaGraphs())
+        plain = module.core.forward
+        module.core.forward = lambda x, state=None: plain(spoilt(x), state)
+        for window in stream(5, torch.float32):
+            module.training_step(window.to(torch.device("cuda")))["loss"].backward()
+
+    with pytest.raises(ValueError, match="cannot be recorded, since it waits for the GPU"):
+        of(lambda x: x * (1 + 0 * x.sum().item()))
+    with pytest.raises(ValueError, match="draws random numbers on the CPU"):
+        of(lambda x: x + float(torch.rand(())))
+    of(lambda x: x)  # a recording that failed leaves nothing behind

@@ -1,18 +1,17 @@
 """What the state of a stream does: its size, how far back the gradient reaches, how often it starts anew."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import lightning.pytorch as pl
 import torch
 from lightning.pytorch.callbacks import Callback
-from torch import Tensor, nn
+from torch import Tensor
 
 from seqmodels.callbacks.figures.diagnostics import Snapshot, diagnostics_figure
 from seqmodels.callbacks.figures.drawing import draws
 from seqmodels.callbacks.figures.publish import publish
 from seqmodels.config.ranges import at_least
+from seqmodels.cores.base import untouched
 
 REACH = 0.01
 """The gradient reaches as far back as its norm is above this part of its largest."""
@@ -92,17 +91,3 @@ def reach(gradient: Tensor) -> int:
     """The largest lag at which (S,) norms are above `REACH` of their largest; 0 if all are zero."""
     above = (gradient > REACH * gradient.max()).nonzero()
     return int(above[-1]) if len(above) else 0
-
-
-@contextmanager
-def untouched(core: nn.Module, device: torch.device) -> Iterator[None]:
-    """A look inside leaves no trace: random numbers and the core's buffers are as before.
-
-    The core stays in training mode, where dropout is what the training sees and cuDNN has a backward pass.
-    """
-    buffers = [(buffer, buffer.clone()) for buffer in core.buffers()]
-    with torch.random.fork_rng([device] if device.type == "cuda" else []):
-        yield
-    with torch.no_grad():
-        for buffer, before in buffers:
-            buffer.copy_(before)

@@ -56,7 +56,7 @@ UNSAID: dict[str, dict[str, Any]] = {
     "datamodules.digits.DigitsSequence": {"dataset": "digits", "root": None, "fallback": None, "val_size": 180},
     "datamodules.image_sequence.TorchvisionSequence": {"fallback": None},
     "datamodules.mnist.MNISTSequence": {"dataset": "mnist", "fallback": "digits"},
-    "lightning.pytorch.Trainer": {"loop": "auto"},
+    "lightning.pytorch.Trainer": {"loop": "auto", "cuda_graphs": False},
     "modules.classifier.SequenceClassifier": {"class_weights": None},
     **dict.fromkeys(("datamodules.series.SeriesStream", "datamodules.series.datamodule.SeriesStream"), _SERIES),
     **dict.fromkeys(

@@ -47,6 +47,7 @@ ROOT_RANGES: dict[str, Callable[..., None]] = {
 OWN_KEYS: dict[str, dict[str, Any]] = {
     "trainer": {
         "loop": Literal["auto", "lightning"],
+        "cuda_graphs": bool,
         "max_time": str | None,
         "val_check_interval": int | float | str | None,
         "gradient_clip_algorithm": Literal["norm", "value"] | None,

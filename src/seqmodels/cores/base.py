@@ -5,6 +5,8 @@ Letters: B batch rows, T time steps, D feature width. Tensors are batch first: x
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import pairwise
 from typing import Any
 
@@ -162,3 +164,17 @@ def detach(state: State) -> State:
 def batch_size(state: State) -> int:
     """B, the number of streams that a state belongs to."""
     return state[0].shape[0]
+
+
+@contextmanager
+def untouched(module: nn.Module, device: torch.device) -> Iterator[None]:
+    """A look inside leaves no trace: random numbers and the module's buffers are as before.
+
+    It stays in training mode, where dropout is what the training sees and cuDNN has a backward pass.
+    """
+    buffers = [(buffer, buffer.clone()) for buffer in module.buffers()]
+    with torch.random.fork_rng([device] if device.type == "cuda" else []):
+        yield
+    with torch.no_grad():
+        for buffer, before in buffers:
+            buffer.copy_(before)

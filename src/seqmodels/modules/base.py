@@ -43,6 +43,7 @@ class SequenceModule(pl.LightningModule):
         directions: the `mode` that goes with each of these: min where a lower value is better, else max.
         bar_measures: which of them a progress bar shows.
         metrics: of val and test, made anew for every pass through the data, which `evaluate` updates.
+        recorded: stands in for `compute` in the training: see recorded.py.
     """
 
     task: str
@@ -109,6 +110,7 @@ class SequenceModule(pl.LightningModule):
         self.timescale_lr = timescale_lr
         self._make_optimizer = optimizer
         self._make_scheduler = scheduler
+        self.recorded: Callable[..., Any] | None = None
         self.metrics: dict[str, Metric] = {}
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -176,6 +178,13 @@ class SequenceModule(pl.LightningModule):
     def compute(self, *inputs: Any) -> Any:
         """The differentiable part of a training step: the first of what it returns is the loss."""
         raise NotImplementedError
+
+    def computed(self, *inputs: Any) -> Any:
+        """The same, played from a recording where steps are recorded."""
+        return self.recorded(*inputs) if self.recorded else self.compute(*inputs)
+
+    def on_train_end(self) -> None:
+        self.recorded = None  # which holds the memory of whole steps
 
     def validation_step(self, batch: Any, batch_idx: int) -> dict[str, Tensor]:
         return self.evaluate("val", batch, batch_idx)

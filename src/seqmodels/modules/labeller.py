@@ -40,7 +40,7 @@ class SequenceLabeller(SequenceModule):
         return self.read_out(y, x), state
 
     def training_step(self, batch: Batch) -> Tensor:
-        loss, logits = self.compute(batch)
+        loss, logits = self.computed(batch)
         if self.logs_this_step:
             self.log_step(loss=loss.detach(), acc=(logits.argmax(-1) == batch[1]).float().mean())
         return loss

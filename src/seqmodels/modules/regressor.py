@@ -138,7 +138,7 @@ class StreamRegressor(SequenceModule):
         logs = self.logs_this_step
         window = self._finite(window, self.tbptt.carried.windows, look=logs)
         past = self.tbptt.windows_in_reach(window)
-        loss, prediction, after = self.compute(window, past)
+        loss, prediction, after = self.computed(window, past)
         carried = self.tbptt.carried_after(past, after, loss)
         if logs:
             self.log_step(loss=loss.detach(), loss_mean=carried.loss_sum / carried.windows)

@@ -20,7 +20,10 @@ IGNORED = (
     *(f"datamodule.{key}" for key in ("root", "cache", "fallback", "num_workers", "eval_batch_size")),
     *(f"trainer.{key}" for key in ("accelerator", "devices", "num_nodes", "strategy", "benchmark", "profiler")),
     *(f"trainer.{key}" for key in ("loop", "log_every_n_steps", "num_sanity_val_steps", "detect_anomaly")),
-    *(f"trainer.{key}" for key in ("enable_progress_bar", "enable_model_summary", "use_distributed_sampler")),
+    *(
+        f"trainer.{key}"
+        for key in ("cuda_graphs", "enable_progress_bar", "enable_model_summary", "use_distributed_sampler")
+    ),
 )
 """What says where a run ran and what it showed, not what it was; so do our own callbacks, which only watch."""
 

@@ -24,6 +24,7 @@ from seqmodels.config.schema import check_config, parameters
 from seqmodels.datamodules.checks import check_class, check_source
 from seqmodels.distributed.slurm import cluster_environment
 from seqmodels.distributed.supervised import use_supervised_launcher
+from seqmodels.modules.cuda_graph import record_steps
 from seqmodels.modules.precision import HalfWeights
 from seqmodels.runs.trainer import intervals, leave_signals_to_us, logging_interval, quieten_lightning, set_threads
 
@@ -54,6 +55,9 @@ def build(cfg: DictConfig, folder: Path) -> Parts:
     # Lightning does it after it has read a checkpoint, which would round what is of 64 bits.
     module = trainer.precision_plugin.convert_module(build_module(cfg, datamodule))
     _check_monitor(cfg.monitor, module, trainer)
+    if cfg.trainer.cuda_graphs:
+        with explained(cfg, "trainer", "core", "module"):
+            record_steps(module, trainer)
     if cfg.monitor.startswith("val/") and not datamodule.val_dataloader():
         log.warning("monitor=%s: this data has no validation part, so there will be no best.ckpt", cfg.monitor)
     return Parts(datamodule, module, trainer)
@@ -174,7 +178,7 @@ def build_trainer(cfg: DictConfig, folder: Path, **settings: Any) -> pl.Trainer:
         if half:
             own["precision"] = None  # Lightning takes either
         trainer: pl.Trainer = instantiate(
-            OmegaConf.masked_copy(cfg.trainer, [key for key in cfg.trainer if key != "loop"]),
+            OmegaConf.masked_copy(cfg.trainer, [key for key in cfg.trainer if key not in ("loop", "cuda_graphs")]),
             default_root_dir=str(folder),
             callbacks=callbacks,
             logger=[instantiate(logger, folder=str(folder)) for logger in (cfg.logger or {}).values() if logger],

@@ -23,7 +23,7 @@ PLACES = ("datamodule.root", "datamodule.cache")
 
 HERE = (
     *(f"trainer.{key}" for key in DEVICES),
-    *("trainer.enable_progress_bar", "trainer.loop"),
+    *("trainer.enable_progress_bar", "trainer.loop", "trainer.cuda_graphs"),
     "threads",
     "datamodule.num_workers",
     *PLACES,
