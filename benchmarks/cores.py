@@ -40,6 +40,7 @@ CORES = [
     "mamba",
     "gated_delta_net",
     "delta_product",
+    "mlstm",
     "tcn",
     "attention",
 ]
