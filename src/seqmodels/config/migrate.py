@@ -50,7 +50,7 @@ _FILES: dict[str, Any] = {
     "missing_values": [], "comment": None, "skip_rows": 0, "header": True, "unit_rows": 0, "time_format": None,
     "repeated_times": "error",
 }  # fmt: skip
-_SERIES = _FILES | {"short_series": "error"}
+_SERIES = _FILES | {"short_series": "error", "packed": False}
 
 UNSAID: dict[str, dict[str, Any]] = {
     "datamodules.digits.DigitsSequence": {"dataset": "digits", "root": None, "fallback": None, "val_size": 180},

@@ -82,6 +82,7 @@ class SequenceData(pl.LightningDataModule, ABC):
             where rows are no streams.
         class_names, input_names, target_names: what classes, inputs and targets are called; numbers if not said.
         series: what the numbers in `Window.series` stand for; None where nothing tells rows apart.
+        has_dt: whether its windows tell the time between steps, for a core that reads it.
         input_mean: (D,) mean of the training split, what a missing input is read as; None where nobody asks for it.
         input_stats, target_stats, change_stats, target_scale, target_inputs, fills_with_mean, class_counts: see
             `told_to_module`.
@@ -97,6 +98,7 @@ class SequenceData(pl.LightningDataModule, ABC):
     num_streams: int | None = None
     series: Series | None = None
     longest: int | None = None
+    has_dt: bool = False
     input_mean: Sequence[float] | None = None
     input_stats: Stats | None = None
     target_stats: Stats | None = None

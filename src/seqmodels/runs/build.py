@@ -21,6 +21,7 @@ from seqmodels.checkpoints.io import AtomicCheckpointIO
 from seqmodels.config.keys import explained
 from seqmodels.config.nearest import nearest
 from seqmodels.config.schema import check_config, parameters
+from seqmodels.cores.registry import cores_with_dt
 from seqmodels.datamodules.checks import check_class, check_source
 from seqmodels.distributed.slurm import cluster_environment
 from seqmodels.distributed.supervised import use_supervised_launcher
@@ -78,7 +79,14 @@ def build_module(cfg: DictConfig, datamodule: Any) -> Any:
     taken = parameters(get_class(cfg.module._target_))
     told = datamodule.told_to_module() | {name: _factory(cfg, name) for name in ("core", "optimizer", "scheduler")}
     with explained(cfg, "module"):
-        return instantiate(cfg.module, **{name: value for name, value in told.items() if name in taken})
+        module = instantiate(cfg.module, **{name: value for name, value in told.items() if name in taken})
+    if getattr(datamodule, "has_dt", False) and not getattr(module.core, "takes_dt", False):
+        cores = ", ".join(f"core={name}" for name in cores_with_dt())
+        raise ValueError(
+            f"gaps={cfg.datamodule.gaps} tells the core how much time lies between steps, which this one "
+            f"({cfg.core._target_}) does not read; choose one that does ({cores}), or datamodule.gaps=ignore"
+        )
+    return module
 
 
 def check_mode(cfg: DictConfig) -> None:

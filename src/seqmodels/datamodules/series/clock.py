@@ -69,7 +69,10 @@ class Clock:
         with np.errstate(over="ignore"):  # of what does not follow anything
             gaps = follows & (now - before > JUMP * self._step[series])
         if self.gaps == "error" and gaps.any():
-            remedy = "is a gap; datamodule.gaps=reset begins the series anew behind it, datamodule.gaps=ignore reads on"
+            remedy = (
+                "is a gap; datamodule.gaps=reset begins the series anew behind it, datamodule.gaps=dt tells the time "
+                "to a core that reads it, datamodule.gaps=ignore reads on"
+            )
             raise self._error(path, first, series, order, now, before, np.flatnonzero(gaps), remedy)
         last = np.diff(series, append=-1) != 0
         self._last[series[last]], self._begun[series[last]] = now[last], True

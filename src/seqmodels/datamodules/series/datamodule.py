@@ -56,6 +56,7 @@ class SeriesStream(FileData, StreamData):
         gaps: Gaps = "error",
         time_step: float | None = None,
         short_series: ShortSeries = "error",
+        packed: bool = False,
         season: int = 1,
         cache: str | None = None,
         **options: Any,
@@ -69,9 +70,12 @@ class SeriesStream(FileData, StreamData):
             horizon: h; the target of a step is h rows further on.
             window: T, steps.
             warmup: steps before the first one that counts that validation and test read so that the state is warm.
-            gaps: where time jumps by more than 1.5 steps: `error`; `reset` begins the series anew; `ignore`.
-            time_step: the step, in the unit of `time`, of dates in seconds; null: the median of a series' first 1,000.
+            gaps: where time jumps by more than 1.5 steps: `error`; `reset` begins the series anew; `ignore`. `dt` tells
+                the core at every step how much time has gone by since the one before, in steps of the training.
+            time_step: the step, in the unit of `time`, of dates in seconds; null: the median of a series' first 1,000,
+                with gaps=dt of all of them.
             short_series: one with no more rows than the horizon: `error` names it, `skip` leaves it out.
+            packed: series follow each other inside a window, in place of padding up to its end.
             season: m, steps after which the signal resembles itself, for MASE and the seasonal naive forecast.
             cache: the folder for converted files; null: the user's cache folder.
             options: as in `FileData` and `StreamData`; the streams are lanes that the series are dealt out to.
@@ -93,6 +97,8 @@ class SeriesStream(FileData, StreamData):
         at_least(0, horizon=horizon, warmup=warmup)
         if time_step is not None:
             above(0, time_step=time_step)
+        if gaps == "dt" and spec.time is None:
+            raise ValueError("gaps=dt tells the core how much time lies between rows; give datamodule.time=COLUMN")
         check_roles("targets", spec.targets, time=spec.time, group=spec.group)
         copied = [column for column in spec.targets if column in spec.inputs]
         if horizon == 0 and copied:
@@ -117,7 +123,8 @@ class SeriesStream(FileData, StreamData):
             )
         self.fills_with_mean = self.missing == "mask"
         self.horizon, self.season, self.window = horizon, season, window
-        windows = WindowSpec(horizon, window, self.num_streams, warmup, season, short_series)
+        self.has_dt = gaps == "dt"
+        windows = WindowSpec(horizon, window, self.num_streams, warmup, season, short_series, packed)
         folder = Path(cache).expanduser() if cache else None
         self.data = SeriesSplits(self.patterns, spec, windows, self.fractions, folder)
 

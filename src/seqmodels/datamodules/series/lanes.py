@@ -42,19 +42,18 @@ class Segment(NamedTuple):
 
 
 class Steps(NamedTuple):
-    """What a window holds of each lane; all (G,).
+    """What a window holds of each lane.
 
     Attributes:
-        first: row of the window's first step.
-        counts_from: rows before it are warm-up.
-        stop: rows from here on are padding.
-        reset: whether the lane's stream starts anew.
+        rows: (G, T) of each step; -1 is padding.
+        counts: (G, T) bool; what does not is warm-up or padding.
+        starts: (G, T) bool, steps at which the lane's stream starts anew; packed lanes do so anywhere, others at the
+            first alone.
     """
 
-    first: np.ndarray
-    counts_from: np.ndarray
-    stop: np.ndarray
-    reset: np.ndarray
+    rows: np.ndarray
+    counts: np.ndarray
+    starts: np.ndarray
 
 
 _PADDING = (0, 0, 0, False)
@@ -83,8 +82,13 @@ class Lanes:
 
     def at(self, i: int) -> Steps:
         """What window i holds."""
-        first, counts_from, stop, reset = zip(*(self._locate(lane, i) for lane in range(len(self._lanes))), strict=True)
-        return Steps(np.array(first), np.array(counts_from), np.array(stop), np.array(reset))
+        lanes = range(len(self._lanes))
+        first, counts_from, stop, reset = (
+            np.array(one)[:, None] for one in zip(*(self._locate(lane, i) for lane in lanes), strict=True)
+        )
+        rows = first + np.arange(self.window)
+        inside, counts = rows < stop, rows >= counts_from
+        return Steps(np.where(inside, rows, -1), inside & counts, reset & (np.arange(self.window) == 0))
 
     def _locate(self, lane: int, i: int) -> tuple[int, int, int, bool]:
         ends = self._ends[lane]

@@ -5,7 +5,7 @@ from typing import Literal, NamedTuple
 from seqmodels.datamodules.missing import Missing, RepeatedTimes
 from seqmodels.tables.formats import Marks
 
-Gaps = Literal["error", "reset", "ignore"]
+Gaps = Literal["error", "reset", "ignore", "dt"]
 ShortSeries = Literal["error", "skip"]
 
 
@@ -32,3 +32,4 @@ class WindowSpec(NamedTuple):
     warmup: int
     season: int
     short_series: ShortSeries = "error"
+    packed: bool = False

@@ -11,11 +11,13 @@ from seqmodels.datamodules.series.axis import Axis, axis
 from seqmodels.datamodules.series.baselines import Baseline, baselines
 from seqmodels.datamodules.series.cut import cut, training_rows, whole
 from seqmodels.datamodules.series.lanes import Lanes, Segment, units
+from seqmodels.datamodules.series.packing import PackedLanes
 from seqmodels.datamodules.series.spec import TableSpec, WindowSpec
 from seqmodels.datamodules.series.statistics import TrainingStatistics, fit_statistics
 from seqmodels.datamodules.series.table import SeriesTable, series_table
 from seqmodels.datamodules.series.windows import SplitWindows
 from seqmodels.datamodules.window import Series
+from seqmodels.tables.dates import SECOND
 from seqmodels.tables.paths import expand
 
 
@@ -97,14 +99,11 @@ class SeriesSplits:
         Raises:
             ValueError: there are more lanes than can be filled, or windows longer than any series.
         """
-        segments, (horizon, window, num_streams, warmup, *_) = self.segments(split), self.windows
+        segments, (horizon, window, num_streams, warmup, _, _, packed) = self.segments(split), self.windows
         unit, warmup = (window, 0) if split == "train" else (1, warmup)
-        longest = max(segment.stop - segment.start for segment in segments)
-        if split == "train" and window > longest:
-            raise ValueError(
-                f"window={window} is longer than what any series has to train on; give at most {longest}, of which "
-                f"nothing is padding"
-            )
+        unit = 1 if packed else unit
+        if split == "train":
+            self._check_window(segments)
         available = units(segments, unit)
         if available < num_streams:
             of = f"windows of {unit} steps; a smaller window gives more" if unit > 1 else "steps"
@@ -112,10 +111,31 @@ class SeriesSplits:
                 f"num_streams={num_streams} is too much for {split}, which has {available} {of}; "
                 f"give at most {available}"
             )
-        lanes = Lanes(segments, num_streams, window, unit, warmup)
-        fill = np.array(statistics.input_mean)
-        return SplitWindows(
-            self.table(self.source(split)), lanes, horizon, fill, self.numbers(self.source(split), statistics)
+        lanes: Lanes | PackedLanes = Lanes(segments, num_streams, window, unit, warmup)
+        if packed:
+            lanes = PackedLanes(segments, num_streams, window, warmup)
+        fill, source = np.array(statistics.input_mean), self.source(split)
+        table, time_unit = self.table(source), statistics.time_step
+        if time_unit is not None and table.has_dates:
+            time_unit *= SECOND
+        return SplitWindows(table, lanes, horizon, fill, self.numbers(source, statistics), time_unit)
+
+    def _check_window(self, segments: list[Segment]) -> None:
+        """
+        Raises:
+            ValueError: windows are longer than any series, or packed, than what the lanes hold.
+        """
+        window, lanes, packed = self.windows.window, self.windows.num_streams, self.windows.packed
+        longest = max(segment.stop - segment.start for segment in segments)
+        most = units(segments, 1) // lanes if packed else longest
+        if window <= most:
+            return
+        packing = ""
+        if units(segments, 1) // lanes >= window:
+            packing = "; with datamodule.packed=true series follow each other in a window"
+        raise ValueError(
+            f"window={window} is longer than what any {'lane' if packed else 'series'} has to train on; give at most "
+            f"{most}, of which nothing is padding{packing}"
         )
 
     def series(self, statistics: TrainingStatistics) -> Series:

@@ -4,12 +4,14 @@ Block by block, in float64, missing cells left out.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
+from seqmodels.datamodules.series.clock import MEASURED
 from seqmodels.datamodules.series.table import SeriesTable
+from seqmodels.tables.dates import SECOND
 
 ROWS = 2**16
 """Rows of a block."""
@@ -34,6 +36,8 @@ class TrainingStatistics:
         series: of each of S series its "name", and the same statistics by their names, "target_mean" (S, Y) and so on;
             None in trainings of before December 2026.
         scale_missing: why a target has no scale, by its name.
+        time_step: what a `dt` of 1 stands for, in the unit of the times, of dates in seconds; None where nobody is
+            told.
     """
 
     input_mean: list[float]
@@ -49,6 +53,7 @@ class TrainingStatistics:
     steps: int
     series: dict[str, list[Any]] | None = None
     scale_missing: dict[str, str] = field(default_factory=dict)
+    time_step: float | None = None
 
     def difference(self, then: "TrainingStatistics") -> str | None:
         """What tells the data of two trainings apart, in words; None when nothing does that matters."""
@@ -94,9 +99,30 @@ def fit_statistics(
     missing = _scale_missing(table, every, season, found["target_scale"]) if horizon else {}
     if len(missing) == len(spec.targets) or not horizon:
         found["target_scale"] = None
-    return TrainingStatistics(
+    learned = TrainingStatistics(
         **found, horizon=horizon, season=season, rows=table.rows, steps=steps, series=series, scale_missing=missing
     )
+    return replace(learned, time_step=time_step_of(table, rows)) if spec.gaps == "dt" else learned
+
+
+def time_step_of(table: SeriesTable, rows: Sequence[Rows]) -> float:
+    """What the config says, else the median time between two rows at the beginnings of all series.
+
+    Raises:
+        ValueError: no two rows of a series are apart in time.
+    """
+    if table.spec.time_step is not None:
+        return table.spec.time_step
+    assert table.times is not None
+    steps = [np.diff(table.times[start : min(stop, start + MEASURED + 1)]) for pieces in rows for start, stop in pieces]
+    passed = np.concatenate(steps).astype(np.float64)
+    passed = passed[passed > 0]
+    if not len(passed):
+        raise ValueError(
+            "gaps=dt counts time in steps, and no two rows of a series are apart in time; give "
+            "datamodule.time_step=NUMBER, or datamodule.gaps=ignore"
+        )
+    return float(np.median(passed)) / (SECOND if table.has_dates else 1)
 
 
 def _learned(table: SeriesTable, rows: Rows, horizon: int, season: int) -> dict[str, Any]:

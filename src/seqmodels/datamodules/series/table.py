@@ -57,6 +57,7 @@ class SeriesTable:
         series: in the order of their first rows.
         rows: N.
         missing: how many cells of each column are.
+        has_dates: whether times are dates, and no numbers.
     """
 
     def __init__(self, folder: Path, files: Sequence[Path], spec: TableSpec) -> None:
@@ -66,7 +67,7 @@ class SeriesTable:
             self.series = [Series(**one) for one in index["series"]]
             self.rows: int = index["rows"]
             self.missing: dict[str, int] = index["missing"]
-            self._dates: bool = index["dates"]
+            self.has_dates: bool = index["dates"]
 
     def __reduce__(self) -> Any:
         return SeriesTable, (self.folder, self.files, self.spec)
@@ -86,7 +87,7 @@ class SeriesTable:
         """(N,) float64, or dates in UTC; None without a column of them."""
         if self.spec.time is None:
             return None
-        return self._mapped(TIMES, "<M8[ns]" if self._dates else "<f8", (self.rows,))
+        return self._mapped(TIMES, "<M8[ns]" if self.has_dates else "<f8", (self.rows,))
 
     def series_of(self, rows: np.ndarray) -> np.ndarray:
         """The number of the series that each row lies in, counted from 0."""
