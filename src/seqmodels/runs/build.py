@@ -80,11 +80,11 @@ def build_module(cfg: DictConfig, datamodule: Any) -> Any:
     told = datamodule.told_to_module() | {name: _factory(cfg, name) for name in ("core", "optimizer", "scheduler")}
     with explained(cfg, "module"):
         module = instantiate(cfg.module, **{name: value for name, value in told.items() if name in taken})
-    if getattr(datamodule, "has_dt", False) and not getattr(module.core, "takes_dt", False):
+    if getattr(datamodule, "has_dt", False) and not module.core.takes_dt:
         cores = ", ".join(f"core={name}" for name in cores_with_dt())
         raise ValueError(
-            f"gaps={cfg.datamodule.gaps} tells the core how much time lies between steps, which this one "
-            f"({cfg.core._target_}) does not read; choose one that does ({cores}), or datamodule.gaps=ignore"
+            f"datamodule.gaps=dt tells the core how much time lies between steps, and this one does not read it; choose "
+            f"one that does ({cores}), or datamodule.gaps=ignore"
         )
     return module
 
