@@ -27,38 +27,40 @@ class Trial:
     """What the run itself makes of streams of noise.
 
     Attributes:
-        inputs: x of each call.
+        inputs: x of each call, and dt where there is one.
         states: before each call, and after the last.
         outputs: y of each call.
     """
 
-    inputs: list[Tensor]
+    inputs: list[tuple[Tensor, ...]]
     states: list[State]
     outputs: list[Tensor]
 
 
-def trials(name: str, module: Any) -> list[Trial]:
+def trials(name: str, module: Any, has_dt: bool = False) -> list[Trial]:
     """The streams that a step or a window is tried on, of as many rows as `BATCHES` says.
 
     Raises:
         ValueError: the run's own output is no number.
     """
-    return [_trial(module, batch, LENGTHS[name], step=name == "step") for batch in BATCHES]
+    return [_trial(module, batch, LENGTHS[name], name == "step", has_dt) for batch in BATCHES]
 
 
 @torch.no_grad()
-def _trial(module: Any, batch: int, lengths: Sequence[int], step: bool) -> Trial:
+def _trial(module: Any, batch: int, lengths: Sequence[int], step: bool, has_dt: bool) -> Trial:
     generator = torch.Generator().manual_seed(batch)
     noise = torch.randn(batch, sum(lengths), module.core.input_size, generator=generator, dtype=dtype_of(module))
     chunks = (module.input_mean + module.input_std * noise).to(dtype_of(module)).split(list(lengths), dim=1)
+    times = (3 * torch.rand(batch, sum(lengths), generator=generator)).to(noise.dtype).split(list(lengths), dim=1)
     outputs, states = [], [begin(module, batch)]
-    for number, chunk in enumerate(chunks):
-        y, state = module(chunk, states[-1] if number else None)
+    for number, (chunk, dt) in enumerate(zip(chunks, times, strict=True)):
+        y, state = module(chunk, states[-1] if number else None, **({"dt": dt} if has_dt else {}))
         outputs.append(y.squeeze(1) if step and y.dim() == 3 else y)
         states.append(state)
     if not all(y.isfinite().all() for y in outputs):
         raise ValueError("the run's own output for noise like its data is NaN or infinite; choose another checkpoint")
-    return Trial([chunk.squeeze(1) if step else chunk for chunk in chunks], states, outputs)
+    inputs = zip(chunks, times, strict=True) if has_dt else ((chunk,) for chunk in chunks)
+    return Trial([tuple(one.squeeze(1) if step else one for one in parts) for parts in inputs], states, outputs)
 
 
 def check(call: Call, tried: Sequence[Trial], unit: Tensor, tolerance: float) -> float:
@@ -81,9 +83,9 @@ def check(call: Call, tried: Sequence[Trial], unit: Tensor, tolerance: float) ->
 
 def _compare(call: Call, trial: Trial, unit: Tensor, tolerance: float) -> float:
     state, largest, read = trial.states[0], 0.0, 0
-    for x, y in zip(trial.inputs, trial.outputs, strict=True):
-        found, *state = _run(call, x, state)  # type: ignore[assignment]
-        read += x.shape[1] if x.dim() == 3 else 1
+    for inputs, y in zip(trial.inputs, trial.outputs, strict=True):
+        found, *state = _run(call, inputs, state)  # type: ignore[assignment]
+        read += inputs[0].shape[1] if inputs[0].dim() == 3 else 1
         _check_shape("the output", found, y, read)
         largest = max(largest, (worst := ((found - y).abs() / unit).max().item()))
         if not _near(found, y, unit, tolerance):
@@ -107,19 +109,21 @@ def _near(found: Tensor, own: Tensor, unit: Tensor, tolerance: float) -> bool:
     return bool(((found - own).abs() <= tolerance * unit + 4 * torch.finfo(own.dtype).eps * own.abs()).all())
 
 
-def _run(call: Call, x: Tensor, state: Sequence[Tensor]) -> tuple[Tensor, ...]:
+def _run(call: Call, inputs: Sequence[Tensor], state: Sequence[Tensor]) -> tuple[Tensor, ...]:
     try:
-        return call(x, *state)
+        return call(*inputs, *state)
     except Exception as error:
         reason = first_line(error)
-        raise CannotExport(f"the file does not run with x of {'x'.join(map(str, x.shape))}: {reason}") from error
+        raise CannotExport(
+            f"the file does not run with x of {'x'.join(map(str, inputs[0].shape))}: {reason}"
+        ) from error
 
 
 def _complaint(call: Call, trial: Trial, unit: Tensor, worst: float, read: int, tolerance: float) -> str:
     """Tell a wrong graph from a model in which roundings grow."""
     alone = max(
-        ((_run(call, x, state)[0] - y).abs() / unit).max().item()
-        for x, state, y in zip(trial.inputs, trial.states, trial.outputs, strict=False)
+        ((_run(call, inputs, state)[0] - y).abs() / unit).max().item()
+        for inputs, state, y in zip(trial.inputs, trial.states, trial.outputs, strict=False)
     )
     return (
         f"the file differs from the run itself by {worst:.0e} at step {read}, more than tolerance={tolerance:g}, and "

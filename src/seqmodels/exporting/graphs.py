@@ -3,6 +3,8 @@
     step      y, next_state_0, ... = graph(x, state_0, ...)     x (B, D), y (B, Y)
     window    the same                                          x (B, T, D), y (B, T, Y)
 
+Of a run whose core is told the time between steps, `dt` stands behind x, (B,) and (B, T): graph(x, dt, state_0, ...).
+
 Of a classifier y is called logits, (B, classes) in both; of a labeller logits as well, one row a step. A step has no
 time axis, since whoever feeds one reading at a time has none: a row of D numbers goes in, a row comes out, and nothing
 of the wrong length fits.
@@ -20,25 +22,28 @@ from torch.export import Dim
 from seqmodels.cores.base import State
 
 Call = Callable[..., tuple[Tensor, ...]]
-"""A graph at work: (x, *state) to (y, *next state)."""
+"""A graph at work: (x, *state), or (x, dt, *state), to (y, *next state)."""
 
 FORMS = ("step", "window")
 
 
 class WindowGraph(nn.Module):
-    """The module as a function of tensors alone; `fill` is read in place of NaN and infinities."""
+    """The module as a function of tensors alone; `fill` is read in place of NaN and infinities.
+
+    With `has_dt` the first of the state is no state, but dt.
+    """
 
     fill: Tensor | None
 
-    def __init__(self, module: Any, fill: Tensor | None = None) -> None:
+    def __init__(self, module: Any, fill: Tensor | None = None, has_dt: bool = False) -> None:
         super().__init__()
-        self.module = module
+        self.module, self.has_dt = module, has_dt
         self.register_buffer("fill", fill)
 
     def forward(self, x: Tensor, *state: Tensor) -> tuple[Tensor, ...]:
         if self.fill is not None:
             x = torch.where(x.isfinite(), x, self.fill.to(x.dtype))
-        y, state = self.module(x, state)
+        y, state = self.module(x, state[1:], dt=state[0]) if self.has_dt else self.module(x, state)
         return y, *state
 
 
@@ -46,6 +51,8 @@ class StepGraph(WindowGraph):
     """The same for one step, without a time axis."""
 
     def forward(self, x: Tensor, *state: Tensor) -> tuple[Tensor, ...]:
+        if self.has_dt:
+            state = state[0].unsqueeze(1), *state[1:]
         y, *ends = super().forward(x.unsqueeze(1), *state)
         return y.squeeze(1) if y.dim() == 3 else y, *ends
 
@@ -56,37 +63,44 @@ class Form:
 
     Attributes:
         graph: takes `inputs`, or others with another B (and T).
-        inputs: an example, x and the state.
+        inputs: an example, x, dt where it has one, and the state.
         output: the name of y.
+        has_dt: whether it has a dt.
     """
 
     graph: nn.Module
     inputs: tuple[Tensor, ...]
     output: str
+    has_dt: bool = False
+
+    @property
+    def _state_names(self) -> list[str]:
+        return [f"state_{number}" for number in range(len(self.inputs) - 1 - self.has_dt)]
 
     @property
     def input_names(self) -> list[str]:
-        return ["x", *(f"state_{number}" for number in range(len(self.inputs) - 1))]
+        return ["x", *["dt"] * self.has_dt, *self._state_names]
 
     @property
     def output_names(self) -> list[str]:
-        return [self.output, *(f"next_{name}" for name in self.input_names[1:])]
+        return [self.output, *(f"next_{name}" for name in self._state_names)]
 
     @property
     def dynamic_shapes(self) -> dict[str, Any]:
         batch = {0: Dim("batch")}
         x = batch if self.inputs[0].dim() == 2 else batch | {1: Dim("time")}
-        return {"x": x, "state": (batch,) * (len(self.inputs) - 1)}
+        return {"x": x, "state": (*[x] * self.has_dt, *[batch] * len(self._state_names))}
 
 
-def form_of(name: str, module: Any, fill: Tensor | None = None) -> Form:
-    """The graph called `name`, step or window, with inputs to trace it by; `fill` as in `WindowGraph`."""
+def form_of(name: str, module: Any, fill: Tensor | None = None, has_dt: bool = False) -> Form:
+    """The graph called `name`, step or window, with inputs to trace it by; the rest as in `WindowGraph`."""
     state = begin(module, 1)
     batch, time = sizes_apart(module, state)
     shape = (batch, module.core.input_size) if name == "step" else (batch, time, module.core.input_size)
-    graph = StepGraph(module, fill) if name == "step" else WindowGraph(module, fill)
+    graph = (StepGraph if name == "step" else WindowGraph)(module, fill, has_dt)
     output = "y" if module.task == "regression" else "logits"
-    return Form(graph, (torch.zeros(shape, dtype=dtype_of(module)), *expanded(state, batch)), output)
+    x = torch.zeros(shape, dtype=dtype_of(module))
+    return Form(graph, (x, *[torch.ones_like(x[..., 0])] * has_dt, *expanded(state, batch)), output, has_dt)
 
 
 def begin(module: Any, batch: int) -> State:

@@ -20,7 +20,7 @@ from seqmodels.exporting.graphs import FORMS, Form, begin, form_of, plain
 from seqmodels.exporting.looped import step_by_step
 from seqmodels.exporting.placing import arrays, check_free, workshop
 from seqmodels.runs.exported import FOLDER, INITIAL_STATE, hash_of
-from seqmodels.runs.load import LoadedRun, load_run
+from seqmodels.runs.load import LoadedRun, dt_step_of, load_run
 from seqmodels.system.untrusted import refuse_links
 from seqmodels.tables.formats import Marks
 
@@ -92,7 +92,7 @@ def export(
         for form, name in names.items():
             try:
                 graph = fill_of(loaded), about(loaded)
-                how, difference = write_checked(form, module, kind, place / name, *graph, tolerance)
+                how, difference = write_checked(form, module, kind, place / name, *graph, tolerance, has_dt_of(loaded))
             except CannotExport as failure:
                 for half_done in place.glob(f"{name}*"):
                     half_done.unlink()
@@ -119,6 +119,11 @@ def fill_of(loaded: LoadedRun) -> Tensor | None:
     return loaded.input_mean.clone() if reads_mean else None
 
 
+def has_dt_of(loaded: LoadedRun) -> bool:
+    """Whether the core is told the time between steps."""
+    return getattr(loaded.datamodule, "has_dt", False)
+
+
 def about(loaded: LoadedRun) -> str:
     """What a file says of itself: JSON, names and numbers of the run, no paths."""
     facts: dict[str, Any] = {
@@ -143,6 +148,7 @@ def reads(loaded: LoadedRun) -> dict[str, Any]:
         **{key: data.get(key) for key in asked},
         "missing": data.get("missing", getattr(loaded.module, "nan_input", "error")),
         "input_mean": loaded.input_mean.expand(len(names)).tolist(),
+        "dt_step": dt_step_of(loaded),
         "warmup": data.get("warmup") or loaded.cfg.module.get("burn_in") or 0,
         "marks": getattr(loaded.datamodule, "marks", Marks())._asdict(),
     }
@@ -156,6 +162,7 @@ def write_checked(
     fill: Tensor | None = None,
     facts: str = "",
     tolerance: float = 1e-5,
+    has_dt: bool = False,
 ) -> tuple[str, float]:
     """Write one file and try it against the module.
 
@@ -167,6 +174,7 @@ def write_checked(
         fill: as in `fill_of`.
         facts: what it says about itself.
         tolerance: as in `export`.
+        has_dt: as in `WindowGraph`.
 
     Returns:
         What was found, in words, and the largest difference.
@@ -180,14 +188,14 @@ def write_checked(
             "readout=mean averages the outputs of one call, and a call of one step has only one; use the window, on "
             "whole sequences"
         )
-    tried = trials(form, module)
+    tried = trials(form, module, has_dt)
     unit = unit_of(module, tried)
     ways: list[tuple[str, str, Callable[[], Form]]] = [
-        ("", "torch.export cannot capture it", lambda: form_of(form, module, fill))
+        ("", "torch.export cannot capture it", lambda: form_of(form, module, fill, has_dt))
     ]
     if form == "window":
         loop = ", as a loop over steps", "it cannot be read step by step"
-        ways.append((*loop, lambda: form_of(form, step_by_step(module), fill)))
+        ways.append((*loop, lambda: form_of(form, step_by_step(module, has_dt), fill, has_dt)))
     failures: list[Exception] = []
     for way, complaint, make in ways:
         try:

@@ -54,6 +54,7 @@ class Chunks:
         self._rows: list[Row] = []
         self._behind: list[Stream] = []
         self._values: dict[str | None, list[list[float]]] = {}
+        self._dt: dict[str | None, list[float]] = {}
         self._streams: dict[str | None, Stream] = {}
 
     def _add(self, row: Row) -> None:
@@ -69,6 +70,7 @@ class Chunks:
         self._rows.append(row)
         self._behind.append(after)
         self._values.setdefault(row.id, []).append(values)
+        self._dt.setdefault(row.id, []).append(after.dt)
         self._streams[row.id] = after
         if len(self._values[row.id]) == self._size or len(self._rows) == MOST:
             self._flush()
@@ -77,11 +79,11 @@ class Chunks:
         return row.time is not None and before.time is not None and self._predictor.clock.jumps(row.time, before.time)
 
     def _flush(self) -> None:
-        rows, behind, values, streams = self._rows, self._behind, self._values, self._streams
+        rows, behind, values, dt, streams = self._rows, self._behind, self._values, self._dt, self._streams
         self._begin()
         if not rows:
             return
-        windows = {id: self._predictor.window(values[id], streams[id], id) for id in values}
+        windows = {id: self._predictor.window(values[id], streams[id], id, dt[id]) for id in values}
         if not all(np.isfinite(y).all() for y, _ in windows.values()):
             self._one_by_one(rows)
             return

@@ -63,6 +63,7 @@ class OnnxRuntime(Runtime):
         marks = self.data["marks"]
         self.marks = Marks(**marks | {"missing_values": tuple(marks["missing_values"])})
         self.missing, self.mean, self.warmup = (self.data[key] for key in ("missing", "input_mean", "warmup"))
+        self.dt_step = self.data.get("dt_step")  # which exports of before do not say
         with np.load(self._folder / INITIAL_STATE) as begin:
             self._begin: State = tuple(begin[f"state_{number}"] for number in range(len(begin.files)))
         self._outputs = [output.name for output in step.get_outputs()]
@@ -71,6 +72,8 @@ class OnnxRuntime(Runtime):
         self._window: Any = self._session(WINDOW).run if given["chunk"] > 1 else None
         self._row = np.zeros((1, len(self.input_names)), FLOATS[step.get_inputs()[0].type])
         self._feed: dict[str, np.ndarray] = {"x": self._row}
+        if self.dt_step is not None:
+            self._feed["dt"] = np.ones(1, self._row.dtype)
 
     def _session(self, name: str) -> Any:
         import onnxruntime  # here, since not everybody has installed it
@@ -104,14 +107,22 @@ class OnnxRuntime(Runtime):
     def check_id(self, id: str | None) -> None:
         """An export reads all streams alike."""
 
-    def step(self, values: list[float], state: State | None, id: str | None) -> tuple[np.ndarray, State]:
+    def step(
+        self, values: list[float], state: State | None, id: str | None, dt: float = 1.0
+    ) -> tuple[np.ndarray, State]:
         self._row[0] = values
+        if self.dt_step is not None:
+            self._feed["dt"][0] = dt
         self._feed.update(zip(self._names, self._begin if state is None else state, strict=True))
         y, *after = self._run(self._outputs, self._feed)
         return y[0], tuple(after)
 
-    def window(self, values: list[list[float]], state: State | None, id: str | None) -> tuple[np.ndarray, State]:
+    def window(
+        self, values: list[list[float]], state: State | None, id: str | None, dt: Sequence[float] = ()
+    ) -> tuple[np.ndarray, State]:
         feed = {"x": np.asarray([values], self._row.dtype)}
+        if self.dt_step is not None:
+            feed["dt"] = np.asarray([dt], self._row.dtype)
         feed.update(zip(self._names, self._begin if state is None else state, strict=True))
         y, *after = self._window(self._outputs, feed)
         return y[0], tuple(after)

@@ -30,6 +30,8 @@ class Stream(NamedTuple):
         time: of the last step; None where it is not known.
         read: rows since it began.
         step: of its time, as far as it is known.
+        dt: from the row before to the last one, in steps of the training, for a core that is told; no part of where the
+            stream stands.
     """
 
     state: State | None = None
@@ -37,6 +39,7 @@ class Stream(NamedTuple):
     time: Time | None = None
     read: int = 0
     step: Time | None = None
+    dt: float = 1.0
 
 
 FRESH = Stream()
@@ -75,7 +78,8 @@ class Predictor:
         Args:
             values: (D,) inputs in physical units, None or NaN where missing.
             id: of the stream; one that has not been seen begins anew.
-            time: a number, a datetime or a date in ISO 8601, which must go forward; None leaves it unchecked.
+            time: a number, a datetime or a date in ISO 8601, which must go forward; None leaves it unchecked. A core
+                that is told the time needs it.
 
         Returns:
             (Y,) targets in physical units, of `horizon` rows later if the run has one.
@@ -100,23 +104,26 @@ class Predictor:
             BadRow: the row is not what the run reads.
         """
         values, stream = self.admit(values, self.streams.get(id, FRESH), time)
-        prediction, state = self.runtime.step(values, stream.state, id)
+        prediction, state = self.runtime.step(values, stream.state, id, stream.dt)
         if not all(map(math.isfinite, prediction.tolist())):
             raise BadRow(f"the prediction is {prediction.tolist()}; the inputs are far from what was trained on")
         return prediction, stream._replace(state=state)
 
-    def window(self, values: list[list[float]], stream: Stream, id: str | None) -> tuple[np.ndarray, Stream]:
+    def window(
+        self, values: list[list[float]], stream: Stream, id: str | None, dt: Sequence[float]
+    ) -> tuple[np.ndarray, Stream]:
         """Many rows of one stream at once: faster, and equal but for rounding.
 
         Args:
             values: (T, D), as `admit` returns them.
             stream: where it stands.
             id: of the stream.
+            dt: (T,) of its rows, as in `Stream`.
 
         Returns:
             (T, Y) predictions, and where the stream stands after them.
         """
-        y, state = self.runtime.window(values, stream.state, id)
+        y, state = self.runtime.window(values, stream.state, id, dt)
         return y, stream._replace(state=state)
 
     def admit(self, values: list[float], before: Stream, time: Time | None) -> tuple[list[float], Stream]:
@@ -131,21 +138,26 @@ class Predictor:
             (D,) finite values, and the stream with its state still before the row.
 
         Raises:
-            BadRow: time does not go forward, or a value is missing and must not.
+            BadRow: time does not go forward, or it or a value is missing and must not.
         """
-        step, earlier = before.step, before.time
+        step, earlier, dt = before.step, before.time, 1.0
         if time is not None and earlier is not None:
             self.clock.check(time, earlier)
             if self.clock.jumps(time, earlier):
                 before = FRESH
             elif time > earlier:
                 step = time - earlier
+        if self.runtime.dt_step is not None:
+            if time is None:
+                raise BadRow("the time is missing, and the model reads how much has gone by since the row before")
+            if earlier is not None:
+                dt = self.clock.steps(time, earlier, self.runtime.dt_step)
         last = None
         if not sum(map(abs, values)) <= LARGEST:
             values, last = self._completed(values, before.last)
         elif self.missing == "ffill":
             last = tuple(values)
-        return values, Stream(before.state, last, time, before.read + 1, step)
+        return values, Stream(before.state, last, time, before.read + 1, step, dt)
 
     def _completed(
         self, values: list[float], before: tuple[float, ...] | None

@@ -23,6 +23,7 @@ class Runtime(ABC):
         marks: how the run's files are written.
         missing: what a missing input means: error, mask or ffill.
         mean: (D,) what is read where an input is missing.
+        dt_step: the time that a core which is told it counts as 1, dates in seconds; None where it is not told.
         warmup: rows until a stream is warm, unless the command says otherwise.
         array: the class of a state's parts.
     """
@@ -33,6 +34,7 @@ class Runtime(ABC):
     marks: Marks
     missing: str
     mean: list[float]
+    dt_step: float | None
     warmup: int
     array: Any
 
@@ -56,20 +58,25 @@ class Runtime(ABC):
         """
 
     @abstractmethod
-    def step(self, values: list[float], state: State | None, id: str | None) -> tuple[np.ndarray, State]:
+    def step(
+        self, values: list[float], state: State | None, id: str | None, dt: float = 1.0
+    ) -> tuple[np.ndarray, State]:
         """
         Args:
             values: (D,) finite.
             state: before the row; None where the stream begins.
             id: of the stream.
+            dt: the time since the row before, in steps, for a core that is told.
 
         Returns:
             (Y,) the prediction, and the state after the row, which holds on to nothing else in memory.
         """
 
     @abstractmethod
-    def window(self, values: list[list[float]], state: State | None, id: str | None) -> tuple[np.ndarray, State]:
-        """The same for (T, D) values at once; (T, Y) predictions."""
+    def window(
+        self, values: list[list[float]], state: State | None, id: str | None, dt: Sequence[float] = ()
+    ) -> tuple[np.ndarray, State]:
+        """The same for (T, D) values and (T,) times at once; (T, Y) predictions."""
 
     @abstractmethod
     def fingerprint(self) -> str:

@@ -51,7 +51,7 @@ def predict_streams(run: Any, given: Arguments) -> None:
         runtime.evaluating(),
         opened(given, predictor.marks, errors, stopping) as source,
     ):
-        found = _found(wanted, source, given, predictor.missing, errors.name)
+        found = _found(wanted, source, given, predictor, errors.name)
         if not given["quiet"]:
             _say_what_differs(wanted, found, cfg)
         state = StateFile(given["state"], predictor, found.id) if given["state"] else None
@@ -130,13 +130,15 @@ class _Prediction:
         self.latency.add(rows[0].arrived, len(rows))
 
 
-def _found(wanted: Columns, source: Source, given: Arguments, missing: str, name: str) -> Columns:
+def _found(wanted: Columns, source: Source, given: Arguments, predictor: Predictor, name: str) -> Columns:
     """The columns of the input; JSON lines that may leave values out may do so in the first line already."""
     if source.sparse and not source.names:  # no line at all
         return wanted
     here = [name for name in wanted.inputs if name in source.names]
-    inputs = here if here and source.sparse and missing != "error" else wanted.inputs
+    inputs = here if here and source.sparse and predictor.missing != "error" else wanted.inputs
     needed = [*inputs, *([given["id"]] if given["id"] else []), *given["keep"]]
+    if wanted.time is not None and predictor.runtime.dt_step is not None:
+        needed.append(wanted.time)
     return columns.fit(wanted, source.names, name, needed)
 
 

@@ -15,7 +15,7 @@ from seqmodels.checkpoints.io import read_tensors, write_tensors
 from seqmodels.predicting.rows.errors import BadRow
 from seqmodels.predicting.runtime import Runtime, State
 from seqmodels.runs.exported import STATE_CONTENTS
-from seqmodels.runs.load import LoadedRun
+from seqmodels.runs.load import LoadedRun, dt_step_of
 from seqmodels.tables.formats import Marks
 
 
@@ -36,6 +36,7 @@ class TorchRuntime(Runtime):
         self.marks = getattr(run.datamodule, "marks", Marks())
         self.missing = self.data.get("missing", getattr(module, "nan_input", "error"))
         self.mean = run.input_mean.expand(len(self.input_names)).tolist()
+        self.dt_step = dt_step_of(run)
         self.warmup = self.data.get("warmup") or run.cfg.module.get("burn_in") or 0
         self._module = module
         self._dtype = module.head.weight.dtype
@@ -62,21 +63,27 @@ class TorchRuntime(Runtime):
                 f"a stream must be one of {', '.join(list(self._series)[:5])}{', ...' * (len(self._series) > 5)}"
             )
 
-    def step(self, values: list[float], state: State | None, id: str | None) -> tuple[np.ndarray, State]:
+    def step(
+        self, values: list[float], state: State | None, id: str | None, dt: float = 1.0
+    ) -> tuple[np.ndarray, State]:
         self._cells[:] = values
         # A copy, since the state of a core may hold on to its input.
-        y, after = self._call(self._row.to(self._dtype, copy=True), state, id)
+        y, after = self._call(self._row.to(self._dtype, copy=True), state, id, [dt])
         return y.numpy()[0, 0], held(after)
 
-    def window(self, values: list[list[float]], state: State | None, id: str | None) -> tuple[np.ndarray, State]:
-        y, after = self._call(torch.tensor([values], dtype=self._row.dtype).to(self._dtype), state, id)
+    def window(
+        self, values: list[list[float]], state: State | None, id: str | None, dt: Sequence[float] = ()
+    ) -> tuple[np.ndarray, State]:
+        y, after = self._call(torch.tensor([values], dtype=self._row.dtype).to(self._dtype), state, id, dt)
         return y.numpy()[0], held(after)
 
-    def _call(self, x: torch.Tensor, state: State | None, id: str | None) -> Any:
-        if self._series is None:
+    def _call(self, x: torch.Tensor, state: State | None, id: str | None, dt: Sequence[float]) -> Any:
+        if self._series is None and self.dt_step is None:
             return self._module(x, state)
         self.check_id(id)
-        return self._module(x, state, self._series[id])
+        series = None if self._series is None else self._series[id]
+        times = None if self.dt_step is None else torch.tensor([dt], dtype=self._row.dtype)  # as a training reads them
+        return self._module(x, state, series, dt=times)
 
     def fingerprint(self) -> str:
         return fingerprint(self._module)

@@ -83,8 +83,8 @@ def build_module(cfg: DictConfig, datamodule: Any) -> Any:
     if getattr(datamodule, "has_dt", False) and not module.core.takes_dt:
         cores = ", ".join(f"core={name}" for name in cores_with_dt())
         raise ValueError(
-            f"datamodule.gaps=dt tells the core how much time lies between steps, and this one does not read it; choose "
-            f"one that does ({cores}), or datamodule.gaps=ignore"
+            f"datamodule.gaps=dt tells the core how much time lies between steps, and this one does not read it; "
+            f"choose one that does ({cores}), or datamodule.gaps=ignore"
         )
     return module
 

@@ -53,6 +53,12 @@ class LoadedRun:
         return self.module.input_mean if mean is None else torch.tensor(mean, dtype=self.module.input_mean.dtype)
 
 
+def dt_step_of(run: LoadedRun) -> float | None:
+    """What a dt of 1 stands for, in the unit of the times, of dates in seconds; None where the core is not told."""
+    learned = getattr(run.datamodule, "statistics", None)
+    return getattr(learned, "time_step", None)
+
+
 def load_run(
     folder: str | Path, checkpoint: str | None = None, overrides: Sequence[str] = (), trust: Sequence[str] = ()
 ) -> LoadedRun:

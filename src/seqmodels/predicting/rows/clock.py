@@ -74,6 +74,10 @@ class Clock:
         """Whether there is a gap behind which a stream begins anew."""
         return now - before > (self._longest * SECOND if self.dates else self._longest)
 
+    def steps(self, now: Time, before: Time, step: float) -> float:
+        """The time between, in steps, of dates in seconds."""
+        return (now - before) / (step * SECOND if self.dates else step)
+
     def ahead(self, now: Time | None, last_step: Time | None, rows: int) -> Any:
         """The time so many rows later, as a cell: by the run's `time_step`, else by the stream's last step."""
         step = last_step if self._step is None else self._step * (SECOND if self.dates else 1)
