@@ -38,6 +38,7 @@ CORES = [
     "s4d",
     "s5",
     "mamba",
+    "mamba2",
     "gated_delta_net",
     "delta_product",
     "mlstm",

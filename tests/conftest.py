@@ -119,4 +119,7 @@ def core_config(name: str) -> DictConfig:
     """The config of a small core."""
     from seqmodels.runs.run import compose
 
-    return compose([f"core={name}", "core.hidden_size=8"]).core
+    core = compose([f"core={name}", "core.hidden_size=8"]).core
+    for key in {"key_size", "value_size"} & core.get("layer", {}).keys():
+        core.layer[key] = 4
+    return core
