@@ -19,6 +19,7 @@ from seqmodels import load_run
 from seqmodels.config.compose import merge
 from seqmodels.reporting.folders import runs_below
 from seqmodels.runs.columns import check_columns
+from seqmodels.runs.evaluate import evaluate
 from seqmodels.runs.run import compose, train
 from tests.conftest import Command
 from tests.support.attempts import DIGITS, SINE
@@ -275,3 +276,17 @@ def test_values_are_yaml() -> None:
     cfg = compose(KINDS["sine"])
     merge(cfg, ["datamodule.phase=[0, 1.5]", "datamodule.span=null", "trainer.new.key=x"])
     assert (cfg.datamodule.phase, cfg.datamodule.span, cfg.trainer.new.key) == ([0, 1.5], None, "x")
+
+
+def test_what_watched_the_training_need_not_be_here_to_load_it(run: Path) -> None:
+    """A machine that only predicts lacks the package of a callback of yours; a test that draws wants it."""
+    path = run / ".hydra" / "config.yaml"
+    config = yaml.safe_load(path.read_text())
+    config["callbacks"]["mine"] = {"_target_": "mypackage_of_another_machine.Watch"}
+    path.write_text(yaml.safe_dump(config))
+    trust = ["mypackage_of_another_machine.Watch"]
+    assert load_run(run, trust=trust).module(torch.zeros(1, 2, 1))[0].shape == (1, 2, 1)
+    with pytest.raises(
+        ValueError, match=r"callbacks\.mine\._target_=mypackage_of_another_machine\.Watch cannot be imported"
+    ):
+        evaluate(run, trust=trust)

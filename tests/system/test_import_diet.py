@@ -14,6 +14,7 @@ HEAVY = (
     "torch.onnx",
     "pandas",
     "sklearn",
+    "triton",
 )
 """What no run of the sine stream uses."""
 
@@ -72,6 +73,35 @@ assert type(figure).__module__ == "matplotlib.figure"
 assert torchmetrics.functional.__spec__.name == "torchmetrics.functional"
 print("fit")
 """
+LOAD = """
+import subprocess
+import sys
+from seqmodels.runs.run import compose, train
+train(compose(["+experiment=sine_stream", "trainer=cpu", "trainer.max_steps=1", "test=false"]), "run")
+code = "import sys, seqmodels; seqmodels.load_run('run'); assert 'matplotlib' not in sys.modules; print('fit')"
+subprocess.run([sys.executable, "-c", code], check=True)
+"""
+FLOPS = """
+import sys
+import seqmodels
+import lightning.pytorch as pl
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+assert "triton" not in sys.modules
+class Model(pl.LightningModule):
+    def __init__(self):
+        super().__init__()
+        self.layer, self.example_input_array = torch.nn.Linear(3, 4), torch.ones(2, 3)
+    def forward(self, x):
+        return self.layer(x)
+assert pl.utilities.model_summary.ModelSummary(Model()).total_flops == 48
+counter = FlopCounterMode(display=False)
+with counter:
+    torch.ones(2, 3) @ torch.ones(3, 4)
+assert counter.get_total_flops() == 48 and isinstance(counter, FlopCounterMode) and not isinstance(3, FlopCounterMode)
+assert type(counter) is torch.utils.flop_counter.FlopCounterMode and torch.utils.flop_counter.flop_registry
+print("fit")
+"""
 LATE = """
 import lightning.pytorch
 import torchmetrics
@@ -104,6 +134,6 @@ def test_the_first_step_is_taken_without_what_it_does_not_use() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("code", [COMPILED, INSIDE, METRICS, LATE, UNLIKE])
+@pytest.mark.parametrize("code", [COMPILED, INSIDE, METRICS, LOAD, FLOPS, LATE, UNLIKE])
 def test_what_was_left_out_comes_when_it_is_used(code: str) -> None:
     fits(code)

@@ -4,7 +4,7 @@ Hydra refuses unknown keys on the command line, but not in a user's YAML, and it
 """
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, Literal, get_type_hints
 
@@ -59,8 +59,13 @@ OWN_KEYS: dict[str, dict[str, Any]] = {
 _DIRECTIVES = {"_target_", "_partial_", "_args_", "_recursive_", "_convert_"}
 
 
-def check_config(cfg: DictConfig) -> None:
+def check_config(cfg: DictConfig, unused: Sequence[str] = ()) -> None:
     """Check the root keys and, at any depth, every node that has a `_target_`.
+
+    Args:
+        cfg: the whole config.
+        unused: sections of which nothing will be made. What they name is not looked for: it may take long to load, or
+            be missing on a machine that only predicts.
 
     Raises:
         ValueError: names the key, what it holds and what it may hold.
@@ -82,7 +87,7 @@ def check_config(cfg: DictConfig) -> None:
                     f"{section}.{name}={written(node)} names nothing to build; give null to leave it out, or a mapping "
                     f"with a _target_ and its arguments"
                 )
-    check_node(root, "")
+    check_node({key: node for key, node in root.items() if key not in unused}, "")
 
 
 def _check_keys(values: Any, hints: Mapping[str, Any], path: str = "") -> None:

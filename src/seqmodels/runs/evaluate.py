@@ -14,6 +14,7 @@ from seqmodels.callbacks.figures.drawing import figures_wait
 from seqmodels.callbacks.guards import stop_of
 from seqmodels.config.keys import SECTIONS, explained
 from seqmodels.config.overrides import split
+from seqmodels.config.schema import check_config
 from seqmodels.exceptions import one_stop
 from seqmodels.runs.announce import log_results
 from seqmodels.runs.build import Parts, build_trainer
@@ -66,6 +67,7 @@ def evaluate(
             raise ValueError(f"{key}={value}: a run is tested by one process on one device; leave {key} out")
     started = time.monotonic()
     loaded = load_run(run, checkpoint, ["trainer.accelerator=auto", *overrides], trust)
+    check_config(loaded.cfg)
     refuse_links(loaded.folder)
     check_outside(loaded.cfg, [key for _, key, _ in map(split, overrides)])
     folder = _new_folder(loaded.folder, output)

@@ -81,7 +81,7 @@ def load_run(
     merge(cfg, overrides)
     check_columns(trained, columns_of(cfg))
     cfg = trusted_config(cfg, folder, trust, [key_of(override) for override in overrides])
-    check_config(cfg)
+    check_config(cfg, unused=("callbacks", "logger"))
     saved = chosen(folder, checkpoint or None)
     datamodule = build_datamodule(cfg)
     learned = learned_from_data(datamodule, saved)

@@ -5,6 +5,7 @@
 | torch._dynamo | Lightning (one class, for isinstance), each torch optimiser | inductor, sympy, FSDP, onnxruntime | nothing, until something is compiled or exported |
 | torchmetrics | Lightning (`Metric`, `MetricCollection`) | scipy.signal, torchvision | `Metric` |
 | torchmetrics.utilities.plot | `Metric.plot` | matplotlib | nothing |
+| torch.utils.flop_counter | Lightning's summary of a model | triton | nothing |
 
 Python's own protocol does it: a finder in front of `sys.meta_path` gives these packages a loader that does not run them
 yet. The package answers for the few names that a start needs. The first use of any other name, or of a module
@@ -128,10 +129,15 @@ def _plot(package: ModuleType) -> dict[str, Any]:
     return {"_AX_TYPE": object, "_PLOT_OUT_TYPE": object, "plot_single_or_multi_val": plot_single_or_multi_val}
 
 
+def _flop_counter(package: ModuleType) -> dict[str, Any]:
+    return {"FlopCounterMode": _FlopCounterMode("FlopCounterMode", (), {})}
+
+
 ANSWERS: dict[str, Callable[[ModuleType], dict[str, Any]]] = {
     "torch._dynamo": _dynamo,
     "torchmetrics": _torchmetrics,
     "torchmetrics.utilities.plot": _plot,
+    "torch.utils.flop_counter": _flop_counter,
 }
 """What a package answers before it runs; as long as that is put together, modules inside load without it."""
 
@@ -142,6 +148,22 @@ class _OptimizedModule(type):
     def __instancecheck__(cls, instance: object) -> bool:
         package = sys.modules["torch._dynamo"]
         return not isinstance(package, LazyPackage) and isinstance(instance, package.OptimizedModule)
+
+
+class _FlopCounterMode(type):
+    """Of `torch.utils.flop_counter.FlopCounterMode` before it is there: made, or asked for, it is the real one."""
+
+    def __call__(cls, *arguments: Any, **named: Any) -> Any:
+        return cls._real()(*arguments, **named)
+
+    def __instancecheck__(cls, instance: object) -> bool:
+        return isinstance(instance, cls._real())
+
+    def _real(cls) -> Any:
+        package = sys.modules["torch.utils.flop_counter"]
+        if isinstance(package, LazyPackage):
+            run(package)
+        return package.FlopCounterMode
 
 
 def _disable(function: Callable[..., Any] | None = None, *_: Any, **__: Any) -> Any:
