@@ -46,7 +46,7 @@ class StreamDiagnostics(Callback):
     def on_train_batch_start(self, trainer: pl.Trainer, pl_module: Any, batch: Any, batch_idx: int) -> None:
         if not trainer.is_global_zero or not hasattr(pl_module, "gradient_by_lag"):
             return
-        self._resets = self._resets + batch.reset.sum()
+        self._resets = self._resets + batch.reset.sum() + batch.step_reset.sum()
         step = trainer.global_step + 1
         interval = trainer.log_every_n_steps * self.every  # type: ignore[attr-defined]
         if not interval or step % interval or step == self._looked:
