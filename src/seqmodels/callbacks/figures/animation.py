@@ -3,7 +3,6 @@
 import logging
 import os
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +10,11 @@ import lightning.pytorch as pl
 import matplotlib
 import numpy as np
 import torch
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 from PIL import Image
 
@@ -23,6 +24,9 @@ from seqmodels.callbacks.figures.pieces import Piece, first_stream, piece
 from seqmodels.config.ranges import above, at_least
 
 log = logging.getLogger(__name__)
+
+SHADES = ((np.arange(256) * 31 / 255).round() * 255 / 31).astype(np.uint8)
+"""32 of each colour, white and black among them, are near enough and fit into the palette of a GIF."""
 
 
 class FitAnimation(pl.Callback):
@@ -75,28 +79,35 @@ class FitAnimation(pl.Callback):
         first.save(path, save_all=True, append_images=rest, duration=int(1000 / self.frames_per_second), loop=0)
 
 
-def frames(pieces: list[Piece], visible: int, data: Any) -> Iterator[Image.Image]:
-    """The animation's pictures, one a window; the axes stand still.
-
-    To be laid out takes a figure three times as long as to be drawn, so the room that the first and the last frame need
-    is what all of them get.
-    """
+def frames(pieces: list[Piece], visible: int, data: Any) -> list[Image.Image]:
+    """The animation's pictures, one a window, in the colours of the last: all is drawn once, then only what moves."""
     figure = Figure(figsize=(8, 3), dpi=80, layout="constrained")
     canvas = FigureCanvasAgg(figure)
     axes = figure.subplots()
-    room = []
-    for end in (1, len(pieces)):
-        draw_frame(axes, pieces, end, visible, data)
-        figure.draw_without_rendering()
-        room.append(axes.get_position())
-    place = Bbox.intersection(*room) or room[-1]
+    ahead = draw_stream(axes, pieces, 0, data)
+    title = look_at(axes, pieces, len(pieces), visible, data)
+    figure.draw_without_rendering()
     figure.set_layout_engine("none")
+    curves = [one for drawn in figure.axes for one in (*drawn.collections, *drawn.patches, *drawn.lines)]
+    moving = [axes.xaxis, *sorted(curves, key=Artist.get_zorder), title]
+    for one in moving:
+        one.set_animated(True)
+    canvas.draw()
+    still = canvas.copy_from_bbox(figure.bbox)
+    made = []
     for end in range(1, len(pieces) + 1):
-        draw_frame(axes, pieces, end, visible, data)
-        for one in figure.axes:  # a second axis on the right is made anew
-            one.set_position(place)
-        canvas.draw()
-        yield Image.fromarray(np.array(canvas.buffer_rgba())[..., :3])
+        look_at(axes, pieces, end, visible, data)
+        seen = steps_of(pieces[:end]) - 1
+        for one in curves:
+            known = seen + horizon_of(data) if one in ahead else seen
+            right = axes.transData.transform((known, 0))[0]
+            one.set_clip_box(Bbox.from_extents(axes.bbox.x0, axes.bbox.y0, min(right, axes.bbox.x1), axes.bbox.y1))
+        canvas.restore_region(still)
+        for one in moving:
+            axes.draw_artist(one)
+        made.append(Image.fromarray(SHADES[np.asarray(canvas.buffer_rgba())[..., :3]]))
+    colours = made[-1].quantize()
+    return [picture.quantize(palette=colours, dither=Image.Dither.NONE) for picture in made]
 
 
 def animation(windows: int = 60, visible: int = 10, frames_per_second: int = 10) -> FitAnimation | None:
@@ -160,19 +171,39 @@ class LiveFit(FitAnimation):
 
 
 def draw_frame(axes: Axes, pieces: list[Piece], end: int, visible: int, data: Any) -> None:
-    """The frame after window `end`; `data` is where the windows come from."""
+    """The frame after window `end`, as it looks when nothing is known of those behind it."""
     start = max(0, end - visible)
     axes.clear()
     for beside in [other for other in axes.figure.axes if other is not axes]:
         beside.remove()
-    first_step, seen = (sum(piece.y.shape[1] for piece in pieces[:window]) for window in (start, end))
-    horizon = getattr(data, "horizon", None) or 0
-    plot_curves(axes, first_stream(pieces[start:end], first_step, horizon, [*data.input_names, data.target_names[0]]))
+    draw_stream(axes, pieces[start:end], steps_of(pieces[:start]), data)
+    look_at(axes, pieces, end, visible, data)
+
+
+def draw_stream(axes: Axes, pieces: list[Piece], first_step: int, data: Any) -> list[Artist]:
+    """The curves of these windows; returns those that lie a horizon ahead of the input."""
+    names = [*data.input_names, data.target_names[0]]
+    return plot_curves(axes, first_stream(pieces, first_step, horizon_of(data), names))
+
+
+def look_at(axes: Axes, pieces: list[Piece], end: int, visible: int, data: Any) -> Text:
+    """Show the last windows in sight of the first `end`; `data` is where they come from. Returns the title."""
+    first_step, seen = steps_of(pieces[: max(0, end - visible)]), steps_of(pieces[:end])
     steps = pieces[0].y.shape[1]
-    axes.set_xlim(first_step - 0.5, max(first_step + visible * steps, seen) + horizon - 0.5)
+    axes.set_xlim(first_step - 0.5, max(first_step + visible * steps, seen) + horizon_of(data) - 0.5)
     targets = torch.cat([piece.y[0] for piece in pieces])
     if targets.isfinite().any():
         low, high = (float(bound) for bound in targets[targets.isfinite()].aminmax())
         margin = 0.3 * (high - low) or 1
         axes.set_ylim(low - margin, high + margin)
-    axes.set_title(f"{data.name}: training, window {end}", loc="left", fontsize=9)
+    return axes.set_title(f"{data.name}: training, window {end}", loc="left", fontsize=9)
+
+
+def steps_of(pieces: list[Piece]) -> int:
+    """Of all these windows."""
+    return sum(piece.y.shape[1] for piece in pieces)
+
+
+def horizon_of(data: Any) -> int:
+    """Steps from an input to its target."""
+    return getattr(data, "horizon", None) or 0

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import matplotlib.dates
 import numpy as np
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 
 from seqmodels.callbacks.figures.drawing import in_legend
@@ -39,11 +40,14 @@ class Curves(NamedTuple):
     borders: list[int]
 
 
-def plot_curves(axes: Axes, curves: Curves) -> None:
+def plot_curves(axes: Axes, curves: Curves) -> list[Artist]:
     """The first input at its own time, the target and the prediction at the time that they are of.
 
     Beside a forecast stands the naive one: what was known h steps before. An input of another magnitude than the target
     has an axis of its own, on the right. A further input of zeros and ones is drawn as marks on the first.
+
+    Returns:
+        What is drawn at the target's time.
     """
     steps, horizon = len(curves.y), curves.horizon
     now, then = curves.times[:steps], curves.times[horizon : horizon + steps]
@@ -55,6 +59,7 @@ def plot_curves(axes: Axes, curves: Curves) -> None:
         if _marks(curves.x[:, column]):
             at = curves.x[:, column] == 1
             lines += beside.plot(now[at], first[at], "o", color="black", markersize=5, label=in_legend(name))
+    read = len(lines)
     lines += axes.plot(then, curves.y, color="tab:red", linewidth=1.5, label=f"target {target}".strip())
     lines += axes.plot(then, curves.prediction, color="tab:blue", linewidth=1.5, label="prediction")
     if curves.naive is not None:
@@ -63,13 +68,13 @@ def plot_curves(axes: Axes, curves: Curves) -> None:
         beside.set_ylabel(inputs[0], color="0.4")
         axes.set_zorder(beside.get_zorder() + 1)
         axes.patch.set_visible(False)
-    for border in curves.borders:
-        if 0 < border < steps:
-            beside.axvline(now[border], color="0.85", linewidth=0.8, zorder=0)
+    borders = [now[border] for border in curves.borders if 0 < border < steps]
+    beside.vlines(borders, 0, 1, transform=beside.get_xaxis_transform(), color="0.85", linewidth=0.8, zorder=0)
     _show_what_counts(beside, axes, then, curves, lines)
     _label_time(axes, curves.label, curves.times)
     axes.set_ylabel(target)
     axes.legend(handles=lines, loc="lower right", bbox_to_anchor=(1, 1), ncols=len(lines), fontsize=8, frameon=False)
+    return lines[read:]
 
 
 def _show_what_counts(beside: Axes, axes: Axes, then: np.ndarray, curves: Curves, lines: list) -> None:
