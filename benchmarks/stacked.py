@@ -19,7 +19,7 @@ from seqmodels.modules.regressor import StreamRegressor
 from seqmodels.runs.build import build_datamodule, build_module
 from seqmodels.runs.run import compose
 from seqmodels.stacking.readers import reader_of
-from seqmodels.stacking.steps import AllInOne, Task, alone, own_kernels
+from seqmodels.stacking.steps import AllInOne, Task, alone, own_kernels, task_of
 
 VARIANTS = ("alone", "own kernels", "all in one")
 STEPS = 30
@@ -73,7 +73,7 @@ def tasks_of(args: argparse.Namespace) -> list[Task]:
         first, second = (_on(args.device, data.splits["train"].window(number)) for number in range(2))
         loss, _, after = module.compute(first, module.tbptt.windows_in_reach(first))
         module.tbptt.carried = module.tbptt.carried_after(module.tbptt.windows_in_reach(first), after, loss)
-        tasks.append(Task(seed, module, (second, module.tbptt.windows_in_reach(second))))
+        tasks.append(task_of(seed, module, (second, module.tbptt.windows_in_reach(second))))
     return tasks
 
 

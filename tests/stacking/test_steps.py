@@ -12,7 +12,7 @@ from seqmodels.modules.classifier import SequenceClassifier
 from seqmodels.modules.labeller import SequenceLabeller
 from seqmodels.modules.regressor import StreamRegressor
 from seqmodels.stacking.readers import reader_of
-from seqmodels.stacking.steps import AllInOne, Answer, Task, alone, own_kernels, trainable
+from seqmodels.stacking.steps import AllInOne, Answer, Task, alone, own_kernels, task_of, trainable
 from tests.conftest import core_config, options
 
 MODELS, ROWS, STEPS, D = 3, 4, 5, 2
@@ -46,7 +46,7 @@ def window(number: int, seed: int) -> Window:
 def stream_tasks(made: list[Any], number: int) -> list[Task]:
     windows = [window(number, place) for place in range(len(made))]
     return [
-        Task(place, module, (one, module.tbptt.windows_in_reach(one)))
+        task_of(place, module, (one, module.tbptt.windows_in_reach(one)))
         for place, (module, one) in enumerate(zip(made, windows, strict=True))
     ]
 
@@ -67,7 +67,7 @@ def learn(tasks: list[Task], answers: list[Answer]) -> None:
     for task, answer in zip(tasks, answers, strict=True):
         carried = task.module.tbptt.carried_after(task.inputs[1], answer.computed[2], answer.computed[0])
         task.module.tbptt.carried = carried
-        for name, weight in trainable(task.module).items():
+        for name, weight in trainable(task).items():
             if (gradient := answer.gradients[name]) is not None:
                 weight.data -= 0.01 * gradient / gradient.norm().clamp(min=1)
 
@@ -110,7 +110,7 @@ def test_whole_sequences_read_together_are_sequences_read_alone(name: str) -> No
             shape = (ROWS,) if kind is SequenceClassifier else (ROWS, STEPS)
             label = torch.randint(3, shape, generator=draw)
             last = torch.randint(1, STEPS + 1, (ROWS,), generator=draw) if kind is SequenceClassifier else label > 0
-            tasks.append(Task(place, module, ((x, label, last),)))
+            tasks.append(task_of(place, module, ((x, label, last),)))
         assert_same(AllInOne(reader_of(made[0].core), MODELS)(tasks), alone(tasks))
 
 
@@ -118,7 +118,7 @@ def test_whole_sequences_read_together_are_sequences_read_alone(name: str) -> No
 def test_bits_do_not_depend_on_who_else_is_there(name: str) -> None:
     made = [module.float() for module in models(StreamRegressor, name)]
     tasks = [
-        Task(task.place, task.module, (small, task.module.tbptt.windows_in_reach(small)))
+        task_of(task.place, task.module, (small, task.module.tbptt.windows_in_reach(small)))
         for task in stream_tasks(made, 0)
         for small in [task.inputs[0]._replace(x=task.inputs[0].x.float(), y=task.inputs[0].y.float())]
     ]
@@ -131,7 +131,7 @@ def test_a_loss_that_is_no_number_stays_with_its_model() -> None:
     made = models(StreamRegressor, "lstm")
     tasks = stream_tasks(made, 0)
     ill = tasks[1].inputs[0]._replace(x=torch.full_like(tasks[1].inputs[0].x, torch.nan))
-    tasks[1] = Task(1, made[1], (ill, made[1].tbptt.windows_in_reach(ill)))
+    tasks[1] = task_of(1, made[1], (ill, made[1].tbptt.windows_in_reach(ill)))
     for together in (own_kernels, AllInOne(reader_of(made[0].core), MODELS)):
         answers = together(tasks)
         assert answers[1].computed[0].isnan()
@@ -141,11 +141,11 @@ def test_a_loss_that_is_no_number_stays_with_its_model() -> None:
 def test_gradients_that_are_given_are_scaled_and_added_as_autograd_does() -> None:
     (module, *_) = models(StreamRegressor, "gru")
     task = stream_tasks([module], 0)[0]
-    loss, *_ = alone([task])[0].given_to(module)
+    loss, *_ = alone([task])[0].given_to(task.weights)
     (loss / 4).backward()
-    (2 * alone([task])[0].given_to(module)[0]).backward()
-    ours = {name: weight.grad for name, weight in trainable(module).items()}
+    (2 * alone([task])[0].given_to(task.weights)[0]).backward()
+    ours = {name: weight.grad for name, weight in trainable(task).items()}
     module.zero_grad()
     (2.25 * module.compute(*task.inputs)[0]).backward()
-    for name, weight in trainable(module).items():
+    for name, weight in trainable(task).items():
         torch.testing.assert_close(ours[name], weight.grad, rtol=1e-12, atol=1e-12)

@@ -52,6 +52,11 @@ class Slots:
         self._threads_of_group = max(1, cores // groups)
         self._groups = groups
 
+    @property
+    def places(self) -> int:
+        """How many jobs of one device there is room for at a time."""
+        return len(self._free_gpus) or self._groups
+
     def __str__(self) -> str:
         """ "2 at a time with 1 thread each"."""
         threads = f"{self._threads_of_group} thread{'s' * (self._threads_of_group > 1)} each"

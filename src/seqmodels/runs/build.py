@@ -28,6 +28,7 @@ from seqmodels.distributed.supervised import use_supervised_launcher
 from seqmodels.modules.cuda_graph import record_steps
 from seqmodels.modules.precision import HalfWeights
 from seqmodels.runs.trainer import intervals, leave_signals_to_us, logging_interval, quieten_lightning, set_threads
+from seqmodels.stacking.crew import Crew
 
 log = logging.getLogger(__name__)
 
@@ -55,6 +56,8 @@ def build(cfg: DictConfig, folder: Path) -> Parts:
     pl.seed_everything(cfg.seed, workers=True, verbose=False)
     # Lightning does it after it has read a checkpoint, which would round what is of 64 bits.
     module = trainer.precision_plugin.convert_module(build_module(cfg, datamodule))
+    if Crew.now:
+        Crew.now.take(module)
     _check_monitor(cfg.monitor, module, trainer)
     if cfg.trainer.cuda_graphs:
         with explained(cfg, "trainer", "core", "module"):

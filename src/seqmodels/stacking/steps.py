@@ -27,11 +27,13 @@ class Task(NamedTuple):
         place: of the model among the N of the stack.
         module: whose step it is, a `SequenceModule`.
         inputs: of the module's `compute`.
+        weights: of the module, by their names.
     """
 
     place: int
     module: Any
     inputs: tuple[Any, ...]
+    weights: dict[str, nn.Parameter]
 
 
 class Answer(NamedTuple):
@@ -45,10 +47,10 @@ class Answer(NamedTuple):
     computed: tuple[Any, ...]
     gradients: dict[str, Tensor | None]
 
-    def given_to(self, module: nn.Module) -> tuple[Any, ...]:
-        """What was computed, with a loss that leads back to the module's parameters as if it came from there."""
+    def given_to(self, weights: dict[str, nn.Parameter]) -> tuple[Any, ...]:
+        """What was computed, with a loss that leads back to the module's weights as if it came from there."""
         known = {name: gradient for name, gradient in self.gradients.items() if gradient is not None}
-        parameters = [module.get_parameter(name) for name in known]
+        parameters = [weights[name] for name in known]
         return (_Known.apply(self.computed[0], list(known.values()), *parameters), *self.computed[1:])
 
 
@@ -69,9 +71,14 @@ class _Known(torch.autograd.Function):
 HEAD = ("head.weight", "head.bias")
 
 
-def trainable(module: nn.Module, prefix: str = "") -> dict[str, nn.Parameter]:
-    """The parameters that learn, by their names."""
-    return {prefix + name: parameter for name, parameter in module.named_parameters() if parameter.requires_grad}
+def task_of(place: int, module: nn.Module, inputs: tuple[Any, ...]) -> Task:
+    """The task, with the module's weights looked up."""
+    return Task(place, module, inputs, dict(module.named_parameters()))
+
+
+def trainable(task: Task, part: str = "") -> dict[str, nn.Parameter]:
+    """The weights that learn, by their names; those of a part of the module, "core." or "head."."""
+    return {name: weight for name, weight in task.weights.items() if weight.requires_grad and name.startswith(part)}
 
 
 def alone(tasks: Sequence[Task]) -> list[Answer]:
@@ -79,7 +86,7 @@ def alone(tasks: Sequence[Task]) -> list[Answer]:
     answers = []
     for task in tasks:
         loss, *rest = task.module.compute(*task.inputs)
-        answers.append(Answer((loss.detach(), *_cut(rest)), _gradients(loss, trainable(task.module))))
+        answers.append(Answer((loss.detach(), *_cut(rest)), _gradients(loss, trainable(task))))
     return answers
 
 
@@ -92,7 +99,7 @@ def own_kernels(tasks: Sequence[Task]) -> list[Answer]:
     cores = {
         (number, name): weight
         for number, task in enumerate(tasks)
-        for name, weight in trainable(task.module.core, "core.").items()
+        for name, weight in trainable(task, "core.").items()
     }
     gradients: Any = _gradients(losses.sum(), {**heads, **cores})
     own: list[dict[str, Tensor | None]] = [{} for _ in tasks]
@@ -121,8 +128,8 @@ class AllInOne:
 
     def __call__(self, tasks: Sequence[Task]) -> list[Answer]:
         streams = isinstance(tasks[0].module, StreamRegressor)
-        names = [name for name, _ in tasks[0].module.named_parameters() if streams or name.startswith("core.")]
-        learn = trainable(tasks[0].module)
+        names = [name for name in tasks[0].weights if streams or name.startswith("core.")]
+        learn = trainable(tasks[0])
         leaves = {name: self._together(tasks, _of(tasks, name)).requires_grad_(name in learn) for name in names}
         first = [(_before if streams else _fresh)(task) for task in tasks]
         x, reset, *state = (self._together(tasks, list(tensors)) for tensors in zip(*first, strict=True))
@@ -136,7 +143,7 @@ class AllInOne:
             ends = [StreamState(tuple(tensor[place] for tensor in end)) for place in places]
             return _answers(tasks, losses, output, ends, self._shared_out(losses.sum(), leaves, places))
         judged = [task.module.judge(y[task.place], task.inputs[0]) for task in tasks]
-        heads_of = [trainable(task.module.head, "head.") for task in tasks]
+        heads_of = [trainable(task, "head.") for task in tasks]
         own = {
             (place, name): weight for place, head in zip(places, heads_of, strict=True) for name, weight in head.items()
         }
@@ -212,7 +219,7 @@ def _answers(
 
 
 def _of(tasks: Sequence[Task], name: str) -> list[Tensor]:
-    return [task.module.get_parameter(name) for task in tasks]
+    return [task.weights[name] for task in tasks]
 
 
 def _leaf(weights: Sequence[Tensor]) -> Tensor:

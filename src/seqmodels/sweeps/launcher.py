@@ -1,7 +1,9 @@
-"""The jobs of a Hydra sweep in the pool: what `hydra/launcher=parallel` does."""
+"""The jobs of a Hydra sweep in the pool: what `hydra/launcher=parallel` and `stacked` do."""
 
 import sys
 from collections.abc import Sequence
+from contextlib import ExitStack
+from functools import partial
 from importlib import import_module
 from inspect import unwrap
 from pathlib import Path
@@ -15,6 +17,8 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from seqmodels.exceptions import JobFailed
 from seqmodels.parallel.machine import request_of, slots_of
 from seqmodels.parallel.pool import Outcome, Task, run
+from seqmodels.parallel.slots import Request
+from seqmodels.sweeps.stacks import stacked
 
 
 def launch(
@@ -24,6 +28,7 @@ def launch(
     jobs: Sequence[Sequence[str]],
     first: int,
     options: dict[str, Any],
+    together: int = 1,
 ) -> list[JobReturn]:
     """Run the jobs, and give Hydra what its own launcher would.
 
@@ -32,21 +37,37 @@ def launch(
         jobs: the overrides of each.
         first: the number of the first job.
         options: of `slots_of`.
+        together: how many jobs one process may run by turns, where that can speed them up: see stacks.py.
     """
     setup_globals()
     configure_log(config.hydra.hydra_logging, config.hydra.verbose)
     configs = [_config_of(context, config, overrides, first + number) for number, overrides in enumerate(jobs)]
     requests = [request_of(cfg) for cfg in configs]
     slots = slots_of(**options, requests=requests)
+    stacks = [[number] for number in range(len(configs))] if together == 1 else stacked(configs, slots.places, together)
     name = _name_of(function)
-    tasks = []
-    for cfg, request in zip(configs, requests, strict=True):
-        folder = _folder_of(cfg)
+    tasks = [_task_of(name, context, [configs[number] for number in stack], requests[stack[0]]) for stack in stacks]
+    print(f"{len(configs)} jobs, {slots}, each writes to its output.log in {configs[0].hydra.sweep.dir}", file=sys.stderr)
+    outcomes: list[Outcome] = [Outcome()] * len(configs)
+    for stack, outcome in zip(stacks, run(tasks, slots), strict=True):
+        one_by_one = isinstance(outcome.value, Ends)
+        for place, number in enumerate(stack):
+            outcomes[number] = outcome.value[place] if one_by_one else outcome
+    return [_job_return(cfg, outcome) for cfg, outcome in zip(configs, outcomes, strict=True)]
+
+
+class Ends(list[Outcome]):
+    """How each of the jobs ended that took turns in a process."""
+
+
+def _task_of(name: str, context: HydraContext, configs: list[DictConfig], request: Request) -> Task:
+    cfg, folder = configs[0], _folder_of(configs[0])
+    if len(configs) == 1:
         measure = None if OmegaConf.is_missing(cfg, "monitor") else cfg.get("monitor")
-        task = Task(folder.name, f"{__name__}:work", (name, context, cfg), folder / "output.log", request, measure)
-        tasks.append(task)
-    print(f"{len(tasks)} jobs, {slots}, each writes to its output.log in {configs[0].hydra.sweep.dir}", file=sys.stderr)
-    return [_job_return(cfg, outcome) for cfg, outcome in zip(configs, run(tasks, slots), strict=True)]
+        return Task(folder.name, f"{__name__}:work", (name, context, cfg), folder / "output.log", request, measure)
+    log = Path(cfg.hydra.sweep.dir, f"jobs_from_{cfg.hydra.job.num}.log")
+    called = f"{len(configs)} jobs from {folder.name} on"
+    return Task(called, f"{__name__}:work_by_turns", (name, context, configs), log, request)
 
 
 def work(name: str, context: HydraContext, cfg: DictConfig) -> Any:
@@ -71,6 +92,29 @@ def work(name: str, context: HydraContext, cfg: DictConfig) -> Any:
     if done.status == JobStatus.FAILED:
         raise done._return_value
     return done.return_value
+
+
+def work_by_turns(name: str, context: HydraContext, configs: list[DictConfig]) -> Ends:
+    """Several jobs in one process, each with an output.log of its own.
+
+    Returns:
+        How each of them ended.
+    """
+    hydras = HydraConfig.instance()
+
+    def set_config(cfg: Any) -> None:
+        hydras.cfg = cfg
+
+    with Crew(swaps=[(lambda: hydras.cfg, set_config)]) as crew, ExitStack() as logs:
+        jobs = [partial(_with_log, logs, name, context, cfg) for cfg in configs]
+        return Ends(Outcome(end.value, end.error) for end in crew.run(jobs))
+
+
+def _with_log(logs: ExitStack, name: str, context: HydraContext, cfg: DictConfig) -> Any:
+    folder = _folder_of(cfg)
+    folder.mkdir(parents=True, exist_ok=True)
+    sys.stdout = sys.stderr = logs.enter_context((folder / "output.log").open("a", buffering=1))
+    return work(name, context, cfg)
 
 
 def _config_of(context: HydraContext, config: DictConfig, overrides: Sequence[str], number: int) -> DictConfig:
@@ -99,7 +143,7 @@ def _name_of(function: TaskFunction) -> str:
     if module == "__main__":
         spec = sys.modules["__main__"].__spec__
         if spec is None:
-            raise ValueError("hydra/launcher=parallel needs a command that can be imported: start it as python -m ...")
+            raise ValueError("this launcher needs a command that can be imported: start it as python -m ...")
         module = spec.name
     return f"{module}:{function.__qualname__}"
 

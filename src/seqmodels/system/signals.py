@@ -10,6 +10,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from types import FrameType
 from typing import NoReturn
 
@@ -19,6 +20,12 @@ NAMES = ("SIGHUP", "SIGUSR1", "SIGTERM", "SIGUSR2", "SIGINT")
 
 SIGNALS = [getattr(signal, name) for name in NAMES if hasattr(signal, name)]
 """Of two, in one process or in several, the later one here counts: a job that is to be queued again (SIGUSR2) is."""
+
+
+Handler = Callable[[int, FrameType | None], None]
+
+_own: ContextVar[Handler | None] = ContextVar("_own", default=None)
+"""In a job that takes turns with others in one process, the handler of its own."""
 
 
 @contextmanager
@@ -33,8 +40,15 @@ def stoppable() -> Iterator[None]:
 
 
 @contextmanager
-def handled(handler: Callable[[int, FrameType | None], None]) -> Iterator[None]:
+def handled(handler: Handler) -> Iterator[None]:
     """The handler takes the signals that are not ignored; afterwards all is as before."""
+    if _own.get() is not None:
+        token = _own.set(handler)
+        try:
+            yield
+        finally:
+            _own.reset(token)
+        return
     before = {}
     if threading.current_thread() is threading.main_thread():  # elsewhere no signal can be caught
         heard = [one for one in SIGNALS if signal.getsignal(one) not in (signal.SIG_IGN, None)]
@@ -44,6 +58,19 @@ def handled(handler: Callable[[int, FrameType | None], None]) -> Iterator[None]:
     finally:
         for one, handler_before in before.items():
             signal.signal(one, handler_before)
+
+
+def handle_alone(handler: Handler) -> None:
+    """From now on signals that come while this context runs are its own, and `handled` is of this context only."""
+    _own.set(handler)
+
+
+def pass_on(signum: int, frame: FrameType | None = None) -> bool:
+    """Give a signal to the context that runs; whether it has a handler of its own."""
+    own = _own.get()
+    if own is not None:
+        own(signum, frame)
+    return own is not None
 
 
 @contextmanager
