@@ -1,4 +1,7 @@
-"""`hydra/launcher=parallel`: the jobs of a sweep side by side on this machine. Hydra looks for launchers only here."""
+"""`hydra/launcher=parallel` and `stacked`: the jobs of a sweep side by side on this machine.
+
+Hydra looks for launchers only here.
+"""
 
 from collections.abc import Sequence
 from typing import Any
@@ -31,3 +34,21 @@ class ParallelLauncher(Launcher):
         from seqmodels.sweeps.launcher import launch  # here, because Hydra imports this file at every start
 
         return launch(*self.given, job_overrides, initial_job_idx, self.options)
+
+
+class StackedLauncher(ParallelLauncher):
+    """Several jobs by turns in each process, their steps computed together: see seqmodels/stacking/crew.py."""
+
+    def __init__(self, together: int, **options: Any) -> None:
+        """
+        Args:
+            together: how many jobs share a process at most.
+            options: of `ParallelLauncher`.
+        """
+        super().__init__(**options)
+        self.together = together
+
+    def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
+        from seqmodels.sweeps.launcher import launch
+
+        return launch(*self.given, job_overrides, initial_job_idx, self.options, self.together)

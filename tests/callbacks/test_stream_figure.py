@@ -44,7 +44,8 @@ def legend(drawn: Axes) -> list[str]:
 def test_nothing_is_drawn_where_there_is_no_target() -> None:
     drawn = axes()
     plot_curves(drawn, first_stream([wave(), wave()], 100, 0, ["x", "y"]))
-    assert len(drawn.lines) == 3 and len(drawn.collections) == 1  # curves, and the borders
+    assert len(drawn.lines) == 3
+    assert len(drawn.collections) == 1  # the borders
     for line in drawn.lines[:3]:
         time, values = (torch.as_tensor(data) for data in line.get_data())
         assert time.tolist() == list(range(100, 140))

@@ -10,20 +10,16 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from seqmodels.exceptions import first_line
-from seqmodels.modules.classifier import SequenceClassifier
-from seqmodels.modules.labeller import SequenceLabeller
 from seqmodels.modules.regressor import StreamRegressor
+from seqmodels.stacking.kinds import KINDS
 from seqmodels.stacking.readers import reader_of
 from seqmodels.stacking.steps import AllInOne, Answer, Task, own_kernels
 from seqmodels.stacking.turns import End, Swap, Turns
 
 log = logging.getLogger(__name__)
-
-KINDS = (StreamRegressor, SequenceClassifier, SequenceLabeller)
-"""Modules whose steps can be computed together; one that is derived from them may do anything."""
 
 DTYPES = (torch.float32, torch.float64)
 
@@ -104,7 +100,8 @@ class Choice:
         Args:
             ways: by what they are called.
         """
-        self._ways, self._rounds = ways, {name: [] for name in ways}
+        self._ways = ways
+        self._rounds: dict[str, list[float]] = {name: [] for name in ways}
         self._tasks = 0
         self._chosen: str | None = None
         self._now = ""
@@ -158,10 +155,11 @@ def kind_of(module: Any) -> Any:
     """
     dropout = any(_drops(one) for one in module.modules())
     weights = [(name, weight.shape, weight.dtype, weight.requires_grad) for name, weight in module.named_parameters()]
-    if type(module) not in KINDS or dropout or any(weight[2] not in DTYPES for weight in weights):
+    name = f"{type(module).__module__}.{type(module).__qualname__}"
+    if name not in KINDS or dropout or any(weight[2] not in DTYPES for weight in weights):
         return None
     buffers = [(name, buffer.cpu().numpy().tobytes()) for name, buffer in module.core.named_buffers()]
-    return type(module), tuple(weights), tuple(buffers)
+    return name, tuple(weights), tuple(buffers)
 
 
 def form_of(inputs: tuple[Any, ...]) -> tuple[Any, ...]:

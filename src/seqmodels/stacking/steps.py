@@ -97,9 +97,7 @@ def own_kernels(tasks: Sequence[Task]) -> list[Answer]:
     windows = [burning.without(task.inputs[0], one.young) for task, one in zip(tasks, readings, strict=True)]
     losses, output = _judge(tasks, windows, torch.stack([reading.y for reading in readings]), heads)
     cores = {
-        (number, name): weight
-        for number, task in enumerate(tasks)
-        for name, weight in trainable(task, "core.").items()
+        (number, name): weight for number, task in enumerate(tasks) for name, weight in trainable(task, "core.").items()
     }
     gradients: Any = _gradients(losses.sum(), {**heads, **cores})
     own: list[dict[str, Tensor | None]] = [{} for _ in tasks]

@@ -65,11 +65,13 @@ def _set_cuda(states: list[torch.Tensor]) -> None:
         generator.set_state(state)
 
 
+NUMPY: Swap = (np.random.get_bit_generator, np.random.set_bit_generator)  # type: ignore[attr-defined]
+
 OWN: tuple[Swap, ...] = (
     (torch.get_rng_state, torch.set_rng_state),
     (_cuda, _set_cuda),
     (random.getstate, random.setstate),
-    (np.random.get_bit_generator, np.random.set_bit_generator),
+    NUMPY,
     (torch.get_default_dtype, torch.set_default_dtype),
     (torch.is_grad_enabled, torch.set_grad_enabled),
     (_seed, _set_seed),
@@ -128,7 +130,7 @@ class Turns:
             mine = self._found()
             for function in functions:
                 job = _Job(greenlet(self._body(function)), mine[:])
-                job.found[OWN.index((np.random.get_bit_generator, np.random.set_bit_generator))] = np.random.MT19937()
+                job.found[OWN.index(NUMPY)] = np.random.MT19937()  # which is swapped as an object
                 self._jobs.append(job)
             answers: list[Any] = [None] * len(functions)
             waiting = list(range(len(functions)))
@@ -146,7 +148,7 @@ class Turns:
         here = getcurrent()
         job = next(one for one in self._jobs if one.greenlet is here)
         job.question = question
-        answer = here.parent.switch(None)  # type: ignore[union-attr]
+        answer = here.parent.switch(None)
         if self._signal is not None and not job.told:
             job.told = True
             pass_on(self._signal)

@@ -14,6 +14,7 @@ from hydra.core.utils import JobReturn, JobRuntime, JobStatus, configure_log, ru
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict
 
+from seqmodels.config.ranges import MOST_PROCESSES, size
 from seqmodels.exceptions import JobFailed
 from seqmodels.parallel.machine import request_of, slots_of
 from seqmodels.parallel.pool import Outcome, Task, run
@@ -39,6 +40,7 @@ def launch(
         options: of `slots_of`.
         together: how many jobs one process may run by turns, where that can speed them up: see stacks.py.
     """
+    size(MOST_PROCESSES, **{"hydra.launcher.together": together})
     setup_globals()
     configure_log(config.hydra.hydra_logging, config.hydra.verbose)
     configs = [_config_of(context, config, overrides, first + number) for number, overrides in enumerate(jobs)]
@@ -47,7 +49,9 @@ def launch(
     stacks = [[number] for number in range(len(configs))] if together == 1 else stacked(configs, slots.places, together)
     name = _name_of(function)
     tasks = [_task_of(name, context, [configs[number] for number in stack], requests[stack[0]]) for stack in stacks]
-    print(f"{len(configs)} jobs, {slots}, each writes to its output.log in {configs[0].hydra.sweep.dir}", file=sys.stderr)
+    print(
+        f"{len(configs)} jobs, {slots}, each writes to its output.log in {configs[0].hydra.sweep.dir}", file=sys.stderr
+    )
     outcomes: list[Outcome] = [Outcome()] * len(configs)
     for stack, outcome in zip(stacks, run(tasks, slots), strict=True):
         one_by_one = isinstance(outcome.value, Ends)
@@ -100,6 +104,8 @@ def work_by_turns(name: str, context: HydraContext, configs: list[DictConfig]) -
     Returns:
         How each of them ended.
     """
+    from seqmodels.stacking.crew import Crew  # here, in the process that has torch
+
     hydras = HydraConfig.instance()
 
     def set_config(cfg: Any) -> None:

@@ -3,19 +3,17 @@
 import sys
 from collections import Counter
 from collections.abc import Sequence
+from itertools import pairwise
 
-from hydra.utils import get_class
 from omegaconf import DictConfig
 
 from seqmodels.config.flat import flat
-from seqmodels.stacking.crew import KINDS
+from seqmodels.stacking.kinds import KINDS, PRECISIONS
 from seqmodels.system.terminal import say
 
 FREE = ("seed", "name", "monitor", "mode", "test", "init_from", "trust")
 FREE_SECTIONS = ("optimizer.", "scheduler.", "callbacks.", "checkpoint.", "logger.", "trainer.", "datamodule.")
 """What jobs may differ in: nothing of it is in what is computed together, or it is looked at again at each step."""
-
-PRECISIONS = (None, 32, 64, "32", "64", "32-true", "64-true")
 
 
 def stacked(configs: Sequence[DictConfig], places: int, most: int) -> list[list[int]]:
@@ -39,16 +37,18 @@ def stacked(configs: Sequence[DictConfig], places: int, most: int) -> list[list[
         else:
             alike.setdefault(what_is_computed(cfg), []).append(number)
     for why, jobs in reasons.items():
-        say(f"{jobs} of {len(configs)} jobs have a process each, as with hydra/launcher=parallel: {why}", file=sys.stderr)
+        say(
+            f"{jobs} of {len(configs)} jobs have a process each, as with hydra/launcher=parallel: {why}",
+            file=sys.stderr,
+        )
     shares = [share for numbers in alike.values() for share in shared_out(numbers, places, most)]
     return sorted([*shares, *apart])
 
 
 def reason_against(cfg: DictConfig) -> str | None:
     """Why a job's steps cannot be computed with those of others; None where they may."""
-    kind = get_class(cfg.module._target_)
-    if kind not in KINDS:
-        return f"{kind.__name__} is not one of {', '.join(known.__name__ for known in KINDS)}"
+    if cfg.module._target_ not in KINDS:
+        return f"{cfg.module._target_} may compute anything in a step"
     if cfg.trainer.precision not in PRECISIONS:
         return f"trainer.precision={cfg.trainer.precision} rounds inside a step; 32-true and 64-true do not"
     if str(cfg.trainer.devices) not in ("1", "auto") or cfg.trainer.num_nodes != 1:
@@ -75,4 +75,4 @@ def shared_out(numbers: list[int], places: int, most: int) -> list[list[int]]:
     parts = max(min(places, len(numbers)), -(-len(numbers) // most))
     size, more = divmod(len(numbers), parts)
     begins = [part * size + min(part, more) for part in range(parts + 1)]
-    return [numbers[begin:end] for begin, end in zip(begins, begins[1:], strict=False)]
+    return [numbers[begin:end] for begin, end in pairwise(begins)]

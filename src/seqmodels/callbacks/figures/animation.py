@@ -14,6 +14,7 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 from PIL import Image
@@ -180,7 +181,7 @@ def draw_frame(axes: Axes, pieces: list[Piece], end: int, visible: int, data: An
     look_at(axes, pieces, end, visible, data)
 
 
-def draw_stream(axes: Axes, pieces: list[Piece], first_step: int, data: Any) -> list[Artist]:
+def draw_stream(axes: Axes, pieces: list[Piece], first_step: int, data: Any) -> list[Line2D]:
     """The curves of these windows; returns those that lie a horizon ahead of the input."""
     names = [*data.input_names, data.target_names[0]]
     return plot_curves(axes, first_stream(pieces, first_step, horizon_of(data), names))

@@ -4,8 +4,8 @@ from typing import NamedTuple
 
 import matplotlib.dates
 import numpy as np
-from matplotlib.artist import Artist
 from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
 
 from seqmodels.callbacks.figures.drawing import in_legend
 
@@ -40,7 +40,7 @@ class Curves(NamedTuple):
     borders: list[int]
 
 
-def plot_curves(axes: Axes, curves: Curves) -> list[Artist]:
+def plot_curves(axes: Axes, curves: Curves) -> list[Line2D]:
     """The first input at its own time, the target and the prediction at the time that they are of.
 
     Beside a forecast stands the naive one: what was known h steps before. An input of another magnitude than the target
