@@ -109,6 +109,8 @@ class Choice:
     def __call__(self, tasks: Sequence[Task]) -> Sequence[Answer | None]:
         if self._chosen and len(tasks) <= self._tasks / 2:  # what pays for many need not pay for few
             self._chosen, self._rounds = None, {name: [] for name in self._ways}
+        if not self._chosen:
+            self._tasks = len(tasks)
         self._now = self._chosen or min(self._ways, key=lambda name: len(self._rounds[name]))
         if len(self._ways) == 1 or len(tasks) == 1:
             self._now = APART

@@ -14,6 +14,7 @@ from hydra.core.utils import JobReturn, JobRuntime, JobStatus, configure_log, ru
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict
 
+from seqmodels.cli.logging import log_to_console
 from seqmodels.config.ranges import MOST_PROCESSES, size
 from seqmodels.exceptions import JobFailed
 from seqmodels.parallel.machine import request_of, slots_of
@@ -52,12 +53,12 @@ def launch(
     print(
         f"{len(configs)} jobs, {slots}, each writes to its output.log in {configs[0].hydra.sweep.dir}", file=sys.stderr
     )
-    outcomes: list[Outcome] = [Outcome()] * len(configs)
+    outcomes: dict[int, Outcome] = {}
     for stack, outcome in zip(stacks, run(tasks, slots), strict=True):
-        one_by_one = isinstance(outcome.value, Ends)
-        for place, number in enumerate(stack):
-            outcomes[number] = outcome.value[place] if one_by_one else outcome
-    return [_job_return(cfg, outcome) for cfg, outcome in zip(configs, outcomes, strict=True)]
+        outcomes |= zip(
+            stack, outcome.value if isinstance(outcome.value, Ends) else [outcome] * len(stack), strict=True
+        )
+    return [_job_return(cfg, outcomes[number]) for number, cfg in enumerate(configs)]
 
 
 class Ends(list[Outcome]):
@@ -106,6 +107,9 @@ def work_by_turns(name: str, context: HydraContext, configs: list[DictConfig]) -
     """
     from seqmodels.stacking.crew import Crew  # here, in the process that has torch
 
+    setup_globals()
+    import_module(name.partition(":")[0])  # whose resolvers the names of folders take
+    log_to_console()
     hydras = HydraConfig.instance()
 
     def set_config(cfg: Any) -> None:
