@@ -6,9 +6,11 @@ import pytest
 import torch
 from hydra.utils import instantiate
 
+from seqmodels.datamodules.window import NOTHING, Window
 from seqmodels.modules.classifier import SequenceClassifier
 from seqmodels.modules.regressor import StreamRegressor
-from seqmodels.stacking.crew import APART, TRIES, Choice, form_of, kind_of
+from seqmodels.stacking.crew import APART, TRIES, Choice, form_of, kind_of, ways_of
+from seqmodels.stacking.steps import task_of
 from tests.conftest import core_config
 
 
@@ -79,3 +81,13 @@ def test_batches_of_other_shapes_are_not_alike() -> None:
     batch = torch.zeros(4, 5, 2), torch.zeros(4)
     assert form_of((batch,)) != form_of((tuple(one[:3] for one in batch),))
     assert form_of((batch, (1,))) != form_of((batch, (1, 2)))
+
+
+@pytest.mark.parametrize(("settings", "steps", "ways"), [({}, False, 3), ({}, True, 2), ({"burn_in": 2}, False, 2)])
+def test_windows_that_are_not_plain_are_read_by_their_own_cores(settings: Any, steps: bool, ways: int) -> None:
+    regressor = module(**settings)
+    x, y = torch.zeros(4, 5, 2), torch.zeros(4, 5, 2)
+    inside = torch.zeros(4, 5, dtype=torch.bool) if steps else NOTHING
+    window = Window(x, y, torch.ones(4, dtype=torch.bool), torch.ones(4, 5, dtype=torch.bool), step_reset=inside)
+    task = task_of(0, regressor, (window, regressor.tbptt.windows_in_reach(window)))
+    assert len(ways_of(task, 2)) == ways

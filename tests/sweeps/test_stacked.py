@@ -207,6 +207,7 @@ def test_who_shares_a_process(capsys: pytest.CaptureFixture[str]) -> None:
         (["core.dropout=0.1", "core.num_layers=2"], "core.dropout=0.1 draws"),
         (["trainer=ddp_cpu"], "trainer.devices=2 takes processes of its own"),
         (["module.compile=true"], "module.compile=true"),
+        (["trainer.cuda_graphs=true"], "trainer.cuda_graphs=true"),
         ([], None),
     ],
 )

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from seqmodels.datamodules.window import given
 from seqmodels.exceptions import first_line
 from seqmodels.modules.regressor import StreamRegressor
 from seqmodels.stacking.kinds import KINDS
@@ -142,10 +143,14 @@ APART = "each by itself"
 def ways_of(task: Task, places: int) -> dict[str, Way]:
     """In which steps like this one can be computed, of as many jobs at most."""
     ways: dict[str, Way] = {APART: lambda tasks: [None] * len(tasks)}
-    streams, reader = isinstance(task.module, StreamRegressor), reader_of(task.module.core)
-    if streams:
+    reader = reader_of(task.module.core)
+    plain = True
+    if isinstance(task.module, StreamRegressor):
         ways["heads together"] = own_kernels
-    if reader and not (streams and (task.module.tbptt.backprop_windows > 1 or task.module.tbptt.burn_in)):
+        window, tbptt = task.inputs[0], task.module.tbptt
+        told_of_steps = given(window.step_reset) is not None or given(window.dt) is not None
+        plain = tbptt.backprop_windows == 1 and not tbptt.burn_in and not told_of_steps
+    if reader and plain:
         ways["all in one"] = AllInOne(reader, places)
     return ways
 

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Sequence
 from itertools import pairwise
 
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from seqmodels.config.flat import flat
 from seqmodels.stacking.kinds import KINDS, PRECISIONS
@@ -56,8 +56,9 @@ def reason_against(cfg: DictConfig) -> str | None:
     for key, value in flat(cfg).items():
         if key in ("core.dropout", "module.dropout") and value:
             return f"{key}={value} draws random numbers inside a step"
-    if cfg.module.get("compile"):
-        return "module.compile=true makes a kernel of its own for each"
+    for key in ("module.compile", "trainer.cuda_graphs"):
+        if OmegaConf.select(cfg, key):
+            return f"{key}=true makes kernels of one model's step"
     return None
 
 
