@@ -39,6 +39,7 @@ CORES = [
     "s5",
     "mamba",
     "mamba2",
+    "mamba3",
     "gated_delta_net",
     "delta_product",
     "mlstm",

@@ -23,6 +23,7 @@ VALUES = (math.nan, math.inf, -1, 0, 10**9)
 
 ZERO = {
     "none of it": (
+        "core.layer.rotary_fraction",
         *("core.dropout", "module.dropout", "module.label_smoothing", "module.burn_in", "datamodule.val_size"),
         *("datamodule.test_size", "datamodule.val_windows", "datamodule.test_windows", "datamodule.val_fraction"),
         *(

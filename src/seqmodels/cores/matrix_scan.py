@@ -48,10 +48,10 @@ def decay_scan(
     """
     with torch.autocast(state.device.type, enabled=False):
         kept, (q, k, v, log_decay, state) = state.dtype, precise(q, k, v, log_decay, state)
-        log_decay, state = forgotten(log_decay, state, reset)
+        log_decay, state = forget(log_decay, state, reset)
         if v.shape[1] == 1:
-            state = log_decay[:, 0, :, None, None].exp() * state + k[:, 0].unsqueeze(-1) * v[:, 0].unsqueeze(-2)
-            return read(state, q), state.to(kept)
+            state = _decayed(state, log_decay) + k[:, 0].unsqueeze(-1) * v[:, 0].unsqueeze(-2)
+            return _read(state, q), state.to(kept)
         steps = v.shape[1]
         q, k, v, log_decay = in_chunks(steps, q, k, v, log_decay)
         within, since = sums_between(log_decay).exp(), log_decay.cumsum(-1).exp()
@@ -83,14 +83,14 @@ def delta_scan(
     """
     with torch.autocast(state.device.type, enabled=False):
         kept, (q, k, v, beta, log_decay, state) = state.dtype, precise(q, k, v, beta, log_decay, state)
-        log_decay, state = forgotten(log_decay, state, reset)
+        log_decay, state = forget(log_decay, state, reset)
         steps, changes = q.shape[1], k.shape[1] // q.shape[1]
         if steps == 1:
-            state = log_decay[:, 0, :, None, None].exp() * state
+            state = _decayed(state, log_decay)
             for j in range(changes):
                 key = k[:, j].unsqueeze(-1)
                 state = state + key * (beta[:, j, :, None] * (v[:, j] - (key * state).sum(-2))).unsqueeze(-2)
-            return read(state, q), state.to(kept)
+            return _read(state, q), state.to(kept)
         if changes > 1:
             log_decay = F.pad(log_decay.unsqueeze(2), (0, 0, 0, changes - 1)).flatten(1, 2)
         q, k, v, beta, log_decay = in_chunks(steps, q, k, v, beta, log_decay)
@@ -117,12 +117,21 @@ def precise(*tensors: Tensor) -> list[Tensor]:
     return [tensor.to(dtype) for tensor in tensors]
 
 
-def forgotten(log_decay: Tensor, state: Tensor, reset: Tensor | None) -> tuple[Tensor, Tensor]:
+def forget(log_decay: Tensor, state: Tensor, reset: Tensor | None) -> tuple[Tensor, Tensor]:
     if reset is None:
         return log_decay, state
     state = torch.where(reset[:, 0, None, None, None], 0.0, state)  # NaN times zero would be NaN
     return log_decay.masked_fill(reset.unsqueeze(-1), -torch.inf), state
 
 
-def read(state: Tensor, q: Tensor) -> Tensor:
+def _decayed(state: Tensor, log_decay: Tensor) -> Tensor:
+    """By one step: S + (a - 1) S, since an a near 1 has lost the digits that say how slowly is forgotten.
+
+    a - 1 is written with tanh, of which ONNX knows more digits than of expm1.
+    """
+    log_decay = log_decay[:, 0, :, None, None]
+    return state + (log_decay / 2).tanh() * (log_decay.exp() + 1) * state
+
+
+def _read(state: Tensor, q: Tensor) -> Tensor:
     return (state * q[:, 0].unsqueeze(-1)).sum(-2).unsqueeze(1)

@@ -88,7 +88,7 @@ class MLSTM(Core):
         v = _in_blocks(x.to(near.dtype), self.v_weight)
         i, f = self.gates(torch.cat([q, k, v], -1)).to(m.dtype).chunk(2, -1)
         q, k, v = (tensor.unflatten(-1, (self.num_heads, -1)) for tensor in (q, k / math.sqrt(memory.shape[2]), v))
-        h, memory, m = exponential_scan(q, k, v, i, F.logsigmoid(f), memory, m, reset)
+        h, memory, m = exponential_scan(q, k, v, i, f, memory, m, reset)
         h = F.layer_norm(h, h.shape[-1:]).flatten(2).to(self.skip.dtype) * self.norm_weight
         return self.out_proj((h + self.skip * near) * F.silu(z)), (memory, m, tail)
 
