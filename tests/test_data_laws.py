@@ -41,6 +41,8 @@ SMALL: dict[str, dict[str, Any]] = {
     "co2": {"files": ["co2.csv"], "window": 20, "warmup": 30, "cache": "cache"},
     "copy": SIZES | {"delay": 4},
     "digits": {"normalize": True},
+    "formal_language": SIZES | {"language": "words_s5", "train_lengths": [7, 12], "val_lengths": [8, 30],
+                                "test_lengths": [8, 30]},
     "image_sequence": {
         "dataset": "fashion_mnist", "root": "images", "normalize": True, "val_size": 12, "batch_size": 8,
         "eval_batch_size": 6,

@@ -52,7 +52,7 @@ from torch.utils.data import DataLoader
 
 from seqmodels.config.ranges import MOST_PROCESSES, at_least, at_most
 from seqmodels.datamodules.order import Passes
-from seqmodels.datamodules.window import Series
+from seqmodels.datamodules.window import AccuracyBy, LossSteps, Series
 
 Task = Literal["classification", "labelling", "regression"]
 
@@ -61,7 +61,7 @@ Stats = tuple[Any, Any]
 
 TOLD = (
     *("input_size", "output_size", "input_stats", "target_stats", "change_stats"),
-    *("target_scale", "target_inputs", "fills_with_mean", "class_counts"),
+    *("target_scale", "target_inputs", "fills_with_mean", "class_counts", "loss_steps", "chance", "accuracy_by"),
 )
 """Attributes that a module is told."""
 
@@ -84,8 +84,8 @@ class SequenceData(pl.LightningDataModule, ABC):
         series: what the numbers in `Window.series` stand for; None where nothing tells rows apart.
         has_dt: whether its windows tell the time between steps, for a core that reads it.
         input_mean: (D,) mean of the training split, what a missing input is read as; None where nobody asks for it.
-        input_stats, target_stats, change_stats, target_scale, target_inputs, fills_with_mean, class_counts: see
-            `told_to_module`.
+        input_stats, target_stats, change_stats, target_scale, target_inputs, fills_with_mean, class_counts, loss_steps,
+            chance, accuracy_by: see `told_to_module`.
     """
 
     task: Task
@@ -107,6 +107,9 @@ class SequenceData(pl.LightningDataModule, ABC):
     target_inputs: Sequence[int] | None = None
     fills_with_mean: bool = False
     class_counts: Sequence[int] | None = None
+    loss_steps: LossSteps = "all"
+    chance: float | None = None
+    accuracy_by: AccuracyBy | None = None
 
     def __init__(self, num_workers: int = 0, overfit_batches: int = 0, seed: int = 1) -> None:
         """
@@ -164,7 +167,11 @@ class SequenceData(pl.LightningDataModule, ABC):
             target_scale: the (Y,) errors that MASE measures in, None for a target that has none;
             target_inputs: the (Y,) inputs whose future the targets are;
             fills_with_mean: whether the mean stands where an input is missing;
-            class_counts: how many training samples each class has.
+            class_counts: how many training samples each class has;
+            loss_steps: of a labelling, whether the loss and all measures are of all steps or of the scored alone, since
+                the labels of the others mean nothing;
+            chance: the accuracy of a guess, which scaled accuracy takes for 0;
+            accuracy_by: what the accuracy of the test is told apart by.
             What is not known is None.
         """
         return {name: getattr(self, name) for name in TOLD}

@@ -1,7 +1,7 @@
-"""What goes from a stream to a module: T steps of B streams."""
+"""What goes from a source to a module: T steps of B streams, and what metrics know of them."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor
@@ -57,6 +57,22 @@ class Series(NamedTuple):
     names: Sequence[str]
     level: Sequence[Sequence[float]]
     scale: Sequence[Sequence[float | None]] | None
+
+
+LossSteps = Literal["all", "scored"]
+
+
+class AccuracyBy(NamedTuple):
+    """What the accuracy of a test is told apart by: ranges of whole numbers.
+
+    Attributes:
+        axis: `length`: steps read so far, of a whole sequence all its steps; `pairs`: how many steps of the sequence
+            are scored, where each pair is asked for once.
+        edges: ascending; a range goes from one of them to one less than the next.
+    """
+
+    axis: Literal["length", "pairs"]
+    edges: Sequence[int]
 
 
 def rank_rows(num_streams: int, rank: int, ranks: int) -> slice:

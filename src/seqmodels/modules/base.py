@@ -28,7 +28,7 @@ Stats = tuple[float | Sequence[float], float | Sequence[float]]
 
 
 DIRECTIONS = dict.fromkeys(("loss", "loss_mean", "mae", "mase"), "min") | dict.fromkeys(
-    ("acc", "acc_balanced", "acc_scored", "r2"), "max"
+    ("acc", "acc_balanced", "acc_scored", "acc_scaled", "r2"), "max"
 )
 
 

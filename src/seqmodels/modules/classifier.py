@@ -9,8 +9,9 @@ from torch.nn import functional as F
 
 from seqmodels.config.ranges import above, between, one_of, probability, written
 from seqmodels.cores.base import State
+from seqmodels.datamodules.window import AccuracyBy
 from seqmodels.modules.base import SequenceModule
-from seqmodels.modules.metrics.classification import ClassScores
+from seqmodels.modules.metrics.classification import ClassScores, class_scores, scaled_measures
 
 Readout = Literal["last", "mean"]
 ClassWeights = Literal["balanced"] | Sequence[float] | None
@@ -27,7 +28,7 @@ class SequenceClassifier(SequenceModule):
 
     task = "classification"
     train_measures = ("loss", "acc")
-    measures = ("loss", "acc", "acc_balanced")
+    measures: tuple[str, ...] = ("loss", "acc", "acc_balanced")
     bar_measures = ("acc",)
     class_weights: Tensor | None
 
@@ -39,6 +40,8 @@ class SequenceClassifier(SequenceModule):
         label_smoothing: float = 0.0,
         class_weights: ClassWeights = None,
         class_counts: Sequence[int] | None = None,
+        chance: float | None = None,
+        accuracy_by: AccuracyBy | None = None,
         **shared: Any,
     ) -> None:
         """
@@ -51,6 +54,8 @@ class SequenceClassifier(SequenceModule):
                 which rare classes together count as much as frequent ones: N / (C class_counts) (King & Zeng 2001).
                 Losses of validation and test stay as they are.
             class_counts: (C,) training samples of each class.
+            chance: the accuracy of a guess; None measures no acc_scaled.
+            accuracy_by: what the accuracy of the test is told apart by.
 
         Raises:
             ValueError: an argument is outside its range.
@@ -59,6 +64,8 @@ class SequenceClassifier(SequenceModule):
         one_of(Readout, readout=readout)
         probability(dropout=dropout)
         between(0, 1, label_smoothing=label_smoothing)
+        self.chance, self.accuracy_by = chance, accuracy_by
+        self.measures += scaled_measures(chance)
         self.readout = readout
         self.dropout = nn.Dropout(dropout)
         self.label_smoothing = label_smoothing
@@ -114,11 +121,13 @@ class SequenceClassifier(SequenceModule):
         return logits, target
 
     def metric(self, stage: str) -> ClassScores:
-        return ClassScores(self.head.out_features)
+        return class_scores(stage, self.head.out_features, self.chance, self.accuracy_by)
 
     def evaluate(self, stage: str, batch: Batch, number: int) -> dict[str, Tensor]:
         logits, target = self._classify(batch)
-        self.metrics[stage].update(F.cross_entropy(logits, target, reduction="none"), logits.argmax(-1), target)
+        loss, predicted = F.cross_entropy(logits, target, reduction="none"), logits.argmax(-1)
+        lengths = batch[2] if len(batch) > 2 else torch.full_like(target, batch[0].shape[1])
+        self.metrics[stage].update(loss, predicted, target, place=lengths)
         return {"logits": logits, "target": target}
 
 

@@ -4,23 +4,29 @@
     "by_series":  [{"name": "pump 1", "steps": 96, "mae": ...}, ...]        means over the targets
     "pooled":  {"mae": 0.3, "r2": 0.95, "mase": 0.6}                     all steps as if they were of one series
 
+    "by_length":  [{"from": 40, "to": 67, "count": 1200, "acc": 0.9, "acc_scaled": 0.8}, ...]      or "by_pairs"
+
 Of one target and of one series there is nothing more to tell. null stands where nothing can be measured.
 """
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from seqmodels.modules.base import SequenceModule
+from seqmodels.modules.metrics.classification import ClassScores, scaled
 from seqmodels.modules.metrics.regression import RegressionErrors
 
 
 def breakdown(module: Any, datamodule: Any) -> dict[str, Any]:
     """Of the last test, beside the baselines of its data; empty where there was none, or of something else."""
     errors = module.metrics.get("test") if isinstance(module, SequenceModule) else None
+    if isinstance(errors, ClassScores):
+        return _accuracies(errors, datamodule)
     if not isinstance(errors, RegressionErrors) or not errors.parts:
         return {}
     parts = {name: values.cpu() for name, values in errors.parts.items()}
@@ -38,6 +44,20 @@ def breakdown(module: Any, datamodule: Any) -> dict[str, Any]:
         found["by_series"] = _rows(names, {"steps": steps[tested], **means})
         found["pooled"] = {name: _plain(value) for name, value in errors.pooled.items()}
     return found
+
+
+def _accuracies(scores: ClassScores, datamodule: Any) -> dict[str, Any]:
+    by = datamodule.accuracy_by
+    if by is None or not scores.parts:
+        return {}
+    columns = {name: values.cpu() for name, values in scores.parts.items()}
+    if scores.chance is not None:
+        columns["acc_scaled"] = scaled(columns["acc"], scores.chance)
+    rows = [
+        {"from": first, "to": end - 1, **{name: _plain(values[i]) for name, values in columns.items()}}
+        for i, (first, end) in enumerate(pairwise(by.edges))
+    ]
+    return {f"by_{by.axis}": [row | {"count": int(row["count"])} for row in rows if row["count"]]}
 
 
 def _rows(names: Sequence[str], columns: dict[str, Tensor]) -> list[dict[str, Any]]:

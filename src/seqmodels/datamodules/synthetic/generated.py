@@ -3,7 +3,7 @@
 Each split has a sequence of uniform random numbers of its own, and sample i owns K of them:
 
     train    | sample 0 | sample 1 | sample 2 | ...
-    val      | sample 0 | sample 1 | ...               none of them is a training sample
+    val      | sample 0 | sample 1 | ...               none of these numbers is one of the training's
     test     | sample 0 | sample 1 | ...
 
 The numbers are those of SplitMix64 (Steele, Lea & Flood 2014, "Fast splittable pseudorandom number generators"), whose
@@ -25,16 +25,8 @@ from seqmodels.datamodules.samples import SampleData
 _GAMMA = np.uint64(0x9E3779B97F4A7C15)
 
 
-class GeneratedSequences(SampleData):
-    """Sequences of a task, in three splits of fixed size; an epoch reads every training sample once, shuffled.
-
-    Subclasses set `numbers`, and say in `make` what becomes of them.
-
-    Attributes:
-        numbers: K, random numbers that a sample is made of.
-    """
-
-    numbers: int
+class GeneratedData(SampleData):
+    """Sequences of a task, in three splits of fixed size; an epoch reads every training sample once, shuffled."""
 
     def __init__(
         self,
@@ -60,9 +52,46 @@ class GeneratedSequences(SampleData):
         at_least(0, val_size=val_size, test_size=test_size)
         sizes = {"train": train_size, "val": val_size, "test": test_size}
         self.splits = {
-            split: GeneratedRows(self, size, epoch_seed(self.seed, number))
+            split: GeneratedRows(self, split, size, epoch_seed(self.seed, number))
             for number, (split, size) in enumerate(sizes.items())
         }
+
+    @abstractmethod
+    def read(self, rows: "GeneratedRows", numbers: np.ndarray) -> Any:
+        """The batch of the samples (B,) of a split that have these numbers."""
+
+
+class GeneratedRows(Dataset[Any]):
+    """The samples of one split, made a batch at a time."""
+
+    def __init__(self, task: GeneratedData, split: str, size: int, key: int) -> None:
+        """
+        Args:
+            task: makes samples.
+            split: train, val or test.
+            size: how many samples there are.
+            key: where the random numbers of this split begin.
+        """
+        self.task, self.split, self.size, self.key = task, split, size, key
+
+    def __len__(self) -> int:
+        return self.size
+
+    def __getitems__(self, rows: Tensor) -> Any:
+        return self.task.read(self, rows.numpy())
+
+
+class GeneratedSequences(GeneratedData):
+    """Samples that are all alike. Subclasses set `numbers`, and say in `make` what becomes of them.
+
+    Attributes:
+        numbers: K, random numbers that a sample is made of.
+    """
+
+    numbers: int
+
+    def read(self, rows: GeneratedRows, numbers: np.ndarray) -> Any:
+        return self.make(uniform(rows.key, numbers, self.numbers))
 
     @abstractmethod
     def make(self, u: np.ndarray) -> Any:
@@ -73,23 +102,33 @@ class GeneratedSequences(SampleData):
         """
 
 
-class GeneratedRows(Dataset[Any]):
-    """The samples of one split, made a batch at a time."""
+class GeneratedKinds(GeneratedData):
+    """Samples of several kinds, of different lengths for instance, which each split has equally many of.
 
-    def __init__(self, task: GeneratedSequences, size: int, key: int) -> None:
-        """
+    Of N samples and n kinds sample i is of kind i n // N: neighbours in validation and test are as long as each other.
+    Subclasses set `kinds` and `numbers`, and say in `make` what becomes of them.
+
+    Attributes:
+        kinds: by split, what tells the kinds apart: (n, k) integers.
+        numbers: by split K, random numbers that a sample is made of, whatever its kind.
+    """
+
+    kinds: dict[str, np.ndarray]
+    numbers: dict[str, int]
+
+    def read(self, rows: GeneratedRows, numbers: np.ndarray) -> Any:
+        kinds = self.kinds[rows.split]
+        u = uniform(rows.key, numbers, self.numbers[rows.split])
+        return self.make(u, kinds[numbers * len(kinds) // rows.size])
+
+    @abstractmethod
+    def make(self, u: np.ndarray, kinds: np.ndarray) -> Any:
+        """The batch of B samples.
+
         Args:
-            task: makes samples of numbers.
-            size: how many samples there are.
-            key: where the random numbers of this split begin.
+            u: (B, K) float64, uniform in [0, 1).
+            kinds: (B, k), of each sample; sample b is a function of row b of both.
         """
-        self.task, self.size, self.key = task, size, key
-
-    def __len__(self) -> int:
-        return self.size
-
-    def __getitems__(self, rows: Tensor) -> Any:
-        return self.task.make(uniform(self.key, rows.numpy(), self.task.numbers))
 
 
 def uniform(key: int, rows: np.ndarray, numbers: int) -> np.ndarray:
