@@ -62,7 +62,9 @@ EXPERIMENTS = [
 @pytest.mark.parametrize("name", EXPERIMENTS)
 def test_a_few_steps_of_everything(name: str) -> None:
     words = signal_words() if name == "signal" else ucr_words() if name == "ucr" else []
-    words += ["datamodule.batch_size=8", "datamodule.eval_batch_size=20"] if name.startswith(("smnist", "state")) else []
+    words += (
+        ["datamodule.batch_size=8", "datamodule.eval_batch_size=20"] if name.startswith(("smnist", "state")) else []
+    )
     result = train(compose([f"+experiment={name}", *words, "+debug=fast", "trainer.accelerator=cpu"]))
     results = json.loads((result.folder / "results.json").read_text())
     assert results["status"] == "completed"

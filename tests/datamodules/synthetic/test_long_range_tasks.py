@@ -71,7 +71,7 @@ def test_a_part_may_be_empty_and_validation_repeats(task: Any) -> None:
 @pytest.mark.parametrize("steps", [2, 3, 9, 100])
 def test_what_is_added(steps: int) -> None:
     data = AddingProblem(steps=steps, test_size=4000)
-    x, y, reset, mask, _ = samples(data, "test", *range(4000))
+    x, y, reset, mask, *_ = samples(data, "test", *range(4000))
     value, marker = x.unbind(-1)
     half = steps // 2
     assert x.shape == (4000, steps, 2)
