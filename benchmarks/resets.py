@@ -4,13 +4,14 @@
     python benchmarks/resets.py --before before --cores lstm lru s4d --rounds 9
     python benchmarks/resets.py --cores lstm lru s4d mamba attention --resets 1 5 20
 
-CPU milliseconds of a core's forward and backward pass over noise (B, T, 8), fresh processes that alternate: `before` at
-that commit and `plain` now, both as core(x, state); then `dt`, with a time of its own at every step, and `resets_N`, where
-N steps of the window begin anew in some row.
+User CPU time of a core's forward and backward pass over noise (B, T, 8), fresh processes that alternate: `before` at
+that commit and `plain` now, both as core(x, state); then `dt`, with a time of its own at every step, and `resets_N`,
+where N steps of the window begin anew in some row.
 """
 
 import argparse
 import os
+import resource
 import statistics
 import subprocess
 import sys
@@ -60,10 +61,10 @@ def cpu_time(step: Callable[[], None]) -> float:
     calls = max(1, int(SECONDS / 9 / max(time.process_time() - started, 1e-5)))
     found = []
     for _ in range(9):
-        before = os.times().user
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_utime
         for _ in range(calls):
             step()
-        found.append((os.times().user - before) / calls)
+        found.append((resource.getrusage(resource.RUSAGE_SELF).ru_utime - before) / calls)
     return statistics.median(found) * 1000
 
 
@@ -80,13 +81,8 @@ def in_a_process(core: str, variant: str, words: argparse.Namespace) -> float:
 
 
 def variants_of(core: str, words: argparse.Namespace) -> Sequence[str]:
-    told = [core] if core in words.timed else []
-    return [
-        *(["before"] if words.before else []),
-        "plain",
-        *(["dt"] * len(told)),
-        *(f"resets_{n}" for n in words.resets),
-    ]
+    resets = [f"resets_{number}" for number in words.resets]
+    return [*["before"] * bool(words.before), "plain", *["dt"] * (core in words.timed and not words.before), *resets]
 
 
 def main() -> None:
@@ -111,11 +107,8 @@ def main() -> None:
                 milliseconds.append(in_a_process(core, variant, words))
         base = statistics.median(next(iter(found.values())))
         for variant, ms in found.items():
-            median = statistics.median(ms)
-            print(
-                f"| {core} | {variant} | {median:.3g} | {min(ms):.3g} to {max(ms):.3g} | {median / base:.2f} |",
-                flush=True,
-            )
+            median, spread = statistics.median(ms), f"{min(ms):.3g} to {max(ms):.3g}"
+            print(f"| {core} | {variant} | {median:.3g} | {spread} | {median / base:.2f} |", flush=True)
 
 
 if __name__ == "__main__":
