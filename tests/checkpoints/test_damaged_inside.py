@@ -59,6 +59,7 @@ DAMAGES = {
     "no past of any weight": put("optimizer_states", 0, "state", value={}),
     "no second moment": drop("optimizer_states", 0, "state", 0, "exp_avg_sq"),
     "nothing of a weight": put("optimizer_states", 0, "state", 0, value={}),
+    "no entry of a weight": drop("optimizer_states", 0, "state", 0),
     "no progress of epochs": drop("loops", "fit_loop", "epoch_progress"),
     "a metric is text": put("metrics", "val/loss", value="x"),
     "no best value": put("callbacks", "BestCheckpoint", value={}),

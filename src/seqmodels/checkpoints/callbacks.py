@@ -130,6 +130,7 @@ class LastCheckpoint(Checkpoint):
             torch.distributed.all_gather_object(ranks, ranks[0])
         checkpoint["position"] = position_of(trainer, self._validate)._asdict()
         checkpoint["rng"] = ranks
+        checkpoint["weights_with_past"] = [len(optimizer.state) for optimizer in trainer.optimizers]
         checkpoint["metrics"] = {name: float(value) for name, value in trainer.callback_metrics.items()}
 
     def on_load_checkpoint(

@@ -45,7 +45,15 @@ def complaint(contents: dict[str, Any]) -> str | None:
         return f"it lacks {', '.join(missing)}, so no run of ours wrote it"
     damaged = [key for key, hint in HELD.items() if not _is(contents[key], hint)]
     damaged += [key for key in NOT_EMPTY if key not in damaged and not contents[key]]
+    if "optimizer_states" not in damaged and _lacks_past(contents):
+        damaged.append("optimizer_states")
     return f"what it holds as {', '.join(damaged)} is damaged" if damaged else None
+
+
+def _lacks_past(contents: dict[str, Any]) -> bool:
+    """Whether an optimizer knows of fewer weights than it did: the others would begin anew. Older ones do not say."""
+    known = contents.get("weights_with_past")
+    return known is not None and known != [len(one.get("state", ())) for one in contents["optimizer_states"]]
 
 
 def are_weights(value: Any) -> bool:

@@ -9,9 +9,9 @@ from typing import Any, ClassVar
 from seqmodels.config.ranges import MOST_LINES, between, one_of
 from seqmodels.datamodules.base import SequenceData
 from seqmodels.datamodules.missing import Missing, RepeatedTimes
+from seqmodels.tables.columns import TAB
 from seqmodels.tables.dates import NUMBER, check_format
 from seqmodels.tables.formats import Marks
-from seqmodels.tables.read import TAB
 
 ARGUMENTS = {"train": "files", "val": "val_files", "test": "test_files"}
 """What names the files of a split."""

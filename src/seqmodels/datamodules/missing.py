@@ -1,11 +1,22 @@
 """Cells that are missing, and what stands in for them; times that are there twice."""
 
+import math
 from typing import Literal
 
 import numpy as np
 
 Missing = Literal["error", "mask", "ffill"]
 RepeatedTimes = Literal["error", "keep"]
+
+LARGEST = float(np.finfo(np.float32).max)
+"""A model reads float32: what is larger counts as missing, as what is infinite does."""
+
+
+def what_is_missing(value: float) -> str:
+    """Of a cell that no float32 can hold, as the end of a sentence that begins with its place."""
+    if math.isfinite(value):
+        return f"{value:g} does not fit float32, in which numbers end at 3.4e+38; give it in another unit"
+    return "the cell is missing or infinite"
 
 
 def forward_filled(values: np.ndarray, starts: np.ndarray, fresh: np.ndarray, before: np.ndarray) -> np.ndarray:

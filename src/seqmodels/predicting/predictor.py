@@ -13,12 +13,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from seqmodels.datamodules.missing import LARGEST, what_is_missing
 from seqmodels.predicting.rows.clock import Clock, Time
 from seqmodels.predicting.rows.errors import BadRow
 from seqmodels.predicting.runtime import Runtime, State
-
-LARGEST = float(np.finfo(np.float32).max)
-"""What is larger counts as missing, as it does in training."""
 
 
 class Stream(NamedTuple):
@@ -164,10 +162,10 @@ class Predictor:
     ) -> tuple[list[float], tuple[float, ...] | None]:
         known = [value if abs(value) <= LARGEST else math.nan for value in values]
         if self.missing == "error" and any(map(math.isnan, known)):
-            name = self.input_names[list(map(math.isnan, known)).index(True)]
+            place = list(map(math.isnan, known)).index(True)
             raise BadRow(
-                f"{name}: the cell is missing or infinite; datamodule.missing=mask reads the mean instead, "
-                f"datamodule.missing=ffill the last value"
+                f"{self.input_names[place]}: {what_is_missing(values[place])}; datamodule.missing=mask reads the mean "
+                f"instead, datamodule.missing=ffill the last value"
             )
         last = None
         if self.missing == "ffill":

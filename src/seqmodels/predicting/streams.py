@@ -139,12 +139,12 @@ def _found(wanted: Columns, source: Source, given: Arguments, predictor: Predict
     needed = [*inputs, *([given["id"]] if given["id"] else []), *given["keep"]]
     if wanted.time is not None and predictor.runtime.dt_step is not None:
         needed.append(wanted.time)
-    return columns.fit(wanted, source.names, name, needed)
+    return columns.fit(wanted, source.names, name, needed, predictor.marks.delimiter)
 
 
 def _say_what_differs(wanted: Columns, found: Columns, cfg: Mapping[Any, Any]) -> None:
     if wanted.id != found.id:
-        _say(f"note: there is no column {wanted.id!r}, so all rows are one stream")
+        _say(f"note: there is no column {wanted.id!r}, so all rows are one stream; id=COLUMN names another")
     if found.time and cfg.get("gaps") == "reset" and cfg.get("time_step") is None:
         _say("note: gaps in time are read over; datamodule.time_step= tells where streams begin anew")
 

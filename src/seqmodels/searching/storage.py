@@ -92,6 +92,11 @@ def is_file(storage: str) -> bool:
     return storage in ("journal", "sqlite")
 
 
+def file_of(storage: str, folder: Path) -> Path:
+    """Of a study that is kept in its own folder."""
+    return folder / {"journal": JOURNAL, "sqlite": SQLITE}[storage]
+
+
 def open_storage(storage: str, folder: Path) -> BaseStorage:
     """
     Args:
@@ -103,8 +108,7 @@ def open_storage(storage: str, folder: Path) -> BaseStorage:
         OSError: it cannot be reached.
     """
     if storage == "journal":
-        journal = folder / JOURNAL
-        backend = Journal(journal)
+        backend = Journal(file_of(storage, folder))
         try:
             return JournalStorage(backend)
         except (
@@ -114,7 +118,7 @@ def open_storage(storage: str, folder: Path) -> BaseStorage:
             AssertionError,
         ) as error:  # JSON, but no event
             raise backend.damaged(backend.line, error) from error
-    url = f"sqlite:///{folder / SQLITE}" if storage == "sqlite" else storage
+    url = f"sqlite:///{file_of(storage, folder)}" if storage == "sqlite" else storage
     try:
         if url.startswith("sqlite:"):  # others may write at the same moment: wait for them
             return RDBStorage(url, engine_kwargs={"connect_args": {"timeout": 60}})

@@ -15,7 +15,7 @@ from seqmodels.runs.extend import HERE
 from seqmodels.runs.record import is_run
 from seqmodels.searching.sampler import pruner_of, sampler_of
 from seqmodels.searching.setting import Search
-from seqmodels.searching.storage import open_storage
+from seqmodels.searching.storage import file_of, is_file, open_storage
 from seqmodels.system.locks import lock_at, without_locks
 
 LOCKS = ".locks"
@@ -28,14 +28,20 @@ def open_study(search: Search) -> Study:
     """The study, made if there is none.
 
     Raises:
-        ValueError: there is one of this name that searches something else.
+        ValueError: there is one of this name that searches something else, or none that `abandon=` could speak of.
         FileExistsError: the folder holds trials of a study that is kept elsewhere.
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     sampler, pruner = sampler_of(search.sampler, search.seed), pruner_of(search.pruner)
-    (search.folder / LOCKS).mkdir(parents=True, exist_ok=True)
+    elsewhere = None if is_file(search.storage) else open_storage(search.storage, search.folder)
+    if search.abandon and not _is_known(search, elsewhere):
+        raise ValueError(
+            f"abandon=[{search.abandon[0]}]: study {search.study} has no trials yet, so leave abandon= out; trials are "
+            f"known to the storage= that they were made with"
+        )
+    (search.folder / LOCKS).mkdir(parents=True, exist_ok=True)  # what is refused before leaves no folder
     with locked(search):
-        storage = open_storage(search.storage, search.folder)
+        storage = elsewhere or open_storage(search.storage, search.folder)
         if search.study not in optuna.get_all_study_names(storage):
             _refuse_orphans(search)
             _create(search, storage)
@@ -46,6 +52,13 @@ def open_study(search: Search) -> Study:
         else:
             _refuse_another(search, _migrated(known))
     return study
+
+
+def _is_known(search: Search, elsewhere: BaseStorage | None) -> bool:
+    """Whether there is a study already, in its folder or elsewhere."""
+    if elsewhere is None:
+        return file_of(search.storage, search.folder).exists()
+    return search.study in optuna.get_all_study_names(elsewhere)
 
 
 def _create(search: Search, storage: BaseStorage) -> None:

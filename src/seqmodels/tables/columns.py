@@ -9,6 +9,9 @@ from seqmodels.tables.numbers import LONGEST
 SHOWN = 20
 """Columns that an error lists."""
 
+TAB = r"""$'datamodule.delimiter="\t"'"""
+"""How a shell says it: without the dollar, Hydra would be given a backslash and a t."""
+
 
 def check_there(source: object, wanted: Iterable[str], found: Sequence[str], remedy: str = "") -> None:
     """
@@ -43,3 +46,12 @@ def check_unique(source: object, wanted: Iterable[str], found: Sequence[str]) ->
     for name in wanted:
         if found.count(name) > 1:
             raise ValueError(f"{source} has {found.count(name)} columns named {name!r}; names must differ")
+
+
+def another_delimiter(found: Sequence[str], delimiter: str) -> str:
+    """The end of a message that a column is missing, where the header is all one cell."""
+    marks = [mark for mark in ";\t|," if len(found) == 1 and mark in found[0] and mark != delimiter]
+    if not marks:
+        return ""
+    setting = TAB if marks[0] == "\t" else f"'datamodule.delimiter=\"{marks[0]}\"'"
+    return f"; its header looks as if it needed {setting}"

@@ -16,16 +16,12 @@ import numpy as np
 
 from seqmodels.tables import csv_format
 from seqmodels.tables.cells import BadCell, Texts, as_numbers, as_texts
-from seqmodels.tables.columns import check_there, check_unique
+from seqmodels.tables.columns import another_delimiter, check_there, check_unique
 from seqmodels.tables.formats import Marks, formats, suffix_of
 from seqmodels.tables.times import as_times
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-
-TAB = r"""$'datamodule.delimiter="\t"'"""
-"""How a shell says it: without the dollar, Hydra would be given a backslash and a t."""
 
 
 class Block(NamedTuple):
@@ -67,7 +63,7 @@ def blocks(
     format = formats()[suffix_of(path, formats()) or ""]
     wanted = list(dict.fromkeys([*numbers, *texts, *times]))
     found = format.column_names(path, marks)
-    check_there(path, wanted, found, _remedy(found, marks.delimiter))
+    check_there(path, wanted, found, another_delimiter(found, marks.delimiter))
     check_unique(path, wanted, found)
     others = [name for name in wanted if name in {*texts, *times}]
     alone = [name for name in wanted if name not in others]
@@ -96,12 +92,3 @@ def _converted(path: Path, name: str, first: int, convert: Any, batch: dict[str,
         raise ValueError(f"{path}, column {name}, row {row}: {error}{units}") from error
     except TypeError as error:
         raise ValueError(f"{path}, column {name}: {error}") from error
-
-
-def _remedy(found: Sequence[str], delimiter: str) -> str:
-    """Of a header that is all one cell."""
-    marks = [mark for mark in ";\t|," if len(found) == 1 and mark in found[0] and mark != delimiter]
-    if not marks:
-        return ""
-    setting = TAB if marks[0] == "\t" else f"'datamodule.delimiter=\"{marks[0]}\"'"
-    return f"; its header looks as if it needed {setting}"

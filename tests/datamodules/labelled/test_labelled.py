@@ -105,6 +105,10 @@ def test_statistics_and_gaps() -> None:
         filled(part, mean, "error")
     with pytest.raises(ValueError, match=r"^a.csv, column y, row 2 .* is inf; "):
         filled(part._replace(values=np.nan_to_num(part.values, posinf=INF)), mean, "error")
+    huge = part._replace(values=np.nan_to_num(part.values, posinf=1e300))
+    assert fit_statistics(huge).mean[1] < 3
+    with pytest.raises(ValueError, match=r"^a.csv, column y, row 2 .*: 1e\+300 does not fit float32"):
+        filled(huge, mean, "error")
 
 
 def test_filling_equals_a_plain_loop() -> None:

@@ -31,6 +31,10 @@ def test_minus_9999_is_asked_for_and_never_trained_on() -> None:
         made()
     with pytest.raises(ValueError, match=r"column x, row 6: the cell is missing or infinite; datamodule.missing=mask"):
         made(missing_values=[-9999, "---", "OVER"])
+    write("x", *cells[:5], "6", "7", "1e300", *cells[12:])
+    with pytest.raises(ValueError, match=r"column x, row 8: 1e\+300 does not fit float32.*; datamodule.missing=mask"):
+        made()
+    write("x", *cells)
     data = made(missing_values=[-9999, "---", "OVER"], missing="mask")
     assert data.facts()["files"]["files"]["missing"] == {"x": 3}
     assert data.statistics is not None

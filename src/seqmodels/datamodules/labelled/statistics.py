@@ -12,7 +12,7 @@ import torch
 
 from seqmodels.datamodules.labelled.ragged import RaggedRows
 from seqmodels.datamodules.labelled.sequences import Sequences, in_order
-from seqmodels.datamodules.missing import Missing, forward_filled
+from seqmodels.datamodules.missing import LARGEST, Missing, forward_filled, what_is_missing
 
 SHOWN = 20
 """Classes that an error lists."""
@@ -64,7 +64,7 @@ def fit_statistics(train: Sequences) -> TrainingStatistics:
             f"{train.files[0]}: all {len(train.ids):,} training sequences are of the class {classes[0]!r}; a "
             f"classification needs at least two classes; name files of others too, datamodule.files=[...]"
         )
-    finite = np.isfinite(train.values)
+    finite = np.abs(train.values) <= LARGEST
     counts = finite.sum(0)
     if not counts.all():
         name = train.columns[int(counts.argmin())]
@@ -103,14 +103,15 @@ def rows_of(part: Sequences, statistics: TrainingStatistics, missing: Missing) -
 
 def filled(part: Sequences, mean: np.ndarray, missing: Missing) -> np.ndarray:
     """(S, D) values without gaps; arguments as in `rows_of`."""
-    known = np.isfinite(part.values)
+    known = np.abs(part.values) <= LARGEST
     if known.all():
         return part.values
     if missing == "error":
         step, column = map(int, np.argwhere(~known)[0])
-        found = "empty" if np.isnan(part.values[step, column]) else f"{part.values[step, column]}"
+        value = float(part.values[step, column])
+        found = f": {what_is_missing(value)}" if math.isfinite(value) else f" is {'empty' if value != value else value}"
         raise ValueError(
-            f"{part.place(step, column)} is {found}; clean the data, or give datamodule.missing=mask (the training "
+            f"{part.place(step, column)}{found}; clean the data, or give datamodule.missing=mask (the training "
             f"mean) or datamodule.missing=ffill (the value before)"
         )
     if missing == "mask":

@@ -13,7 +13,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from seqmodels.datamodules.missing import forward_filled
+from seqmodels.datamodules.missing import forward_filled, what_is_missing
 from seqmodels.datamodules.series.clock import Clock, are_dates
 from seqmodels.datamodules.series.scan import group_codes, scan_files
 from seqmodels.datamodules.series.spec import TableSpec
@@ -86,7 +86,7 @@ class _Writer:
             self.dates = are_dates(times)
             times = times.astype("datetime64[ns]" if self.dates else np.float64)[order, None]
         numbers = {name: _as_float32(column) for name, column in block.numbers.items()}
-        self._account(path, block.first, numbers)
+        self._account(path, block, numbers)
         x = np.stack([numbers[name] for name in spec.inputs], 1)[order]
         y = np.stack([numbers[name] for name in spec.targets], 1)[order]
         starts = np.flatnonzero(np.diff(series, prepend=-1))
@@ -94,14 +94,15 @@ class _Writer:
             x = forward_filled(x, starts, fresh, self.last[series[starts]])
         self._place(series, starts, fresh, x.astype("<f4"), y.astype("<f4"), times)
 
-    def _account(self, path: Path, first: int, numbers: dict[str, np.ndarray]) -> None:
+    def _account(self, path: Path, block: Block, numbers: dict[str, np.ndarray]) -> None:
         holes = {name: np.isnan(column) for name, column in numbers.items()}
         if self.spec.missing == "error":
             rows = {name: int(hole.argmax()) for name, hole in holes.items() if hole.any()}
             if rows:
                 name = min(rows, key=lambda name: rows[name])
+                found = what_is_missing(float(block.numbers[name][rows[name]]))
                 raise ValueError(
-                    f"{path}, column {name}, row {first + rows[name]}: the cell is missing or infinite; "
+                    f"{path}, column {name}, row {block.first + rows[name]}: {found}; "
                     f"datamodule.missing=mask leaves such steps out of the loss, datamodule.missing=ffill repeats the "
                     f"last input"
                 )

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from seqmodels.tables.columns import check_there, check_unique
+from seqmodels.tables.columns import another_delimiter, check_there, check_unique
 
 
 class Columns(NamedTuple):
@@ -61,7 +61,7 @@ def find(datamodule: Any, cfg: Mapping[Any, Any], id: str | None, keep: Sequence
     return columns
 
 
-def fit(columns: Columns, found: Sequence[str], source: str, must: Sequence[str]) -> Columns:
+def fit(columns: Columns, found: Sequence[str], source: str, must: Sequence[str], delimiter: str) -> Columns:
     """The columns, without an id and a time that the input does not have.
 
     Args:
@@ -69,11 +69,15 @@ def fit(columns: Columns, found: Sequence[str], source: str, must: Sequence[str]
         found: what there is.
         source: of the input, for errors.
         must: what has to be there.
+        delimiter: between the cells of the input, where it is text.
 
     Raises:
         ValueError: one is missing or there twice.
     """
-    check_there(source, must, found)
+    remedy = another_delimiter(found, delimiter)
+    if not remedy and columns.id is not None and columns.id in must:
+        check_there(source, [columns.id], found, "; id= says that all rows are one stream")
+    check_there(source, must, found, remedy)
     here = columns._replace(
         id=columns.id if columns.id in found else None, time=columns.time if columns.time in found else None
     )

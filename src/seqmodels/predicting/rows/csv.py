@@ -69,7 +69,7 @@ class CsvRows:
             except BadRow as error:
                 yield error
             except csv.Error as error:
-                yield BadRow(f"{error}; a cell that holds {self._delimiter!r} or quotes must stand in quotes")
+                yield BadRow(_complaint(error, self._delimiter))
             else:
                 if cells:
                     yield cells if len(cells) == len(self.names) else self._uneven(cells)
@@ -79,6 +79,15 @@ class CsvRows:
         return BadRow(
             f"{len(cells)} cells where the header has {len(self.names)}: {text[:80]}{'…' if len(text) > 80 else ''}"
         )
+
+
+def _complaint(error: csv.Error, delimiter: str) -> str:
+    if "field limit" in str(error):
+        return (
+            f"a cell of more than {csv.field_size_limit():,} characters; a quote that is opened and not closed makes "
+            f"one cell of all that follows"
+        )
+    return f"{error}; a cell that holds {delimiter!r} or quotes must stand in quotes"
 
 
 def _read(lines: Lines, marks: Marks) -> Iterator[str]:
