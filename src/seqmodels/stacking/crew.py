@@ -49,6 +49,7 @@ class Crew:
         self._turns = Turns(self._answers, swaps)
         self._choices: dict[Any, Choice] = {}
         self._places = 0
+        self._nothing_pays = False
         self._last: tuple[Any, float] = None, 0.0
 
     def __enter__(self) -> "Crew":
@@ -69,6 +70,8 @@ class Crew:
         place, weights = self._turns.place, dict(module.named_parameters())
 
         def ask(*inputs: Any) -> Any:
+            if self._nothing_pays:  # then nobody waits for anybody
+                return compute(*inputs)
             answer = self._turns.ask((kind, Task(place, module, inputs, weights)))
             return compute(*inputs) if answer is None else answer.given_to(weights)
 
@@ -90,11 +93,16 @@ class Crew:
             if who == before:
                 choice.took(now - since)
             answers |= zip([task.place for task in tasks], choice(tasks), strict=True)
+        self._nothing_pays = all(choice.chosen == APART for choice in self._choices.values())
         return [answers[place] for place in places]
 
 
 class Choice:
-    """The fastest of several ways, found by trying each a few times."""
+    """The fastest of several ways, found by trying each a few times.
+
+    Attributes:
+        chosen: its name; None while they are tried.
+    """
 
     def __init__(self, ways: dict[str, Way]) -> None:
         """
@@ -104,15 +112,15 @@ class Choice:
         self._ways = ways
         self._rounds: dict[str, list[float]] = {name: [] for name in ways}
         self._tasks = 0
-        self._chosen: str | None = None
+        self.chosen: str | None = None
         self._now = ""
 
     def __call__(self, tasks: Sequence[Task]) -> Sequence[Answer | None]:
-        if self._chosen and len(tasks) <= self._tasks / 2:  # what pays for many need not pay for few
-            self._chosen, self._rounds = None, {name: [] for name in self._ways}
-        if not self._chosen:
+        if self.chosen and len(tasks) <= self._tasks / 2:  # what pays for many need not pay for few
+            self.chosen, self._rounds = None, {name: [] for name in self._ways}
+        if not self.chosen:
             self._tasks = len(tasks)
-        self._now = self._chosen or min(self._ways, key=lambda name: len(self._rounds[name]))
+        self._now = self.chosen or min(self._ways, key=lambda name: len(self._rounds[name]))
         if len(self._ways) == 1 or len(tasks) == 1:
             self._now = APART
         try:
@@ -122,19 +130,19 @@ class Choice:
                 raise
             log.warning("%s is left out, since it fails: %s", self._now, first_line(error))
             del self._ways[self._now], self._rounds[self._now]
-            self._chosen = None
+            self.chosen = None
             return self(tasks)
 
     def took(self, seconds: float) -> None:
         """The round in which the last tasks were computed, from one question to the next."""
-        if self._chosen or self._now not in self._rounds:
+        if self.chosen or self._now not in self._rounds:
             return
         self._rounds[self._now].append(seconds)
         if all(len(rounds) > TRIES for rounds in self._rounds.values()):
             best = {name: min(rounds[1:]) for name, rounds in self._rounds.items()}
-            self._chosen = min(best, key=lambda name: best[name])
+            self.chosen = min(best, key=lambda name: best[name])
             times = ", ".join(f"{name} {1000 * seconds:.1f}" for name, seconds in best.items())
-            log.info("computed %s from now on; ms a round: %s", self._chosen, times)
+            log.info("computed %s from now on; ms a round: %s", self.chosen, times)
 
 
 APART = "each by itself"
