@@ -205,7 +205,7 @@ def test_what_no_graph_can_do_is_one_message() -> None:
     def of(spoilt: Callable[[torch.Tensor], torch.Tensor]) -> None:
         module = regressor().cuda()
         module.trainer = TRAINER
-        module.recorded = RecordedStep(module, CudaGraphs())
+        module.stand_in = RecordedStep(module, CudaGraphs())
         plain = module.core.forward
         module.core.forward = lambda x, state=None: plain(spoilt(x), state)
         for window in stream(5, torch.float32):

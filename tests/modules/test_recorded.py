@@ -40,7 +40,7 @@ def updates(module: Any, windows: list[Any], group: int = 1) -> list[torch.Tenso
 
 
 def recorded(module: SequenceModule, record: Any = by_running_again) -> SequenceModule:
-    module.recorded = RecordedStep(module, record)
+    module.stand_in = RecordedStep(module, record)
     return module
 
 
@@ -177,7 +177,7 @@ def test_the_fit_ends_without_recordings() -> None:
     module, plain = recorded(regressor()), regressor()
     fit(module, 5)
     fit(plain, 5)
-    assert module.recorded is None
+    assert module.stand_in is None
     assert all(torch.equal(ours, theirs) for ours, theirs in zip(module.parameters(), plain.parameters(), strict=True))
 
 

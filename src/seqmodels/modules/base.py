@@ -43,7 +43,7 @@ class SequenceModule(pl.LightningModule):
         directions: the `mode` that goes with each of these: min where a lower value is better, else max.
         bar_measures: which of them a progress bar shows.
         metrics: of val and test, made anew for every pass through the data, which `evaluate` updates.
-        recorded: stands in for `compute` in the training: see recorded.py.
+        stand_in: for `compute` in the training: see recorded.py and stacking/crew.py.
     """
 
     task: str
@@ -110,7 +110,7 @@ class SequenceModule(pl.LightningModule):
         self.timescale_lr = timescale_lr
         self._make_optimizer = optimizer
         self._make_scheduler = scheduler
-        self.recorded: Callable[..., Any] | None = None
+        self.stand_in: Callable[..., Any] | None = None
         self.metrics: dict[str, Metric] = {}
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -180,11 +180,11 @@ class SequenceModule(pl.LightningModule):
         raise NotImplementedError
 
     def computed(self, *inputs: Any) -> Any:
-        """The same, played from a recording where steps are recorded."""
-        return self.recorded(*inputs) if self.recorded else self.compute(*inputs)
+        """The same, by what stands in for it, if anything does."""
+        return self.stand_in(*inputs) if self.stand_in else self.compute(*inputs)
 
     def on_train_end(self) -> None:
-        self.recorded = None  # which holds the memory of whole steps
+        self.stand_in = None  # which may hold the memory of whole steps
 
     def validation_step(self, batch: Any, batch_idx: int) -> dict[str, Tensor]:
         return self.evaluate("val", batch, batch_idx)

@@ -30,7 +30,7 @@ def record_steps(module: Any, trainer: pl.Trainer) -> None:
         ValueError: there is no GPU, or more than one, or this training cannot be recorded.
     """
     check_recordable(module, trainer)
-    module.recorded = RecordedStep(module, CudaGraphs())
+    module.stand_in = RecordedStep(module, CudaGraphs())
 
 
 def check_recordable(module: Any, trainer: pl.Trainer) -> None:

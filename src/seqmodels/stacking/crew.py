@@ -66,17 +66,16 @@ class Crew:
 
     def take(self, module: Any) -> None:
         """The job whose turn it is trains this module."""
-        compute, kind = module.compute, kind_of(module)
-        place, weights = self._turns.place, dict(module.named_parameters())
+        kind, place, weights = kind_of(module), self._turns.place, dict(module.named_parameters())
 
         def ask(*inputs: Any) -> Any:
             if self._nothing_pays:  # then nobody waits for anybody
-                return compute(*inputs)
+                return module.compute(*inputs)
             answer = self._turns.ask((kind, Task(place, module, inputs, weights)))
-            return compute(*inputs) if answer is None else answer.given_to(weights)
+            return module.compute(*inputs) if answer is None else answer.given_to(weights)
 
         if kind is not None:
-            module.compute = ask
+            module.stand_in = ask
 
     def _answers(self, places: list[int], questions: list[tuple[Any, Task]]) -> list[Answer | None]:
         alike: dict[Any, list[Task]] = {}
