@@ -1,6 +1,7 @@
 """Cores against packages of the field that compute the same: forward, forward and backward, memory.
 
 pip install --no-deps mambapy==1.2.0 minGRU-pytorch==0.2.1 s5-pytorch==0.2.1 lru-pytorch==0.1.3 pytorch-tcn==1.2.3
+pip install --no-deps xlstm==2.0.6 mlstm_kernels==2.0.6 einops==0.8.2
 python benchmarks/peers.py
 python benchmarks/peers.py --cores mamba min_gru --rounds 5 --clock cpu
 
@@ -25,6 +26,7 @@ from seqmodels.cores.lru import LRU
 from seqmodels.cores.mamba import Mamba
 from seqmodels.cores.min_gru import MinGRU
 from seqmodels.cores.min_lstm import MinLSTM
+from seqmodels.cores.mlstm import MLSTM
 from seqmodels.cores.recurrent import LSTM
 from seqmodels.cores.s4d import S4D
 from seqmodels.cores.tcn import TCN
@@ -38,6 +40,7 @@ CORES: dict[str, Callable[[], nn.Module]] = {
     "min_lstm": lambda: MinLSTM(WIDTH),
     "lru": lambda: LRU(WIDTH),
     "s4d": lambda: S4D(WIDTH),
+    "mlstm": lambda: MLSTM(WIDTH),
     "tcn": lambda: TCN(WIDTH, WIDTH),
     "lstm": lambda: LSTM(WIDTH, WIDTH),
 }
@@ -123,6 +126,30 @@ def pytorch_tcn(ours: TCN) -> nn.Module:
     return theirs
 
 
+def xlstm(ours: MLSTM, length: int = 4096) -> nn.Module:
+    from xlstm.blocks.mlstm.layer import mLSTMLayer, mLSTMLayerConfig
+
+    theirs = mLSTMLayer(mLSTMLayerConfig(embedding_dim=WIDTH, context_length=length))
+    i, f = ours.gates.weight.normal_(std=0.1).chunk(2)
+    own = {
+        "proj_up.weight": ours.in_proj.weight,
+        "proj_down.weight": ours.out_proj.weight,
+        "conv1d.conv.weight": ours.conv_weight.t().unsqueeze(1),
+        "conv1d.conv.bias": ours.conv_bias,
+        "q_proj.weight": ours.qk_weight[0],
+        "k_proj.weight": ours.qk_weight[1],
+        "v_proj.weight": ours.v_weight,
+        "mlstm_cell.igate.weight": i,
+        "mlstm_cell.fgate.weight": f,
+        "mlstm_cell.igate.bias": ours.gates.bias[:4],
+        "mlstm_cell.fgate.bias": ours.gates.bias[4:],
+        "mlstm_cell.outnorm.weight": ours.norm_weight - 1,  # it is added to 1
+        "learnable_skip": ours.skip,
+    }
+    theirs.load_state_dict(own)
+    return theirs
+
+
 def torch_lstm(ours: LSTM) -> nn.Module:
     theirs = nn.LSTM(WIDTH, WIDTH, batch_first=True)
     theirs.load_state_dict(ours.rnn.state_dict())
@@ -135,11 +162,13 @@ PEERS: dict[str, dict[str, Callable[..., nn.Module]]] = {
     "min_lstm": {"minGRU-pytorch": min_lstm},
     "lru": {"s5-pytorch": s5, "lru-pytorch": lru_pytorch},
     "s4d": {"s5-pytorch": other_s5},
+    "mlstm": {"xlstm": xlstm},
     "tcn": {"pytorch-tcn": pytorch_tcn},
     "lstm": {"torch": torch_lstm},
 }
 DIFFERS = {
     ("lru", "lru-pytorch"): "D is a full matrix; loops over rows and steps",
+    ("mlstm", "xlstm"): "adds 1e-6 below the line; every step against every other, in O(T²)",
     ("s4d", "s5-pytorch"): "another model: 64 complex states for all channels, S4D 32 for each",
 }
 

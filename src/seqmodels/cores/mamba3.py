@@ -1,4 +1,4 @@
-"""Mamba-3, with one input and one output a head: Lahoti et al. 2026, arXiv 2603.15569, as in the authors' code.
+"""Mamba-3, with one input and one output a head: Lahoti et al. 2026, arXiv 2603.15569, as the authors wrote it first.
 
     z, x, B, C, Δ, A, λ, w = W_in input;  Δ = softplus(Δ + b);  A = -softplus(A);  λ = σ(λ);  θ_t = Δ_t π tanh(w)
     k, q = RMSNorm(B) + b_k, RMSNorm(C) + b_q       B, C and w are shared by all heads, the rest is of each
