@@ -104,8 +104,8 @@ def test_what_a_classification_leaves() -> None:
     results = json.loads((folder / "results.json").read_text())
     assert set(results) == {
         "version", "status", "name", "datamodule", "metrics", "monitor", "mode", "overrides", "seed", "parameters",
-        "steps", "seconds", "device", "error", "versions", "git", "permutation", "weights", "best", "last", "images",
-        "ended_early", "baselines",
+        "state_bytes", "steps", "seconds", "device", "error", "versions", "git", "permutation", "weights", "best",
+        "last", "images", "ended_early", "baselines",
     }  # fmt: skip
     assert results["datamodule"] == "digits (instead of mnist)"
     assert results["permutation"]["name"] == "bit_reversal"

@@ -158,7 +158,7 @@ def test_names_from_files_stay_names(report: Report, capsys: pytest.CaptureFixtu
         outside = re.sub(r"`[^`]*`", "", line)
         assert not re.search(r"(?<!\\)<(?!!--)", outside), line
     tables = [line for line in markdown.splitlines() if line.startswith("|")]
-    assert {len(re.findall(r"(?<!\\)\|", line)) for line in tables} == {10, 4}
+    assert {len(re.findall(r"(?<!\\)\|", line)) for line in tables} == {11, 4}
     assert any(row["device"].startswith("<script>") for row in rows(Path("outputs")))
 
 

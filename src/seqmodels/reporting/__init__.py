@@ -4,7 +4,7 @@ folders.py, runs.py, settings.py    which folders hold runs, and a run as its fo
 groups.py, labels.py                runs that differ in nothing but the seed belong together, under a readable name
 statistics.py, curves.py            mean, standard deviation, interval, of groups and of their learning curves
 comparing.py                        `--compare A B`: the difference of two groups
-figures.py, heat_map.py, svg.py     what is drawn on the page
+figures.py, accuracy.py, state_size.py, heat_map.py, panels.py, svg.py     what is drawn on the page
 columns.py, wording.py              what a table says, the same for all readers
 writers/                            terminal, Markdown, page, CSV
 """

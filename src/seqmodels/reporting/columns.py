@@ -32,6 +32,7 @@ def columns(table: Table, brief: bool = False, joined: bool = False) -> list[Col
     ]
     costs: list[Column] = [
         ("parameters", lambda group: count(mean(run.parameters for run in group.runs))),
+        ("state, bytes", lambda group: count(mean(run.state_bytes for run in group.runs))),
         (
             "device",
             lambda group: "; ".join(dict.fromkeys(clean(run.device) for run in group.runs if run.device)) or "-",
@@ -110,6 +111,6 @@ LEGEND = (
     "n: runs that count, one for each seed. sd, behind ±: sample standard deviation over seeds. 95 % interval, in "
     "brackets: Student's t interval of the mean, for each group by itself, not corrected for the number of groups; a "
     "single run has none. The monitor's value is that of the weights that a run tests: the best that it reached, or "
-    "with test=last the last one. Run time is that of the last attempt, parameters are those that learn; both are "
-    "means over the runs."
+    "with test=last the last one. Run time is that of the last attempt, parameters are those that learn, the state "
+    "is that of one stream; all are means over the runs."
 )

@@ -1,28 +1,19 @@
 """The comparison of groups and their learning curves, drawn."""
 
 import math
-from collections.abc import Sequence
 
 from seqmodels.reporting.curves import Curve, average, read_curves, train_loss
 from seqmodels.reporting.groups import Group, Table
-from seqmodels.reporting.scales import Scale, linear, logarithmic
+from seqmodels.reporting.panels import COLOURS, DRAWN, GAP, LEGEND, PANEL, across, legend, names_of, panel
+from seqmodels.reporting.scales import Scale, linear
 from seqmodels.reporting.svg import PAPER, SIZE, WIDTH, area, dot, line, short, svg, text, width_of
 from seqmodels.reporting.wording import clean, plural
-
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#8a8a8a")
-"""Okabe & Ito's, told apart by colour-blind readers too, and their black made grey for dark pages."""
-
-DRAWN = len(COLOURS)
-"""How many groups have curves."""
 
 COMPARED = 30
 """How many groups are compared."""
 
-GAP, ROW, LEGEND, PANEL = 10.0, 40.0, 20.0, 320.0
-"""Between things; heights of a group, of a line of the legend, and of a panel, its title and axis included."""
-
-FAINT = 0.12
-"""Of lines across the data."""
+ROW = 40.0
+"""Height of a group."""
 
 
 def comparison(table: Table) -> str:
@@ -33,7 +24,7 @@ def comparison(table: Table) -> str:
     labels = [short(group.label) for group in groups]
     left, bottom = max(map(width_of, labels)) + GAP, ROW * len(groups)
     x = linear([end for group in groups for end in _ends(group)], left, WIDTH - 3 * GAP)
-    parts = _across(x, 0, bottom)
+    parts = across(x, 0, bottom)
     for row, (group, label) in enumerate(zip(groups, labels, strict=True)):
         middle = ROW * (row + 0.5)
         parts.append(text((left - GAP, middle), label, "end"))
@@ -83,64 +74,10 @@ def learning_curves(table: Table) -> str:
         return ""
     parts, width = [], WIDTH / len(drawn)
     for column, (metric, of) in enumerate(drawn.items()):
-        parts += _panel(metric, of, column * width, (column + 1) * width - 2 * GAP)
+        parts += panel(metric, of, column * width, (column + 1) * width - 2 * GAP)
     shown = sorted({index for of in drawn.values() for index, _ in of})
-    names = [(index, f"{short(groups[index].label, 60)} (n={len(groups[index].runs)})") for index in shown]
-    return svg([*parts, *_legend(names)], WIDTH, PANEL + LEGEND * (len(names) + 1), f"{table.title}: learning curves")
-
-
-def _panel(metric: str, curves: Sequence[tuple[int, Curve]], left: float, right: float) -> list[str]:
-    """A loss that falls by more than a decade is read on a logarithmic axis; a band must not open it downwards."""
-    top, bottom = 2 * SIZE, PANEL - 3.8 * SIZE
-    low, high = (float(pick(pick(curve.mean) for _, curve in curves)) for pick in (min, max))
-    if low > 0 and high / 10 > low:
-        y = logarithmic(low, high, bottom, top)
-    else:
-        y = linear([float(end) for _, curve in curves for band in _band(curve) for end in band], bottom, top)
-    ticks = y.ticks(6)
-    inside = left + max((width_of(label) for _, label in ticks), default=0) + GAP
-    x = linear([float(step) for _, curve in curves for step in (curve.steps[0], curve.steps[-1])], inside, right)
-    parts = [
-        text((inside, 0.8 * SIZE), clean(metric)),
-        text(((inside + right) / 2, PANEL - 0.8 * SIZE), "step", "middle"),
-    ]
-    for at, label in ticks:
-        parts += [line([(inside, at), (right, at)], faint=FAINT), text((inside - 0.6 * GAP, at), label, "end")]
-    parts += [line([(inside, top), (inside, bottom)]), *_across(x, bottom, bottom, 7)]
-    for index, curve in curves:
-        steps = [x.at(float(step)) for step in curve.steps]
-        if curve.sd is not None:
-            lower, upper = (
-                [(at, y.at(float(one))) for at, one in zip(steps, band, strict=True)] for band in _band(curve)
-            )
-            parts.append(area([*lower, *reversed(upper)], COLOURS[index], 0.16))
-        means = [(at, y.at(float(mean))) for at, mean in zip(steps, curve.mean, strict=True)]
-        parts.append(line(means, COLOURS[index], 2.1))
-        parts += [dot(point, 2.6, COLOURS[index]) for point in means if len(means) <= 12]
-    return parts
-
-
-def _band(curve: Curve) -> list[list[float]]:
-    """Lower and upper end at each step; a deviation that no float can hold has none."""
-    sd = [0.0] * len(curve.mean) if curve.sd is None else [one if math.isfinite(one) else 0.0 for one in curve.sd]
-    return [[mean + sign * one for mean, one in zip(curve.mean, sd, strict=True)] for sign in (-1, 1)]
-
-
-def _across(x: Scale, top: float, bottom: float, most: int = 10) -> list[str]:
-    """The horizontal axis at `bottom`, its numbers, and lines up to `top`."""
-    parts = [line([(x.start, bottom), (x.end, bottom)])]
-    for at, label in x.ticks(most):
-        parts += [line([(at, top), (at, bottom)], faint=FAINT), line([(at, bottom), (at, bottom + 4)])]
-        parts.append(text((at, bottom + 1.2 * SIZE), label, "middle"))
-    return parts
-
-
-def _legend(names: Sequence[tuple[int, str]]) -> list[str]:
-    parts = []
-    for row, (index, name) in enumerate(names):
-        at = PANEL + LEGEND * (row + 0.8)
-        parts += [line([(GAP, at), (4 * GAP, at)], COLOURS[index], 2.1), text((5 * GAP, at), name)]
-    return parts
+    names = names_of(groups, shown)
+    return svg([*parts, *legend(names)], WIDTH, PANEL + LEGEND * (len(names) + 1), f"{table.title}: learning curves")
 
 
 def captions(table: Table) -> dict[str, str]:
@@ -152,4 +89,7 @@ def captions(table: Table) -> dict[str, str]:
         "comparison": f"A dot is a run; a diamond is the mean, the line its 95 % interval.{most}",
         "curves": f"Lines are means over seeds, bands one standard deviation to each side, drawn over the steps "
         f"that all runs of the group have reached.{more}",
+        "accuracy": "Lines are means over seeds at the middle of each range, bands one standard deviation to each side."
+        f"{more}",
+        "state": f"A dot is the mean of a group's runs; those beyond the best {DRAWN - 1} are grey.",
     }

@@ -9,6 +9,7 @@ from omegaconf import DictConfig, OmegaConf
 from torch import nn
 
 from seqmodels.config.flat import flat
+from seqmodels.cores.base import Core
 from seqmodels.runs.breakdown import breakdown
 from seqmodels.runs.ending import ended_early
 from seqmodels.runs.provenance import git_revision, versions
@@ -30,6 +31,17 @@ def device_of(trainer: Any) -> str:
 def trainable_parameters(module: nn.Module) -> int:
     """How many numbers are trained."""
     return sum(parameter.numel() for parameter in module.parameters() if parameter.requires_grad)
+
+
+def state_bytes(module: Any) -> int | None:
+    """What the state of one stream takes; None of what has no core."""
+    core = getattr(module, "core", None)
+    if not isinstance(core, Core):
+        return None
+    weight = next(core.parameters(), torch.zeros(()))
+    with torch.no_grad():
+        state = core.initial_state(1, weight.device, weight.dtype)
+    return sum(tensor.numel() * tensor.element_size() for tensor in state)
 
 
 def hyperparameters(cfg: DictConfig, datamodule: Any) -> dict[str, Any]:
@@ -81,6 +93,7 @@ def results(
         last=validations.get("last"),
         datamodule=parts.datamodule.name,
         parameters=trainable_parameters(parts.module),
+        state_bytes=state_bytes(parts.module),
         steps=parts.trainer.global_step,
         device=device_of(parts.trainer),
         facts=parts.datamodule.facts() | breakdown(parts.module, parts.datamodule),

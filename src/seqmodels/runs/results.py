@@ -59,6 +59,7 @@ class Results:
         overrides: of the command, then those beside each `resume=`.
         seed: of the run.
         parameters: how many numbers are trained.
+        state_bytes: what one stream's state takes, in the precision of the weights.
         steps: optimizer steps so far, of all attempts.
         seconds: that the last attempt took, from building its parts to the end of its test.
         device: what computed, "cpu, 2 threads".
@@ -83,6 +84,7 @@ class Results:
     overrides: list[str] = field(default_factory=list)
     seed: int | None = None
     parameters: float | None = None
+    state_bytes: float | None = None
     steps: float | None = None
     seconds: float | None = None
     device: str | None = None
@@ -124,7 +126,7 @@ def read_results(folder: Path) -> Results:
         raise ValueError(f"{path} is of version {version}, and this seqmodels reads up to {VERSION}; use a later one")
     texts = ("status", "error", "ended_early", "name", "datamodule", "monitor", "mode", "device")
     read: dict[str, Any] = {key: of_kind(content, key, str) for key in texts}
-    read |= {key: _finite(content.get(key)) for key in ("parameters", "steps", "seconds")}
+    read |= {key: _finite(content.get(key)) for key in ("parameters", "state_bytes", "steps", "seconds")}
     return Results(
         **read,
         version=version,

@@ -11,10 +11,13 @@ from markupsafe import Markup
 
 import seqmodels
 from seqmodels.reporting import figures
+from seqmodels.reporting.accuracy import accuracy_curves
 from seqmodels.reporting.comparing import Comparison
 from seqmodels.reporting.groups import Table
 from seqmodels.reporting.heat_map import grids, heat_map
+from seqmodels.reporting.panels import COLOURS
 from seqmodels.reporting.runs import Run
+from seqmodels.reporting.state_size import by_state_size
 from seqmodels.reporting.wording import clean
 from seqmodels.reporting.writers.templates import MARK, environment
 
@@ -46,7 +49,7 @@ def page(tables: Sequence[Table], comparison: Comparison | None, notes: Sequence
         runs=[run for table in tables for run in table.runs],
         comparison=comparison,
         notes=notes,
-        colours=figures.COLOURS,
+        colours=COLOURS,
         linked=LINKED,
         illustrated=ILLUSTRATED,
         figures_of=_figures,
@@ -64,6 +67,8 @@ def _figures(table: Table) -> list[tuple[Markup, str]]:
     drawn = [
         (figures.comparison(table), captions["comparison"]),
         (figures.learning_curves(table), captions["curves"]),
+        (accuracy_curves(table), captions["accuracy"]),
+        (by_state_size(table), captions["state"]),
         (f'<div class="maps">{maps}</div>' if maps else "", of_maps),
     ]
     return [(Markup(figure), caption) for figure, caption in drawn if figure]

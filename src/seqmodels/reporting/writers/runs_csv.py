@@ -12,7 +12,7 @@ from seqmodels.system.terminal import plain_cell
 
 FIRST = ("folder", "experiment", "data", "group", "status", "counts", "why_not", "seed", "monitor", "mode", "value")
 
-LAST = ("parameters", "steps", "seconds", "device", "overrides")
+LAST = ("parameters", "state_bytes", "steps", "seconds", "device", "overrides")
 
 
 def runs_csv(tables: Sequence[Table], folder: Path) -> str:
@@ -48,6 +48,7 @@ def _row(table: Table, group: Group, run: Run, reason: str, folder: Path) -> dic
         "mode": run.mode,
         "value": run.metrics.get(run.monitor),
         "parameters": run.parameters,
+        "state_bytes": run.state_bytes,
         "steps": run.steps,
         "seconds": run.seconds,
         "device": clean(run.device) if run.device else None,
