@@ -14,6 +14,7 @@ from torch import Tensor
 
 BACKEND = keras.backend.backend()
 KINDS = (keras.layers.LSTM, keras.layers.GRU, keras.layers.SimpleRNN)
+GIVEN = "initial_state takes what return_state gives."
 KEPT = "The state is neither in the .keras file nor in its weights."
 PREDICTED = "predict() begins at the state that calls left, and carries none itself. " + KEPT
 
@@ -63,7 +64,7 @@ def layers() -> Iterator[Layer]:
         keras.utils.set_random_seed(0)
         net = kind(8, return_sequences=True, return_state=True)
         name = kind.__name__
-        yield layer(name, 4, partial(given, net), dtype=torch.float32)
+        yield layer(name, 4, partial(given, net), dtype=torch.float32, remark=GIVEN)
         more: dict[str, Any] = {"dtype": torch.float32, "save": save, "load": load}
         yield layer(f"{name}, stateful, by call", 4, partial(called, kind), remark=KEPT, **more)
         remark = PREDICTED if BACKEND == "jax" else KEPT

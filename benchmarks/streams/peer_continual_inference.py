@@ -13,6 +13,7 @@ from laws import Layer, layer, load, report, save
 from torch import Tensor, nn
 
 LATE = "An answer comes when its last input has come."
+HELD = "The state stays in the layer; get_state() and set_state() give and take it."
 PARTS = "get_state() of a container is None, while its parts have theirs."
 REPLICATED = "A stream begins with copies of its first products, a window with zeros."
 
@@ -80,9 +81,9 @@ def layers() -> Iterator[Layer]:
         "Conv1d": (continual.Conv1d(4, 8, 5), 8, 4, LATE),
         "Conv1d, padding=2": (continual.Conv1d(4, 8, 5, padding=2), 8, 2, LATE),
         "AvgPool1d": (continual.AvgPool1d(5, stride=1), 4, 4, LATE),
-        "RNN": (continual.RNN(4, 8), 8, 0, ""),
-        "GRU": (continual.GRU(4, 8), 8, 0, ""),
-        "LSTM": (continual.LSTM(4, 8), 8, 0, ""),
+        "RNN": (continual.RNN(4, 8), 8, 0, HELD),
+        "GRU": (continual.GRU(4, 8), 8, 0, HELD),
+        "LSTM": (continual.LSTM(4, 8), 8, 0, HELD),
         "Conv1d, padding=2, temporal_fill='replicate'": (replicating, 8, 2, REPLICATED),
     }
     for name, (net, outputs, ahead, remark) in nets.items():

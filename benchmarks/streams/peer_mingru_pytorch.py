@@ -13,6 +13,7 @@ from minGRU_pytorch import minGRU
 from minGRU_pytorch.minLSTM import minLSTM
 from torch import Tensor, nn
 
+POSITIVE = "A state is the newest hidden value, (B, 1, H), always positive."
 AGAIN = (
     "A window of several steps puts the state it is given through g once more, a single step does not, so only steps "
     "go on where a window ended."
@@ -26,11 +27,11 @@ def read(net: nn.Module, x: Tensor, state: Any) -> tuple[Tensor, Tensor]:
 
 def layers() -> Iterator[Layer]:
     gru, lstm = minGRU(8).double().eval(), minLSTM(8).double().eval()
-    yield layer("minGRU", 8, partial(read, gru))
+    yield layer("minGRU", 8, partial(read, gru), remark=POSITIVE)
     yield layer("minLSTM", 8, partial(read, lstm), remark=AGAIN)
     torch.manual_seed(0)
     small = minGRU(8).eval()
-    yield layer("minGRU, float32", 8, partial(read, small), dtype=torch.float32)
+    yield layer("minGRU, float32", 8, partial(read, small), dtype=torch.float32, remark=POSITIVE)
 
 
 if __name__ == "__main__":

@@ -12,9 +12,10 @@ from laws import BATCH, Layer, layer, report
 from ncps.torch import LTC, CfC
 from torch import Tensor, nn
 
+STATE = "A state is (B, H), with mixed_memory two of them."
 TIMED = (
     "Time spans (B, T) meet a state (B, H) as (B,): with H = B, as here, unit j of every row takes row j's; "
-    "with another H it raises."
+    "with another H it raises (its issue 83)."
 )
 
 
@@ -29,9 +30,9 @@ def positive(x: Tensor) -> Tensor:
 
 
 def layers() -> Iterator[Layer]:
-    yield layer("CfC", 4, CfC(4, 8).eval(), dtype=torch.float32)
-    yield layer("CfC, mixed_memory", 4, CfC(4, 8, mixed_memory=True).eval(), dtype=torch.float32)
-    yield layer("LTC", 4, LTC(4, 8).eval(), dtype=torch.float32)
+    yield layer("CfC", 4, CfC(4, 8).eval(), dtype=torch.float32, remark=STATE)
+    yield layer("CfC, mixed_memory", 4, CfC(4, 8, mixed_memory=True).eval(), dtype=torch.float32, remark=STATE)
+    yield layer("LTC", 4, LTC(4, 8).eval(), dtype=torch.float32, remark=STATE)
     spans = CfC(4, BATCH).eval()
     yield layer(
         "CfC, timespans (B, T), H = B", 5, partial(timed, spans),

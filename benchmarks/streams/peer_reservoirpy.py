@@ -12,6 +12,7 @@ from laws import Layer, layer, report
 from reservoirpy.nodes import Reservoir
 from torch import Tensor
 
+NODE = "The state stays in the node, and goes into a pickle of it."
 ROWS = "Every row of an array begins in the one state that the node has, that of the last row of the call before."
 
 
@@ -31,7 +32,7 @@ def step(x: Tensor, node: Any) -> tuple[Tensor, Reservoir]:
 
 
 def layers() -> Iterator[Layer]:
-    yield layer("Reservoir, one series", 4, window, step, batch=1)
+    yield layer("Reservoir, one series", 4, window, step, batch=1, remark=NODE)
     yield Layer("Reservoir, three series", 4, window, None, whole=lambda x: window(x, None)[0], remark=ROWS)
 
 

@@ -12,6 +12,8 @@ from laws import Layer, layer, report
 from s5 import S5, S5Block
 from torch import Tensor, nn
 
+STATE = "A state is complex, (B, N); None begins a stream, initial_state() raises."
+
 
 def window(net: nn.Module, x: Tensor, state: Any) -> tuple[Tensor, Tensor]:
     y, state = net(x, state=state, return_state=True)
@@ -28,8 +30,8 @@ def step(net: S5, x: Tensor, state: Any) -> tuple[Tensor, Tensor]:
 def layers() -> Iterator[Layer]:
     plain, block, liquid = S5(8, state_width=16), S5Block(8, 16, bidir=False).eval(), S5(8, state_width=16, liquid=True)
     single: dict[str, Any] = {"dtype": torch.float32}
-    yield layer("S5", 8, partial(window, plain), step=partial(step, plain), **single)
-    yield layer("S5Block", 8, partial(window, block), **single)
+    yield layer("S5", 8, partial(window, plain), step=partial(step, plain), remark=STATE, **single)
+    yield layer("S5Block", 8, partial(window, block), remark=STATE, **single)
     yield layer(
         "S5, liquid", 8, partial(window, liquid), step=partial(step, liquid), **single,
         remark="A carried state meets the first step's decay without the input's share of it.",

@@ -12,6 +12,7 @@ import torch
 from laws import BATCH, Layer, layer, load, report, save_weights
 from torch import Tensor, nn
 
+GIVEN = "The state goes in and comes out as tensors of the input's shape."
 OWN = (
     "Without mem a neuron goes on where its last call stopped, also in a new sequence, until reset_mem(); "
     "what it keeps is not in its state_dict."
@@ -59,7 +60,7 @@ def layers() -> Iterator[Layer]:
         "SLSTM": snntorch.SLSTM(4, 4, threshold=0.1),
     }
     for name, net in kinds.items():
-        yield layer(name, 4, partial(given, net), dtype=torch.float32)
+        yield layer(name, 4, partial(given, net), dtype=torch.float32, remark=GIVEN)
     yield layer(
         "Leaky, mem left out", 4, lambda x, net: kept(x, used() if net is None else net), dtype=torch.float32,
         whole=lambda x: kept(x, snntorch.Leaky(beta=0.9))[0], save=save_weights,

@@ -9,6 +9,7 @@ import torchrecurrent
 from laws import Layer, layer, report
 from torch import nn
 
+STATE = "A state is (L, B, H), or two of them: rows stand second."
 DELAYED = "What is carried is the newest state; the one before, which its delayed feedback reads, starts anew as zeros."
 
 
@@ -22,7 +23,7 @@ def layers() -> Iterator[Layer]:
     for name, kind in kinds():
         if kind.__module__ != "torchrecurrent.base":
             net = kind(8, 8, batch_first=True).double().eval()
-            yield layer(name, 8, net, remark=DELAYED if name == "tauGRU" else "")
+            yield layer(name, 8, net, remark=DELAYED if name == "tauGRU" else STATE)
 
 
 if __name__ == "__main__":
