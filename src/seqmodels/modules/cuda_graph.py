@@ -5,8 +5,10 @@ of its own. Graphs run the kernels of the plain step, with the random numbers th
 generator on at each play.
 """
 
+import gc
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import lightning.pytorch as pl
@@ -110,7 +112,7 @@ class CudaGraphs:
         graph = torch.cuda.CUDAGraph()
         try:
             # Other threads, as those of a loader that pins memory, go on with what they do.
-            with torch.cuda.graph(graph, pool=self._memory, capture_error_mode="thread_local"):
+            with _without_garbage(), torch.cuda.graph(graph, pool=self._memory, capture_error_mode="thread_local"):
                 results = run()
         except torch.OutOfMemoryError:
             raise
@@ -121,3 +123,16 @@ class CudaGraphs:
             ) from error
         self._memory = self._memory or graph.pool()
         return graph.replay, results
+
+
+@contextmanager
+def _without_garbage() -> Iterator[None]:
+    """What is dead is freed now, not meanwhile: a graph of an earlier trial that went then would end the recording."""
+    gc.collect()
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collects:
+            gc.enable()
