@@ -52,6 +52,7 @@ SMALL: dict[str, dict[str, Any]] = {
         "inputs": ["x", "y"], "batch_size": 4, "eval_batch_size": 4,
     },
     "mnist": {"normalize": True, "batch_size": 96},  # there is no network, so these are digits
+    "recall": SIZES | {"train_kinds": [[16, 2], [16, 3]], "test_kinds": [[16, 2], [24, 4]], "embedding": 4},
     "series": {
         "files": ["*.csv"], "inputs": ["x", "y"], "targets": ["y"], "horizon": 2, "window": 8, "num_streams": 4,
         "warmup": 5, "cache": "cache",

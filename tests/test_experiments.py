@@ -77,6 +77,7 @@ def test_a_few_steps_of_everything(name: str) -> None:
         "sine": {"fit", "stream_test"},
         "adding": {"stream_test", "scatter"},
         "copy": {"labels"},
+        "recall": {"labels", "accuracy_by_pairs"},
         "state": {"labels", "accuracy_by_length"},
     }
     expected = figures.get(name.partition("_")[0], {"stream_test"})

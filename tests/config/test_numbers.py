@@ -102,6 +102,7 @@ PARTS: list[tuple[str, list[str]]] = [
     ("datamodule", ["datamodule=adding"]),
     ("datamodule", ["datamodule=copy"]),
     ("datamodule", ["datamodule=co2"]),
+    ("datamodule", ["datamodule=recall"]),
     ("datamodule", ["datamodule=formal_language", "datamodule.language=words_s3"]),
     ("datamodule", ["datamodule=labelled_series", "datamodule.files=[a.csv]"]),
     *(("core", ["datamodule=digits", f"core={name}", "core.hidden_size=8"]) for name in options("core")),

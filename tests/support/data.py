@@ -36,14 +36,18 @@ def all_same(found: Iterable[Batch], expected: Iterable[Batch]) -> bool:
 
 
 def joined(parts: Sequence[Batch]) -> list[Tensor]:
-    """Batches as one, row under row; shorter rows are padded with their last step, as `RaggedRows` does."""
+    """Batches as one, row under row; shorter rows are padded with their last step, as `RaggedRows` does, and labels of
+    steps with 0.
+    """
     return [torch.cat(_equally_long(tensors)) for tensors in zip(*parts, strict=True)]
 
 
 def _equally_long(tensors: Sequence[Tensor]) -> Sequence[Tensor]:
-    if tensors[0].dim() != 3:
+    if tensors[0].dim() < 2:
         return tensors
     longest = max(tensor.shape[1] for tensor in tensors)
+    if tensors[0].dim() == 2:
+        return [pad(tensor, (0, longest - tensor.shape[1])) for tensor in tensors]
     filled = [pad(tensor, (0, 0, 0, longest - tensor.shape[1])) for tensor in tensors]
     for tensor, own in zip(filled, tensors, strict=True):
         tensor[:, own.shape[1] :] = own[:, -1:]
