@@ -80,14 +80,20 @@ def test_no_batch_of_images_travels() -> None:
     assert copies(11) - copies(1) <= 10 * 3  # an epoch has 23 batches
 
 
+@pytest.mark.parametrize("told", [False, True], ids=["plain", "told of its steps"])
 @pytest.mark.parametrize("core", sorted({*options("core")} - OF_CUDNN))
-def test_a_core_agrees_with_the_cpu(core: str) -> None:
+def test_a_core_agrees_with_the_cpu(core: str, told: bool) -> None:
     torch.manual_seed(0)
     model, x = instantiate(core_config(core))(input_size=3), torch.randn(4, 300, 3)
-    y, state = model(x)
+    steps: list[torch.Tensor] = []
+    if told:
+        reset = torch.zeros(4, 300, dtype=torch.bool)
+        reset[[0, 1, 1], [0, 7, 150]] = True
+        steps = [reset, *[torch.rand(4, 300) + 0.5] * model.takes_dt]
+    y, state = model(x, None, *steps)
     gradients = torch.autograd.grad(y.pow(3).sum(), [p for p in model.parameters()])
     model.cuda()
-    y_gpu, state_gpu = model(x.cuda())
+    y_gpu, state_gpu = model(x.cuda(), None, *(one.cuda() for one in steps))
     gradients_gpu = torch.autograd.grad(y_gpu.pow(3).sum(), [p for p in model.parameters()])
     for ours, theirs in zip((y, *state, *gradients), (y_gpu, *state_gpu, *gradients_gpu), strict=True):
         scale = theirs.float().abs().max().item() + 1e-6
