@@ -51,9 +51,9 @@ def exponential_scan(
 def _step(
     q: Tensor, k: Tensor, v: Tensor, i: Tensor, f: Tensor, state: Tensor, m: Tensor
 ) -> tuple[Tensor, Tensor, Tensor]:
-    end = torch.maximum(F.logsigmoid(f) + m, i).clamp(min=0).detach()
+    end = torch.maximum(m - F.softplus(-f), i).clamp(min=0).detach()
     scale = (m - end).exp()
-    forgotten = (-F.softplus(f)).exp()  # 1 - σ(f); onnxruntime's σ(-f) has few digits where it is small
+    forgotten = (-F.softplus(f)).exp()  # 1 - σ(f): σ(-f) and log σ(f) have few digits in onnxruntime, softplus has all
     change = (m - end).expm1() - scale * forgotten  # σ(f) scale - 1, whose digits a number near 1 has lost
     keys = k[:, 0] * (i - end).exp().unsqueeze(-1)
     state = state + change[..., None, None] * state + keys.unsqueeze(-1) * v[:, 0].unsqueeze(-2)
