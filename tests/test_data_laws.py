@@ -163,7 +163,7 @@ def test_it_says_what_a_run_asks_and_its_batches_agree(name: str) -> None:
             assert x.dtype == torch.float32
             assert x.shape[2] == data.input_size
             if data.task == "regression":
-                reset, mask, series = rest
+                reset, mask, series, *_ = rest
                 assert y.shape == (*x.shape[:2], data.output_size)
                 assert (reset.shape, mask.shape) == (x.shape[:1], x.shape[:2])
                 assert reset.dtype == mask.dtype == torch.bool

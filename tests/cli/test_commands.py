@@ -64,7 +64,7 @@ def test_another_pipe_that_breaks_is_told(capsys: pytest.CaptureFixture[str]) ->
 def test_help_names_every_group() -> None:
     shown = run(*PYTHON, "--help").stdout
     for group in (
-        "digits, formal_language, image_sequence, labelled_series, mnist, series, sine",
+        "digits, formal_language, image_sequence, labelled_series, mnist, recall, series, sine",
         "core: attention, delta_product, gated_delta_net, gru, indrnn",
         "experiment: adding_irnn, adding_lru, adding_lstm, co2_1",
         "debug: fast",
