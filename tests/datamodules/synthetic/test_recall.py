@@ -87,6 +87,12 @@ def test_distinct_numbers_are_distinct_and_each_as_likely() -> None:
     assert np.sort(distinct(4, np.full((1, 4), 1 - 2**-53))).tolist() == [[0, 1, 2, 3]]
 
 
+def test_accuracy_is_told_of_each_kind_of_the_test_by_itself() -> None:
+    assert Recall(test_kinds=[[64, 4], [32, 2], [64, 5]]).accuracy_by == ("pairs", [2, 3, 4, 5, 6])
+    heads = Recall("induction_heads", 16, None, [[9, 1]], [[9, 1]], [[64, 1], [9, 1]])
+    assert heads.accuracy_by == ("length", [9, 10, 64, 65])
+
+
 def test_an_embedding_is_the_same_vector_for_a_token_in_all_runs() -> None:
     plain = Recall("mqar", VOCABULARY, None, [[16, 2]], train_size=9)
     tables = []

@@ -77,8 +77,9 @@ class Recall(GeneratedKinds):
         self.class_names = list(map(str, range(vocabulary)))
         self.chance = 1 / self.problem.answers(vocabulary)
         by_length = problem == "induction_heads"
-        found = sorted({kind[0 if by_length else 1] for kind in test_kinds})
-        self.accuracy_by = AccuracyBy("length" if by_length else "pairs", (*found, found[-1] + 1))
+        found = {kind[0 if by_length else 1] for kind in test_kinds}  # each by itself, and nothing between two of them
+        edges = sorted({edge for number in found for edge in (number, number + 1)})
+        self.accuracy_by = AccuracyBy("length" if by_length else "pairs", edges)
 
     def make(self, u: np.ndarray, kinds: np.ndarray) -> tuple[Tensor, Tensor, Tensor]:
         """A kind is (steps, things to be kept)."""
