@@ -163,11 +163,13 @@ def test_it_says_what_a_run_asks_and_its_batches_agree(name: str) -> None:
             assert x.dtype == torch.float32
             assert x.shape[2] == data.input_size
             if data.task == "regression":
-                reset, mask, series, *_ = rest
+                reset, mask, series, step_reset, dt = rest
                 assert y.shape == (*x.shape[:2], data.output_size)
                 assert (reset.shape, mask.shape) == (x.shape[:1], x.shape[:2])
                 assert reset.dtype == mask.dtype == torch.bool
                 assert (y[mask]).isfinite().all()
+                assert step_reset.shape in ((0,), mask.shape)
+                assert dt.shape == (mask.shape if data.has_dt else (0,))
                 assert len(series) == (len(x) if data.series else 0)
                 assert not data.series or set(series.tolist()) <= set(range(len(data.series.names)))
             else:
