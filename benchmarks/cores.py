@@ -37,6 +37,7 @@ CORES = [
     "lru",
     "s4d",
     "s5",
+    "lin_oss",
     "mamba",
     "mamba2",
     "mamba3",

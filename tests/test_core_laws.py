@@ -294,7 +294,7 @@ def test_a_time_of_its_own_at_every_step(name: str) -> None:
     assert_same(core(x[1:2], None, reset[1:2], dt[1:2])[0], y[1:2], torch.float64)
 
 
-EXACT_IN_TIME = ["lru", "s4d", "s5"]
+EXACT_IN_TIME = ["lru", "s4d", "s5", "lin_oss"]
 """Layers that solve their equation between two steps, so that two short steps without input are a long one."""
 
 

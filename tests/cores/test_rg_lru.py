@@ -112,7 +112,7 @@ def test_under_autocast_the_recurrence_stays_in_float32() -> None:
     [
         ({"num_heads": 3}, "^num_heads=3 does not divide a width of 4"),
         ({"conv_size": 0}, "^conv_size=0 is too small"),
-        ({"min_decay": 0.9, "max_decay": 0.5}, "^min_decay=0.9 and max_decay=0.5 are no range of decays"),
+        ({"min_decay": 0.9, "max_decay": 0.5}, "^min_decay=0.9 and max_decay=0.5 are no range; give 0 < min_decay"),
         ({"max_decay": 1.0}, "max_decay=1.0 are no range"),
         ({"min_decay": math.nan}, "^min_decay=nan"),
     ],

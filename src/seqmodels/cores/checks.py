@@ -36,3 +36,16 @@ def check_heads(num_heads: int, width: int) -> None:
             f"num_heads={num_heads} does not divide a width of {width}; give a width (hidden_size, or expand) that is "
             f"a multiple of {num_heads}, or another number of heads"
         )
+
+
+def check_fractions(**bounds: float) -> None:
+    """
+    Args:
+        bounds: two of them, the lower first.
+
+    Raises:
+        ValueError: they are no range inside (0, 1).
+    """
+    (lower, low), (upper, high) = bounds.items()
+    if not 0 < low <= high < 1:
+        raise ValueError(f"{lower}={low} and {upper}={high} are no range; give 0 < {lower} <= {upper} < 1")

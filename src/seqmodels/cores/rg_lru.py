@@ -17,7 +17,7 @@ from torch.nn import functional as F
 
 from seqmodels.config.ranges import WIDEST, size
 from seqmodels.cores.base import Core, State
-from seqmodels.cores.checks import check_heads, expanded
+from seqmodels.cores.checks import check_fractions, check_heads, expanded
 from seqmodels.cores.scan import linear_scan
 from seqmodels.cores.short_convolution import short_convolution
 
@@ -59,11 +59,7 @@ class RGLRU(Core):
         """
         super().__init__()
         size(WIDEST, input_size=input_size, num_heads=num_heads, conv_size=conv_size)
-        if not 0 < min_decay <= max_decay < 1:
-            raise ValueError(
-                f"min_decay={min_decay} and max_decay={max_decay} are no range of decays; "
-                f"give 0 < min_decay <= max_decay < 1"
-            )
+        check_fractions(min_decay=min_decay, max_decay=max_decay)
         self.input_size = self.output_size = input_size
         width = expanded(input_size, expand)
         check_heads(num_heads, width)

@@ -25,8 +25,8 @@ from torch.nn import functional as F
 from seqmodels.config.ranges import WIDEST, at_most, one_of, size
 from seqmodels.cores.base import Core, State
 from seqmodels.cores.checks import check_dt
+from seqmodels.cores.modes import zero_order_hold
 from seqmodels.cores.scan import check_dtype, linear_scan
-from seqmodels.cores.zero_order_hold import zero_order_hold
 
 Init = Literal["lin", "inv"]
 

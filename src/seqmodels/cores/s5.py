@@ -19,8 +19,8 @@ from torch.nn import functional as F
 from seqmodels.config.ranges import WIDEST, at_most, size
 from seqmodels.cores.base import Core, State
 from seqmodels.cores.checks import check_dt
-from seqmodels.cores.scan import check_dtype, linear_scan
-from seqmodels.cores.zero_order_hold import zero_order_hold
+from seqmodels.cores.modes import read_modes, times, zero_order_hold
+from seqmodels.cores.scan import check_dtype
 
 
 class S5(Core):
@@ -81,28 +81,12 @@ class S5(Core):
         (h,) = self.initial_state(len(x), x.device) if state is None else state
         step = self.log_dt.exp() if dt is None else dt.to(self.log_dt.dtype).unsqueeze(-1) * self.log_dt.exp()
         real, imag = -self.log_A_real.exp(), self.A_imag
-        *gain, hold = zero_order_hold(step * real, step * imag, real, imag)
-        entry = self.B if dt is not None else _times(hold.unsqueeze(1), self.B.mT).mT
+        gain_real, gain_imag, hold = zero_order_hold(step * real, step * imag, real, imag)
+        entry = self.B if dt is not None else times(hold.unsqueeze(1), self.B.mT).mT
         inputs = F.linear(x, entry.flatten(0, 1)).to(h.dtype).unflatten(-1, (-1, 2))
-        states = _states(torch.stack(gain, -1), inputs if dt is None else _times(hold, inputs), h, reset)
+        states = read_modes((gain_real, gain_imag), inputs if dt is None else times(hold, inputs), h, reset)
         readout = torch.stack([2 * self.C[..., 0], -2 * self.C[..., 1]], -1).flatten(1)
         return F.linear(states.flatten(2), readout) + self.D * x, (states[:, -1].clone(),)
-
-
-def _states(gain: Tensor, inputs: Tensor, h: Tensor, reset: Tensor | None) -> Tensor:
-    """All h_t = (1 + gain) h_{t-1} + inputs_t, (B, T, N / 2, 2), for gain (N / 2, 2) or with (B, T) in front."""
-    if inputs.shape[1] == 1:  # in real numbers, since ONNX knows no others
-        h = h.unsqueeze(1)
-        return h + _times(gain, h) + inputs
-    decay = 1 + torch.view_as_complex(gain if gain.dim() == 4 else gain[None, None])
-    states = linear_scan(decay, torch.view_as_complex(inputs), torch.view_as_complex(h.contiguous()), reset)
-    return torch.view_as_real(states)
-
-
-def _times(a: Tensor, b: Tensor) -> Tensor:
-    """The product of complex numbers (..., 2)."""
-    (real, imag), (re, im) = a.unbind(-1), b.unbind(-1)
-    return torch.stack([real * re - imag * im, real * im + imag * re], -1)
 
 
 def hippo_modes(size: int) -> tuple[Tensor, Tensor]:
