@@ -11,10 +11,11 @@ fast; damped it is 1 / sqrt(1 + Δ G), apart from the frequency. It is an oscill
 
 The papers scan 2 x 2 matrices. Seen in its own coordinates an oscillation is one complex number,
 
-    h_t = λ (h_{t-1} + Δ B u_t),  λ = r exp(i θ),  x = s Im h           IM: h = z + i sqrt(A) x
+    h_t = λ (h_{t-1} + Δ B u_t),  λ = r exp(i θ),  x ~ Im h             IM: h = z + i sqrt(A) x
 
-the same numbers for less, whose rounding errors do not grow: in (z, x) those of slow oscillations do. And it says what
-a step is that comes dt after the one before: λ^dt, its input being held for as long, so that a long step is short ones.
+the same numbers for less, whose rounding errors do not grow: in (z, x) those of slow oscillations do. C reads Im h,
+which is x in a unit of its own, since the x of slow oscillators would drown the others. And λ says what a step is that
+comes dt after the one before: λ^dt, its input being held for as long, so that a long step is short ones.
 """
 
 import math
@@ -39,7 +40,8 @@ class LinOSS(Core):
     State: (h,) with h (B, N, 2), real and imaginary parts. Parameters: 2 N H + 2 N + H, and N of damping.
 
     A and G are exp of a parameter, so that there is none without a frequency, whose state would drift for ever (the
-    papers cut at 0); Δ is σ of one, as in the authors' code.
+    papers cut at 0); Δ is σ of one, as in the authors' code. B begins so small that h has the size of its inputs,
+    however long they are remembered, as in LRU.
     """
 
     takes_reset = takes_dt = True
@@ -83,7 +85,9 @@ class LinOSS(Core):
             self.timescale_parameters = (*self.timescale_parameters, "log_G")
         else:
             self.log_A = nn.Parameter((1 - torch.rand(state_size)).log())  # never the logarithm of 0
-        self.B = nn.Parameter(torch.randn(state_size, input_size) / math.sqrt(input_size))
+        with torch.no_grad():
+            small = (-(2 * self.modes()[0]).expm1()).sqrt() / step  # sqrt(1 - r²) / Δ
+        self.B = nn.Parameter(small.unsqueeze(1) * torch.randn(state_size, input_size) / math.sqrt(input_size))
         self.C = nn.Parameter(torch.randn(input_size, state_size) / math.sqrt(state_size))
         self.D = nn.Parameter(torch.randn(input_size))
 
@@ -97,7 +101,7 @@ class LinOSS(Core):
     ) -> tuple[Tensor, State]:
         check_dtype(self.log_A)
         (h,) = self.initial_state(len(x), x.device) if state is None else state
-        log_r, angle, real, imag, scale = self.modes()
+        log_r, angle, real, imag = self.modes()
         if dt is not None:
             log_r, angle = (part * dt.to(part.dtype).unsqueeze(-1) for part in (log_r, angle))
         gain_real, gain_imag, hold = zero_order_hold(log_r, angle, real, imag)
@@ -107,15 +111,15 @@ class LinOSS(Core):
         else:
             inputs = hold * F.linear(x, self.B).to(h.dtype).unsqueeze(-1)
         states = read_modes((gain_real, gain_imag), inputs, h, reset)
-        return F.linear(states[..., 1], self.C * scale) + self.D * x, (states[:, -1].clone(),)
+        return F.linear(states[..., 1], self.C) + self.D * x, (states[:, -1].clone(),)
 
-    def modes(self) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
-        """log r, θ, the parts of (1 - 1 / λ) / Δ, by which an input is held, and s; each (N,)."""
+    def modes(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """log r, θ and the parts of (1 - 1 / λ) / Δ, by which an input is held; each (N,)."""
         step, a = torch.sigmoid(self.step_logit), self.log_A.exp()
         if self.log_G is None:
             frequency = a.sqrt()  # 1 / λ = 1 - i Δ sqrt(A)
             log_r, angle = -0.5 * (step.square() * a).log1p(), (step * frequency).atan()
-            return log_r, angle, torch.zeros_like(a), frequency, 1 / frequency
+            return log_r, angle, torch.zeros_like(a), frequency
         lost = step * self.log_G.exp()  # 1 / r² - 1
         log_r = -0.5 * lost.log1p()
         r = log_r.exp()
@@ -124,4 +128,4 @@ class LinOSS(Core):
         half_sin = ((swing - short.square()) / (4 * r)).clamp(LEAST, 1 - LEAST)
         half_cos = (((1 + r).square() - swing) / (4 * r)).clamp(LEAST, 1 - LEAST)
         sin, cos = 2 * (half_sin * half_cos).sqrt(), half_cos - half_sin
-        return log_r, torch.atan2(sin, cos), (2 * half_sin - short) / (r * step), sin / (r * step), r * step / sin
+        return log_r, torch.atan2(sin, cos), (2 * half_sin - short) / (r * step), sin / (r * step)

@@ -51,5 +51,10 @@ def read_modes(gain: tuple[Tensor, Tensor], inputs: Tensor, h: Tensor, reset: Te
 
 def times(a: Tensor, b: Tensor) -> Tensor:
     """The product of complex numbers (..., 2)."""
-    (real, imag), (re, im) = a.unbind(-1), b.unbind(-1)
+    real, imag, re, im = (
+        a[..., 0],
+        a[..., 1],
+        b[..., 0],
+        b[..., 1],
+    )  # `unbind` would keep an export from folding weights
     return torch.stack([real * re - imag * im, real * im + imag * re], -1)
