@@ -29,6 +29,7 @@ from seqmodels.cores.min_lstm import MinLSTM
 from seqmodels.cores.mlstm import MLSTM
 from seqmodels.cores.recurrent import LSTM
 from seqmodels.cores.s4d import S4D
+from seqmodels.cores.s5 import S5
 from seqmodels.cores.tcn import TCN
 
 WIDTH = 64
@@ -40,6 +41,7 @@ CORES: dict[str, Callable[[], nn.Module]] = {
     "min_lstm": lambda: MinLSTM(WIDTH),
     "lru": lambda: LRU(WIDTH),
     "s4d": lambda: S4D(WIDTH),
+    "s5": lambda: S5(WIDTH),
     "mlstm": lambda: MLSTM(WIDTH),
     "tcn": lambda: TCN(WIDTH, WIDTH),
     "lstm": lambda: LSTM(WIDTH, WIDTH),
@@ -88,6 +90,18 @@ def s5(ours: LRU) -> nn.Module:
     theirs.seq.log_step.zero_()
     theirs.seq.B.copy_(torch.view_as_real(b * (log_decay / (log_decay.exp() - 1))[:, None]))
     theirs.seq.C.copy_(torch.view_as_complex(ours.C))
+    theirs.seq.D.copy_(ours.D)
+    return theirs
+
+
+def own_s5(ours: S5) -> nn.Module:
+    from s5 import S5 as Theirs
+
+    theirs = Theirs(WIDTH, state_width=len(ours.log_dt))
+    theirs.seq.Lambda.copy_(torch.complex(-ours.log_A_real.exp(), ours.A_imag))
+    theirs.seq.log_step.copy_(ours.log_dt.view_as(theirs.seq.log_step))
+    theirs.seq.B.copy_(ours.B.transpose(1, 2))
+    theirs.seq.C.copy_(2 * torch.view_as_complex(ours.C))  # it reads each mode, and no conjugates
     theirs.seq.D.copy_(ours.D)
     return theirs
 
@@ -162,6 +176,7 @@ PEERS: dict[str, dict[str, Callable[..., nn.Module]]] = {
     "min_lstm": {"minGRU-pytorch": min_lstm},
     "lru": {"s5-pytorch": s5, "lru-pytorch": lru_pytorch},
     "s4d": {"s5-pytorch": other_s5},
+    "s5": {"s5-pytorch": own_s5},
     "mlstm": {"xlstm": xlstm},
     "tcn": {"pytorch-tcn": pytorch_tcn},
     "lstm": {"torch": torch_lstm},
