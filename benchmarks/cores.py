@@ -31,6 +31,7 @@ CORES = [
     "irnn",
     "indrnn",
     "slstm",
+    "cfc",
     "min_gru",
     "min_lstm",
     "rg_lru",

@@ -65,7 +65,7 @@ def test_help_names_every_group() -> None:
     shown = run(*PYTHON, "--help").stdout
     for group in (
         "digits, formal_language, image_sequence, labelled_series, mnist, recall, series, sine",
-        "core: attention, delta_product, gated_delta_net, gru, indrnn",
+        "core: attention, cfc, delta_product, gated_delta_net, gru, indrnn",
         "experiment: adding_irnn, adding_lru, adding_lstm, co2_1",
         "debug: fast",
         "trainer: cpu",
