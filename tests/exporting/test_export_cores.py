@@ -197,7 +197,9 @@ def test_what_hangs_on_weights_alone_is_computed_before(tmp_path: Path) -> None:
     assert check(onnx_format.read(tmp_path / "step.onnx"), trials("step", module), torch.ones(()), 1e-5) < 2e-6
 
 
-@pytest.mark.parametrize("size", [1, 30, 1000])
+@pytest.mark.parametrize(
+    "size", [pytest.param(1, marks=pytest.mark.slow), pytest.param(30, marks=pytest.mark.slow), 1000]
+)
 def test_a_classifier_is_measured_in_the_size_of_its_logits(size: float, tmp_path: Path) -> None:
     """What float32 makes of a logit of 1,000 is off by 1e-4, in any file."""
     torch.manual_seed(0)

@@ -81,6 +81,7 @@ def test_a_finished_run_is_extended_on_demand(command: Command, capfd: pytest.Ca
     assert results("run")["steps"] == 18
 
 
+@pytest.mark.slow
 def test_whom_a_command_trusts_makes_no_other_run(command: Command, capfd: pytest.CaptureFixture[str]) -> None:
     """Parts of a package of one's own, in a run and in a sweep; what is finished needs nobody's trust."""
     words = [*QUICK, *callback("AtStep", step=99)]
