@@ -19,6 +19,7 @@ from torch.nn import functional as F
 from seqmodels.config.ranges import WIDEST, size
 from seqmodels.cores.base import Core, State
 from seqmodels.cores.matrix_scan import delta_scan
+from seqmodels.cores.rms_norm import RMSNorm
 from seqmodels.cores.short_convolution import short_convolution
 from seqmodels.cores.step_sizes import bias_of_dt
 
@@ -75,7 +76,7 @@ class DeltaRule(Core):
         self.conv_weight = nn.Parameter(torch.empty(conv_size, width).uniform_(-limit, limit))
         self.A_log = nn.Parameter(torch.empty(num_heads).uniform_(1e-3, 16).log())
         self.dt_bias = nn.Parameter(bias_of_dt(num_heads, dt_min, dt_max))
-        self.norm = nn.RMSNorm(value_size, eps=1e-5)
+        self.norm = RMSNorm(value_size, eps=1e-5)
         self.out_proj = nn.Linear(values, input_size, bias=False)
 
     def initial_state(

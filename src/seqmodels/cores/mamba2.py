@@ -16,6 +16,7 @@ from seqmodels.config.ranges import WIDEST, size
 from seqmodels.cores.base import Core, State
 from seqmodels.cores.checks import check_heads
 from seqmodels.cores.matrix_scan import decay_scan
+from seqmodels.cores.rms_norm import RMSNorm
 from seqmodels.cores.short_convolution import short_convolution
 from seqmodels.cores.step_sizes import bias_of_dt
 
@@ -69,7 +70,7 @@ class Mamba2(Core):
         self.dt_bias = nn.Parameter(bias_of_dt(num_heads, dt_min, dt_max))
         self.A_log = nn.Parameter(torch.empty(num_heads).uniform_(1, 16).log())
         self.D = nn.Parameter(torch.ones(num_heads))
-        self.norm = nn.RMSNorm(width, eps=1e-5)
+        self.norm = RMSNorm(width, eps=1e-5)
         self.out_proj = nn.Linear(width, input_size, bias=False)
 
     def initial_state(

@@ -27,6 +27,7 @@ from seqmodels.config.ranges import WIDEST, between, size
 from seqmodels.cores.base import Core, State
 from seqmodels.cores.checks import check_heads
 from seqmodels.cores.matrix_scan import decay_scan
+from seqmodels.cores.rms_norm import RMSNorm
 from seqmodels.cores.step_sizes import bias_of_dt
 
 SLOWEST = 1e-4
@@ -77,7 +78,7 @@ class Mamba3(Core):
         self.sizes = width, width, state_size, state_size, num_heads, num_heads, num_heads, angles
         self.in_proj = nn.Linear(input_size, sum(self.sizes), bias=False)
         self.dt_bias = nn.Parameter(bias_of_dt(num_heads, dt_min, dt_max))
-        self.k_norm, self.q_norm = nn.RMSNorm(state_size, eps=1e-5), nn.RMSNorm(state_size, eps=1e-5)
+        self.k_norm, self.q_norm = RMSNorm(state_size, eps=1e-5), RMSNorm(state_size, eps=1e-5)
         self.k_bias = nn.Parameter(torch.ones(num_heads, state_size))
         self.q_bias = nn.Parameter(torch.ones(num_heads, state_size))
         self.D = nn.Parameter(torch.ones(num_heads))

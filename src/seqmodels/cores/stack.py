@@ -13,6 +13,7 @@ from torch.nn import functional as F
 
 from seqmodels.config.ranges import DEEPEST, WIDEST, one_of, probability, size
 from seqmodels.cores.base import Core, State
+from seqmodels.cores.rms_norm import RMSNorm
 
 Norm = Literal["layer", "rms", "none"]
 Mixer = Literal["glu", "mlp", "none"]
@@ -121,4 +122,4 @@ class _Block(nn.Module):
 
 
 def _norm(kind: Norm, width: int) -> nn.Module:
-    return nn.Identity() if kind == "none" else {"layer": nn.LayerNorm, "rms": nn.RMSNorm}[kind](width)
+    return nn.Identity() if kind == "none" else {"layer": nn.LayerNorm, "rms": RMSNorm}[kind](width)
