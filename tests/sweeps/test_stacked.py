@@ -218,6 +218,17 @@ def test_why_a_job_has_a_process_of_its_own(words: list[str], why: str | None) -
     assert (why or "") in (said or "")
 
 
+@pytest.mark.parametrize("together", ["0", "x", "null", "1.5"])
+def test_a_number_of_jobs_that_makes_no_sense(
+    command: Command, capfd: pytest.CaptureFixture[str], together: str
+) -> None:
+    words = ["-m", *SINE, "seed=1,2", "hydra/launcher=stacked", f"hydra.launcher.together={together}"]
+    assert command(*words) == 1
+    said = capfd.readouterr().err
+    assert "give an integer of at least 1" in said
+    assert "Traceback" not in said
+
+
 def test_jobs_are_shared_out_evenly() -> None:
     assert shared_out([*range(7)], places=2, most=32) == [[0, 1, 2, 3], [4, 5, 6]]
     assert shared_out([*range(7)], places=2, most=2) == [[0, 1], [2, 3], [4, 5], [6]]

@@ -15,6 +15,7 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from seqmodels.cli.logging import log_to_console
+from seqmodels.config.hints import fits
 from seqmodels.config.ranges import MOST_PROCESSES, size
 from seqmodels.exceptions import JobFailed
 from seqmodels.parallel.machine import request_of, slots_of
@@ -41,6 +42,8 @@ def launch(
         options: of `slots_of`.
         together: how many jobs one process may run by turns, where that can speed them up: see stacks.py.
     """
+    if not fits(together, int):
+        raise ValueError(f"hydra.launcher.together={together} is not a number of jobs; give an integer of at least 1")
     size(MOST_PROCESSES, **{"hydra.launcher.together": together})
     setup_globals()
     configure_log(config.hydra.hydra_logging, config.hydra.verbose)
