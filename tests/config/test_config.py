@@ -148,6 +148,9 @@ def test_a_jobs_name_begins_with_what_differs() -> None:
     assert job_folder(7, overrides, "a", "outputs/a/sweep_1", same) == "7_core-gru_seed-3_lr-0.1"
     of_three = ["+experiment=smnist_s4d", "trainer.max_steps=2", "seed=1"]
     assert job_folder(2, of_three, "smnist_s4d", "outputs/smnist/sweep_1", ["trainer.max_steps"]) == "2_s4d_seed-1"
+    of_folder = ["+experiment=state_tracking/lru", "seed=1"]
+    assert job_folder(4, of_folder, "state_tracking", "outputs/state_tracking/sweep_1") == "4_lru_seed-1"
+    assert job_folder(4, of_folder, "mine", "outputs/state_tracking/sweep_1") == "4_mine_seed-1"
     Path("outputs/a/sweep_1/7_lr-0.1_seed-3_core-gru").mkdir(parents=True)  # of an earlier build
     assert job_folder(7, overrides[-3:], "a", "outputs/a/sweep_1") == "7_lr-0.1_seed-3_core-gru"
 
@@ -158,6 +161,8 @@ def test_a_jobs_name_begins_with_what_differs() -> None:
         (["+experiment=smnist_lstm,smnist_gru,smnist_s4d", "seed=1,2"], "outputs/smnist"),
         (["+experiment=sine_rnn,sine_rnn_tf"], "outputs/sine"),
         (["+experiment=adding_lstm,copy_lstm"], "outputs/adding_lstm-copy_lstm"),
+        (["+experiment=state_tracking/lstm,state_tracking/min_gru"], "outputs/state_tracking"),
+        (["+experiment=state_tracking/lstm,recall/lstm"], "outputs/state_tracking-lstm-recall-lstm"),
         (["+experiment=mine"], "outputs/train"),
         (["+experiment=smnist_lstm,smnist_gru", "+debug=fast"], "outputs/debug/smnist"),
         (["+debug=null"], "outputs/train"),

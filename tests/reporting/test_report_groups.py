@@ -109,6 +109,17 @@ def test_a_core_is_named_by_its_choice_and_brings_its_keys_along() -> None:
     ]
 
 
+def test_a_layer_is_named_by_its_core() -> None:
+    """A stack has a `_target_` of its own in it; what no core decides is told all the same."""
+    layers = {"core___target_": "seqmodels.cores.stack.Stack"}
+    for number, (core, layer, more) in enumerate(
+        [("lru", "LRU", {}), ("s5", "S5", {}), ("s5", "S5", {"core__layer__discretization": "bilinear"})]
+    ):
+        own = {"core__layer___target_": f"seqmodels.cores.{core}.{layer}", "core__layer__state_size": core == "s5"}
+        make_run(HERE / f"{number}", 0.9 - number / 10, words=(f"core={core}",), **layers, **own, **more)
+    assert labels() == ["core=lru", "core=s5", "core=s5, discretization=bilinear"]
+
+
 def test_without_a_word_or_hydras_record_a_core_is_named_by_its_class() -> None:
     make_run(HERE / "a", 0.9)
     make_run(HERE / "b", 0.8, **GRU)

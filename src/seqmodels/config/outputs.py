@@ -58,7 +58,13 @@ def all_places(pattern: str) -> list[Path]:
 
 
 def _common(names: Sequence[str]) -> str:
-    """Their first words, `smnist` of smnist_lstm and smnist_gru, with something left of each; else all of them."""
+    """What names of experiments share: `recall` of recall/lstm and recall/gru, `smnist` of smnist_lstm and smnist_gru.
+
+    Where they have neither a folder nor their first words in common, it is all of them.
+    """
+    folders = {name.rpartition("/")[0] for name in names}
+    if len(folders) == 1 and folders != {""}:
+        return _safe(folders.pop())
     firsts = [name.split("_")[:-1] for name in names]
     words = [same[0] for same in takewhile(lambda words: len(set(words)) == 1, zip(*firsts, strict=False))]
     return _safe("_".join(words) or "-".join(names))
@@ -83,8 +89,12 @@ def job_folder(number: int, overrides: Sequence[str], name: str = "", sweep: str
             return former
     first = [str(number)]
     of_all = Path(sweep).parent.name
-    if sweep and "experiment" in dict(chosen) and "experiment" not in same and name != of_all:
-        first.append(name.removeprefix(f"{of_all}_"))
+    experiment = dict(chosen).get("experiment") or ""
+    if sweep and experiment and "experiment" not in same:
+        if name != of_all:
+            first.append(name.removeprefix(f"{of_all}_"))
+        elif "/" in experiment:
+            first.append(experiment.rpartition("/")[2])
     differ = [(key, value) for key, value in chosen if key not in same and key != "trust"]
     return _joined(first, sorted(differ, key=lambda one: FIRST.index(one[0]) if one[0] in FIRST else len(FIRST)))
 

@@ -36,10 +36,11 @@ def name_parts(
     for block, members in _blocks(settings, keys).items():
         names = [""] * len(settings)
         if block and not explicit.issuperset(members):
-            names = [_choice(block, one, partial(choice, i)) for i, one in enumerate(settings)]
-            if len(set(names)) > 1 and (block == "core" or not _decides(experiments, names)):
+            whole = block.partition(".")[0] if block.startswith("core.") else block
+            names = [_choice(whole, block, one, partial(choice, i)) for i, one in enumerate(settings)]
+            if len(set(names)) > 1 and (whole == "core" or not _decides(experiments, names)):
                 for part, name in zip(parts, names, strict=True):
-                    part[block] = name
+                    part[whole] = name
         for key in members:
             values = [one.get(key) for one in settings]
             by_experiment = key != "experiment" and _decides(experiments, values)
@@ -64,11 +65,12 @@ def _blocks(settings: Sequence[Settings], keys: Sequence[str]) -> dict[str, list
     return blocks
 
 
-def _choice(block: str, settings: Settings, choice: Callable[[str], str | None]) -> str:
-    target = settings.get(f"{block}._target_")
+def _choice(whole: str, block: str, settings: Settings, choice: Callable[[str], str | None]) -> str:
+    """The choice of the whole that the block is a part of, else the class: that of a layer, where a core has one."""
+    target = settings.get(f"{block}._target_") or settings.get(f"{whole}._target_")
     if target is None:
         return "none"
-    return choice(block.rpartition(".")[2]) or target.rpartition(".")[2].lower()
+    return choice(whole.rpartition(".")[2]) or target.rpartition(".")[2].lower()
 
 
 def _decides(names: Sequence[str], values: Sequence[str | None]) -> bool:
