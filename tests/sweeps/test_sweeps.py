@@ -96,15 +96,21 @@ def _names(core: str, first: int) -> list[str]:
     return [f"{first + number}_core-{core}_seed-{number + 1}" for number in (0, 1)]
 
 
+EXPERIMENTS = {"bptt_window": "sine_stream"}
+"""What a sweep without experiments of its own is for, where it is not mnist_lstm."""
+
+
 @pytest.mark.parametrize("name", options("sweep"))
 def test_the_sweeps_of_the_repository(name: str) -> None:
-    """Every job of each has a config that holds."""
+    """Every job of each has a config that holds; of one over experiments the first of each."""
     params = OmegaConf.load(conf_dir() / "sweep" / f"{name}.yaml").hydra.sweeper.params
     words = [f"{key}={values}" for key, values in params.items()]
-    experiment = "sine_stream" if name == "bptt_window" else "mnist_lstm"
+    experiments = [] if "+experiment" in params else [f"+experiment={EXPERIMENTS.get(name, 'mnist_lstm')}"]
     (jobs,) = BasicSweeper.split_arguments(OverridesParser.create().parse_overrides(words), None)
-    assert len(jobs) == {"cores": 15, "lr": 15, "bptt_window": 12}[name]
-    configs = [compose([f"+experiment={experiment}", *job]) for job in jobs]
+    assert len(jobs) == {"cores": 15, "lr": 15, "bptt_window": 12, "state_tracking": 276}[name]
+    if not experiments:
+        jobs = list({next(word for word in job if "experiment" in word): job for job in reversed(jobs)}.values())
+    configs = [compose([*experiments, *job]) for job in jobs]
     for config in configs:
         check_config(config)
     assert len({OmegaConf.to_yaml(config) for config in configs}) == len(jobs)
@@ -318,3 +324,12 @@ def test_two_processes_do_not_run_one_sweep(command: Command, capfd: pytest.Capt
     first.release()
     assert command(f"resume={only_sweep()}") == 0
     assert statuses(only_sweep()) == ["completed"] * 2
+
+
+def test_every_core_is_tried_at_state_tracking() -> None:
+    """But for those that are a core of the table with other initial weights."""
+    params = OmegaConf.load(conf_dir() / "sweep" / "state_tracking.yaml").hydra.sweeper.params
+    tried = {name.strip() for name in params["+experiment"].split(",")}
+    assert tried == {f"state_tracking/{name}" for name in options("experiment/state_tracking")}
+    variants = {"lstm_orthogonal", "lstm_tf", "rnn_tf"}
+    assert {f"state_tracking/{core}" for core in options("core") if core not in variants} <= tried
