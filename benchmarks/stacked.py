@@ -19,7 +19,8 @@ from seqmodels.modules.regressor import StreamRegressor
 from seqmodels.runs.build import build_datamodule, build_module
 from seqmodels.runs.run import compose
 from seqmodels.stacking.readers import reader_of
-from seqmodels.stacking.steps import AllInOne, Task, alone, own_kernels, task_of
+from seqmodels.stacking.steps import AllInOne, alone, own_kernels
+from seqmodels.stacking.tasks import Task, task_of
 
 VARIANTS = ("alone", "own kernels", "all in one")
 STEPS = 30

@@ -3,9 +3,9 @@
 python benchmarks/step_parts.py +experiment=sine_stream trainer.max_steps=1500
 python benchmarks/step_parts.py +experiment=mnist_lstm trainer.max_steps=900 datamodule.root=FOLDER_OF_MNIST threads=2
 
-The words are those of `python -m seqmodels.train`. A part holds those that are indented below it; `(rest)` is what is left of
-it. Medians over the steps that nobody listens to; what a logged step takes more is spread over those between. A clock costs
-0.3 µs a call, which stands in the part around it.
+The words are those of `python -m seqmodels.train`. A part holds those that are indented below it, and `(rest)` is
+what is left of it. Medians over the steps that nobody listens to; what a logged step takes more is spread over those
+between. A clock costs 0.3 µs a call, which stands in the part around it.
 """
 
 import statistics
@@ -31,7 +31,7 @@ from seqmodels.runs.run import build, compose
 
 WARMUP = 200
 WHOLE = "a step"
-Path_ = tuple[str, ...]
+Place = tuple[str, ...]
 
 MODEL, OURS, THEIRS = "the model's, as in a bare loop", "seqmodels", "Lightning and torch's loader"
 WHOSE = {
@@ -55,9 +55,10 @@ class Clocks:
 
     def __init__(self) -> None:
         self.running: list[str] = []
-        self.now: dict[Path_, float] = defaultdict(float)
-        self.quiet: list[dict[Path_, float]] = []
+        self.now: dict[Place, float] = defaultdict(float)
+        self.quiet: list[dict[Place, float]] = []
         self.logged: list[float] = []
+        self.steps = 0
 
     def timed(self, part: str, call: Callable[..., Any]) -> Callable[..., Any]:
         """The call, its seconds added to `part` inside of whatever part runs."""
@@ -65,7 +66,9 @@ class Clocks:
         @wraps(call)
         def wrapped(*arguments: Any, **named: Any) -> Any:
             self.running.append(part)
-            place, started = tuple(self.running), time.perf_counter()
+            place = tuple(self.running)
+            self.now[place] += 0.0  # so that a part stands before those in it
+            started = time.perf_counter()
             try:
                 return call(*arguments, **named)
             finally:
@@ -78,9 +81,10 @@ class Clocks:
         setattr(owner, name, self.timed(part, getattr(owner, name)))
 
     def step_ends(self, logged: bool) -> None:
-        if logged:
-            self.logged.append(sum(seconds for place, seconds in self.now.items() if len(place) == 1))
-        else:
+        self.steps += 1
+        if self.steps > WARMUP and logged:
+            self.logged.append(self.now[WHOLE,])
+        elif self.steps > WARMUP:
             self.quiet.append(dict(self.now))
         self.now.clear()
 
@@ -94,14 +98,14 @@ def watch_classes(clocks: Clocks) -> None:
         clocks.timed(WHOLE, step)(loop, fetcher)
 
     def on_advance_end(loop: EpochLoop, fetcher: Any) -> None:
-        validates = loop._should_check_val_fx(fetcher)
-        clocks.timed("behind the step", behind)(loop, fetcher)
-        if validates:
-            clocks.now.clear()
+        if loop._should_check_val_fx(fetcher):  # a validation is no part of a step
+            behind(loop, fetcher)
         else:
-            clocks.step_ends(not loop.was_quiet)  # type: ignore[attr-defined]
+            clocks.timed("behind the step", behind)(loop, fetcher)
+        clocks.step_ends(not loop.was_quiet)  # type: ignore[attr-defined]
 
-    EpochLoop.advance, EpochLoop.on_advance_end = advance, on_advance_end  # type: ignore[method-assign]
+    setattr(EpochLoop, "advance", advance)  # noqa: B010
+    setattr(EpochLoop, "on_advance_end", on_advance_end)  # noqa: B010
     for owner, name, part in (
         (_PrefetchDataFetcher, "__next__", "next batch"),
         (OwnRows, "__getitem__", "the batch is made"),
@@ -133,8 +137,8 @@ class WatchParts(pl.Callback):
 
 
 def report(clocks: Clocks, every: int) -> None:
-    steps = clocks.quiet[WARMUP:]
-    places = sorted({place for step in steps for place in step}, key=lambda place: order(place, steps))
+    steps = clocks.quiet
+    places = list(dict.fromkeys(place for step in steps for place in step))
     median = {place: statistics.median(step.get(place, 0.0) for step in steps) * 1e6 for place in places}
     below = {place: sum(median[one] for one in places if one[:-1] == place) for place in places}
     owners: dict[str, float] = defaultdict(float)
@@ -148,17 +152,11 @@ def report(clocks: Clocks, every: int) -> None:
             print(f"| {indent}... (rest) | {itself:,.0f} | {owner} |")
     plain = sum(median[place] for place in places if len(place) == 1)
     if clocks.logged and every:
-        more = (statistics.median(clocks.logged) * 1e6 - plain) / every
+        more = (statistics.median(clocks.logged) * 1e6 - median[WHOLE,]) / every
         owners["logging"] = more
         print(f"| a logged step takes {more * every:,.0f} more, every {every}th | {more:,.0f} | logging |")
     print(f"\n{len(steps)} steps of {plain:,.0f} µs: ", end="")
     print(", ".join(f"{owner} {owners[owner]:,.0f}" for owner in sorted(owners, key=lambda owner: -owners[owner])))
-
-
-def order(place: Path_, steps: list[dict[Path_, float]]) -> list[int]:
-    """Where a part stands: as the first step came upon it, below the part around it."""
-    first = list(steps[0])
-    return [min((i for i, one in enumerate(first) if one[: n + 1] == place[: n + 1]), default=len(first)) for n in range(len(place))]
 
 
 def main() -> None:

@@ -10,7 +10,7 @@ from seqmodels.datamodules.window import NOTHING, Window
 from seqmodels.modules.classifier import SequenceClassifier
 from seqmodels.modules.regressor import StreamRegressor
 from seqmodels.stacking.crew import APART, TRIES, Choice, form_of, kind_of, ways_of
-from seqmodels.stacking.steps import task_of
+from seqmodels.stacking.tasks import task_of
 from tests.conftest import core_config
 
 

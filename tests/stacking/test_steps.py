@@ -12,7 +12,8 @@ from seqmodels.modules.classifier import SequenceClassifier
 from seqmodels.modules.labeller import SequenceLabeller
 from seqmodels.modules.regressor import StreamRegressor
 from seqmodels.stacking.readers import reader_of
-from seqmodels.stacking.steps import AllInOne, Answer, Task, alone, own_kernels, task_of, trainable
+from seqmodels.stacking.steps import AllInOne, alone, own_kernels
+from seqmodels.stacking.tasks import Answer, Task, task_of, trainable
 from tests.conftest import core_config, options
 
 MODELS, ROWS, STEPS, D = 3, 4, 5, 2

@@ -17,7 +17,8 @@ from seqmodels.exceptions import first_line
 from seqmodels.modules.regressor import StreamRegressor
 from seqmodels.stacking.kinds import KINDS
 from seqmodels.stacking.readers import reader_of
-from seqmodels.stacking.steps import AllInOne, Answer, Task, own_kernels
+from seqmodels.stacking.steps import AllInOne, own_kernels
+from seqmodels.stacking.tasks import Answer, Task
 from seqmodels.stacking.turns import End, Swap, Turns
 
 log = logging.getLogger(__name__)
