@@ -28,7 +28,8 @@ FLOORS = [
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 APART = [
     ("modules", "datamodules", "datamodules.window"),  # modules see what a window is, and no source of windows
-    ("modules", "cores", ("cores.base", "cores.differencing", "cores.initial_state")),  # and no particular core
+    # and no particular core
+    ("modules", "cores", ("cores.base", "cores.differencing", "cores.initial_state", "cores.token_embedding")),
     ("parallel", "runs", ()),
 ]
 TOGETHER = [{"exceptions", "system", "config"}]

@@ -115,6 +115,22 @@ def test_whole_sequences_read_together_are_sequences_read_alone(name: str) -> No
         assert_same(AllInOne(reader_of(made[0].core), MODELS)(tasks), alone(tasks))
 
 
+@pytest.mark.parametrize(("name", "start"), [("lstm", "zeros"), ("lru", "zeros"), ("lru", "learned")])
+def test_vectors_of_tokens_are_each_models_own(name: str, start: str) -> None:
+    made = []
+    for seed in range(MODELS):
+        torch.manual_seed(seed)
+        one = SequenceLabeller(core_of(name), None, 1, 3, tokens=9, embedding=2, initial_state=start)
+        made.append(one.double().train())
+    tasks = [
+        task_of(place, module, ((torch.randint(9, (ROWS, STEPS, 1)), torch.randint(3, (ROWS, STEPS)), None),))
+        for place, module in enumerate(made)
+    ]
+    reader = reader_of(made[0].core)
+    assert reader is not None
+    assert_same(AllInOne(reader, MODELS)(tasks), alone(tasks))
+
+
 @pytest.mark.parametrize("name", ["rnn_tf", "lstm", "gru", "min_gru"])
 def test_bits_do_not_depend_on_who_else_is_there(name: str) -> None:
     made = [module.float() for module in models(StreamRegressor, name)]

@@ -57,7 +57,10 @@ UNSAID: dict[str, dict[str, Any]] = {
     "datamodules.image_sequence.TorchvisionSequence": {"fallback": None},
     "datamodules.mnist.MNISTSequence": {"dataset": "mnist", "fallback": "digits"},
     "lightning.pytorch.Trainer": {"loop": "auto", "cuda_graphs": False},
-    "modules.classifier.SequenceClassifier": {"class_weights": None},
+    "datamodules.synthetic.formal_language.FormalLanguage": {"embedding": None},
+    "modules.classifier.SequenceClassifier": {"class_weights": None, "embedding": None},
+    "modules.labeller.SequenceLabeller": {"embedding": None},
+    "modules.regressor.StreamRegressor": {"embedding": None},
     **dict.fromkeys(("datamodules.series.SeriesStream", "datamodules.series.datamodule.SeriesStream"), _SERIES),
     **dict.fromkeys(
         ("datamodules.labelled_series.LabelledSeries", "datamodules.labelled.datamodule.LabelledSeries"), _FILES

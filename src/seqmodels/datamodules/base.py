@@ -61,7 +61,8 @@ Stats = tuple[Any, Any]
 
 TOLD = (
     *("input_size", "output_size", "input_stats", "target_stats", "change_stats"),
-    *("target_scale", "target_inputs", "fills_with_mean", "class_counts", "loss_steps", "chance", "accuracy_by"),
+    *("target_scale", "target_inputs", "fills_with_mean", "class_counts", "tokens", "loss_steps", "chance"),
+    "accuracy_by",
 )
 """Attributes that a module is told."""
 
@@ -82,6 +83,8 @@ class SequenceData(pl.LightningDataModule, ABC):
             where rows are no streams.
         class_names, input_names, target_names: what classes, inputs and targets are called; numbers if not said.
         series: what the numbers in `Window.series` stand for; None where nothing tells rows apart.
+        tokens: V, where x is (B, T, 1) integers, the numbers of tokens below V, for a module that learns a vector for
+            each; None where x is numbers.
         has_dt: whether its windows tell the time between steps, for a core that reads it.
         input_mean: (D,) mean of the training split, what a missing input is read as; None where nobody asks for it.
         input_stats, target_stats, change_stats, target_scale, target_inputs, fills_with_mean, class_counts, loss_steps,
@@ -98,6 +101,7 @@ class SequenceData(pl.LightningDataModule, ABC):
     num_streams: int | None = None
     series: Series | None = None
     longest: int | None = None
+    tokens: int | None = None
     has_dt: bool = False
     input_mean: Sequence[float] | None = None
     input_stats: Stats | None = None
@@ -168,6 +172,7 @@ class SequenceData(pl.LightningDataModule, ABC):
             target_inputs: the (Y,) inputs whose future the targets are;
             fills_with_mean: whether the mean stands where an input is missing;
             class_counts: how many training samples each class has;
+            tokens: see above;
             loss_steps: of a labelling, whether the loss and all measures are of all steps or of the scored alone, since
                 the labels of the others mean nothing;
             chance: the accuracy of a guess, which scaled accuracy takes for 0;

@@ -12,9 +12,10 @@ from torch.optim import LBFGS, Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 from torchmetrics import Metric
 
-from seqmodels.config.ranges import at_least, one_of
+from seqmodels.config.ranges import WIDEST, at_least, one_of, size
 from seqmodels.cores.base import Core
 from seqmodels.cores.initial_state import LearnedInitialState
+from seqmodels.cores.token_embedding import TokenEmbedding
 from seqmodels.modules.parameter_groups import grouped_optimizer
 from seqmodels.modules.precision import check_precision
 from seqmodels.modules.schedules import after_validation, for_lightning
@@ -66,6 +67,8 @@ class SequenceModule(pl.LightningModule):
         input_stats: Stats | None = None,
         head_init: HeadInit = "torch",
         initial_state: InitialState = "zeros",
+        tokens: int | None = None,
+        embedding: int | None = None,
         compile: bool = False,
         timescale_lr: float = 1.0,
     ) -> None:
@@ -80,19 +83,22 @@ class SequenceModule(pl.LightningModule):
             input_stats: mean and standard deviation that normalise the input, of each column or of all; None leaves it.
             head_init: `torch`, or `glorot` with a zero bias (TensorFlow 1's dense layer).
             initial_state: `zeros`, the core's own, or `learned` with the weights.
+            tokens: V, where an input is the number of a token, below V; None where it is numbers.
+            embedding: of tokens, how wide the vector is that is learned for each and that the core reads.
             compile: let torch.compile make kernels of the core, in place. It pays for cores that are written in torch;
                 RNN, LSTM and GRU call torch's own kernels, which the compiler cannot look into, and gain nothing.
             timescale_lr: the learning rate of the core's `timescale_parameters`, as a multiple of the optimiser's; they
                 never have weight decay.
 
         Raises:
-            ValueError: an argument is outside its range.
+            ValueError: an argument is outside its range, or `tokens` and `embedding` come without each other.
         """
         super().__init__()
         one_of(HeadInit, head_init=head_init)
         one_of(InitialState, initial_state=initial_state)
         at_least(0.0, timescale_lr=timescale_lr)
-        self.core = core(input_size=input_size)
+        self.tokens = tokens
+        self.core = _core(core, input_size, tokens, embedding)
         self.learns_initial_state = initial_state == "learned"
         if self.learns_initial_state:
             self.core = LearnedInitialState(self.core)
@@ -122,7 +128,9 @@ class SequenceModule(pl.LightningModule):
             super().__setattr__(name, value)
 
     def normalized(self, x: Tensor, series: Tensor | None = None) -> Tensor:
-        """The input as the core reads it, in the precision of the weights; `series` as in `of_rows`."""
+        """The input as the core reads it, in the precision of the weights; `series` as in `of_rows`. Tokens stay."""
+        if self.tokens:
+            return x
         if self._normalizes:
             x = (x - of_rows(self.input_mean, series)) / of_rows(self.input_std, series)
         return x.to(self.head.weight.dtype)
@@ -252,6 +260,24 @@ class SequenceModule(pl.LightningModule):
         for measure, value in measures.items():
             self.log(f"train/{measure}", value, prog_bar=measure == "loss", sync_dist=True)
         self.log("lr", self.trainer.optimizers[0].param_groups[0]["lr"])
+
+
+def _core(core: Callable[..., Core], input_size: int, tokens: int | None, embedding: int | None) -> Core:
+    if embedding is not None:
+        size(WIDEST, embedding=embedding)
+    if tokens and embedding:
+        return TokenEmbedding(core, tokens, embedding)
+    if tokens:
+        raise ValueError(
+            f"embedding=null, but this data is made of {tokens:,} tokens, each of which wants a vector; give "
+            f"module.embedding=128, say"
+        )
+    if embedding:
+        raise ValueError(
+            f"embedding={embedding} is for tokens, and this data is numbers; give module.embedding=null, or with "
+            f"datamodule=recall or formal_language datamodule.embedding=learned"
+        )
+    return core(input_size=input_size)
 
 
 def of_rows(statistics: Tensor, series: Tensor | None) -> Tensor:

@@ -17,6 +17,7 @@ from seqmodels.cores.indrnn import IndRNN
 from seqmodels.cores.mamba import Mamba
 from seqmodels.cores.recurrent import GRU, LSTM, RNN
 from seqmodels.cores.s4d import S4D
+from seqmodels.cores.token_embedding import TokenEmbedding, look_up
 from seqmodels.stacking.cells import GRULayer, LSTMLayer, RNNLayer, project, reordered
 
 UNMAPPED = (Attention, IndRNN, Mamba, S4D)
@@ -45,12 +46,27 @@ class Reader(Protocol):
 
 def reader_of(core: Core) -> Reader | None:
     """What reads with cores like this one; None where nothing does, as with dropout, where each draws for itself."""
+    if isinstance(core, TokenEmbedding):
+        inner = reader_of(core.core)
+        return Embedded(inner) if inner else None
     if isinstance(core, RNN | LSTM | GRU):
         return Recurrent(core) if core.rnn.dropout == 0 else None
     modules = list(core.modules())
     if any(isinstance(one, (nn.RNNBase, *UNMAPPED)) or (isinstance(one, nn.Dropout) and one.p > 0) for one in modules):
         return None
     return Mapped(core)
+
+
+class Embedded:
+    """What reads vectors of tokens, each model its own."""
+
+    def __init__(self, reader: Reader) -> None:
+        self.reader = reader
+
+    def __call__(self, leaves: Leaves, x: Tensor, state: State, reset: Tensor) -> tuple[Tensor, State]:
+        vectors = torch.func.vmap(look_up)(leaves["embedding.weight"], x)
+        inner = {name.removeprefix("core."): leaf for name, leaf in leaves.items() if name.startswith("core.")}
+        return self.reader(inner, vectors, state, reset)
 
 
 class Recurrent:

@@ -131,14 +131,15 @@ def _before(task: Task) -> tuple[Tensor, ...]:
         raise ValueError("a window with a reset inside or times of its steps is read by its own core; see own_kernels")
     x = module.normalized(x, series)
     if before.state is None:
-        return x, torch.ones_like(reset), *module.core.initial_state(len(x), x.device, x.dtype)
+        return x, torch.ones_like(reset), *module.core.initial_state(len(x), x.device, module.head.weight.dtype)
     return x, reset, *cast(before.state, module.head.weight.dtype)
 
 
 def _fresh(task: Task) -> tuple[Tensor, ...]:
     """The same of sequences, which all start anew."""
     x = task.module.normalized(task.inputs[0][0])
-    return x, x.new_ones(len(x), dtype=torch.bool), *task.module.core.initial_state(len(x), x.device, x.dtype)
+    dtype = task.module.head.weight.dtype  # x may be the numbers of tokens
+    return x, x.new_ones(len(x), dtype=torch.bool), *task.module.core.initial_state(len(x), x.device, dtype)
 
 
 def _answers(

@@ -24,7 +24,6 @@ from typing import Any, Literal
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from seqmodels.config.ranges import LONGEST, at_least, one_of, size, written
 from seqmodels.datamodules.synthetic.generated import GeneratedKinds
@@ -32,6 +31,7 @@ from seqmodels.datamodules.synthetic.languages.arithmetic import MODULAR_ARITHME
 from seqmodels.datamodules.synthetic.languages.counting import CYCLE_NAVIGATION, EVEN_PAIRS, PARITY
 from seqmodels.datamodules.synthetic.languages.language import NONE, Language
 from seqmodels.datamodules.synthetic.languages.permutations import words_over
+from seqmodels.datamodules.synthetic.tokens import Learned, as_input, as_tokens
 from seqmodels.datamodules.window import AccuracyBy
 
 Name = Literal[
@@ -69,6 +69,7 @@ class FormalLanguage(GeneratedKinds):
         language: Name = "parity",
         generators: int | None = None,
         answers: Answers = "last",
+        embedding: Learned = None,
         train_lengths: Lengths = (3, 40),
         val_lengths: Lengths = (40, 256),
         test_lengths: Lengths = (40, 256),
@@ -80,6 +81,7 @@ class FormalLanguage(GeneratedKinds):
             language: see above.
             generators: of words over permutations: in how many of them words are written; None: all of the group.
             answers: of the whole word, or of every prefix.
+            embedding: None: symbols are one-hot. learned: x is (B, T, 1), their numbers, and the module learns vectors.
             train_lengths, val_lengths, test_lengths: [shortest, longest] number of symbols; all that the language has
                 between them are as frequent as each other.
             bins: equal ranges of the test's lengths whose accuracies are told apart.
@@ -91,6 +93,7 @@ class FormalLanguage(GeneratedKinds):
         super().__init__(**options)
         one_of(Name, language=language)
         one_of(Answers, answers=answers)
+        one_of(Learned, embedding=embedding)
         size(LONGEST, bins=bins)
         if generators is not None:
             at_least(2, generators=generators)
@@ -112,7 +115,9 @@ class FormalLanguage(GeneratedKinds):
         bins = min(bins, test_lengths[1] - test_lengths[0] + 1)
         edges = np.linspace(test_lengths[0], test_lengths[1] + 1, bins + 1)
         self.accuracy_by = AccuracyBy("length", tuple(np.ceil(edges).astype(int).tolist()))
-        self.input_names, self.class_names = list(self.language.symbols), list(self.language.classes)
+        self.symbols, self.class_names = list(self.language.symbols), list(self.language.classes)
+        self.tokens = len(self.symbols) if embedding else None
+        self.input_names = ["token"] if embedding else self.symbols
         self.input_size, self.output_size = len(self.input_names), len(self.class_names)
         self.chance = 1 / self.output_size
 
@@ -123,19 +128,19 @@ class FormalLanguage(GeneratedKinds):
         symbols, answers = self.language.spell(u[:, :longest], lengths)
         rows, step = np.arange(len(u)), np.arange(longest)
         padded = symbols[rows[:, None], np.minimum(step, lengths[:, None] - 1)]
-        x = F.one_hot(torch.from_numpy(padded), self.input_size).float()
+        x = as_input(torch.from_numpy(padded), len(self.symbols), self.tokens)
         if self.task == "classification":
             return x, torch.from_numpy(answers[rows, lengths - 1]), torch.from_numpy(lengths)
         scored = (answers != NONE) & (step >= first[:, None] - 1) & (step < lengths[:, None])
         return x, torch.from_numpy(np.where(scored, answers, 0)), torch.from_numpy(scored)
 
     def read_labels(self, x: Tensor) -> Tensor | None:
-        return x.argmax(-1) if self.input_names == self.class_names else None
+        return as_tokens(x, self.tokens) if self.symbols == self.class_names else None
 
     def summary(self) -> str:
         lengths = ", ".join(f"{split} {kinds[0, 0]} to {kinds[-1, 1]}" for split, kinds in self.kinds.items())
         asked = "" if self.task == "classification" else ", every prefix asked for"
-        of = f"{self.input_size} symbols, {self.output_size} classes{asked}"
+        of = f"{len(self.symbols)} symbols, {self.output_size} classes{asked}"
         return f"{self.name}: {of}; lengths {lengths}; {self.sizes()}"
 
     def facts(self) -> dict[str, Any]:

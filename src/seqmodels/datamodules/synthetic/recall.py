@@ -9,12 +9,12 @@ from typing import Any, Literal
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from seqmodels.config.ranges import LONGEST, WIDEST, at_most, one_of, size, written
 from seqmodels.datamodules.synthetic.generated import GeneratedKinds
 from seqmodels.datamodules.synthetic.languages.language import NONE
 from seqmodels.datamodules.synthetic.recall_problems import PROBLEMS, Problem
+from seqmodels.datamodules.synthetic.tokens import Embedding, Learned, as_input, as_tokens
 from seqmodels.datamodules.window import AccuracyBy
 
 Name = Literal["mqar", "selective_copying", "induction_heads"]
@@ -25,12 +25,13 @@ LARGEST = 2**16
 
 
 class Recall(GeneratedKinds):
-    """Batches x (B, T, D), labels (B, T) and scored (B, T) bool for a labeller; the scored steps alone count.
+    """Batches x (B, T, D), or tokens (B, T, 1) whose vectors are learned, labels (B, T) and scored (B, T) bool for a
+    labeller; the scored steps alone count.
 
     A sequence is padded with its last token; T is that of the longest in the batch.
 
     Attributes:
-        name: of the problem. input_size: D, the vocabulary or `embedding`. output_size: the vocabulary.
+        name: of the problem. input_size: D, the vocabulary, `embedding` or 1. output_size: the vocabulary.
     """
 
     task = "labelling"
@@ -40,7 +41,7 @@ class Recall(GeneratedKinds):
         self,
         problem: Name = "mqar",
         vocabulary: int = 8192,
-        embedding: int | None = 128,
+        embedding: Embedding = 128,
         train_kinds: Kinds = ((64, 4),),
         val_kinds: Kinds = ((64, 4),),
         test_kinds: Kinds = ((64, 4), (64, 8), (64, 16)),
@@ -51,7 +52,7 @@ class Recall(GeneratedKinds):
             problem: see `recall_problems.py`.
             vocabulary: V, how many tokens there are.
             embedding: D, of a random vector for each token, the same in all runs and not learned: entries are Gaussian,
-                so that two tokens are nearly orthogonal. None: one-hot, of V numbers.
+                so that two tokens are nearly orthogonal. None: one-hot, of V numbers. learned: the module learns them.
             train_kinds, val_kinds, test_kinds: [steps, things to be kept] of sequences, each kind as frequent.
             options: as in `GeneratedData`.
 
@@ -62,18 +63,22 @@ class Recall(GeneratedKinds):
         one_of(Name, problem=problem)
         self.name, self.problem = problem, PROBLEMS[problem]
         size(LARGEST, vocabulary=vocabulary)
-        if embedding is not None:
+        if isinstance(embedding, int):
             size(WIDEST, embedding=embedding)
+        else:
+            one_of(Learned, embedding=embedding)
         self.vocabulary, self.kinds, self.numbers = vocabulary, {}, {}
         for split, kinds in (("train", train_kinds), ("val", val_kinds), ("test", test_kinds)):
             _check(self.problem, problem, vocabulary, f"{split}_kinds", kinds)
             self.kinds[split] = np.array(kinds)
             self.numbers[split] = max(self.problem.numbers(*kind) for kind in kinds)
         self.table: Tensor | None = None
-        if embedding is not None:
-            generator = torch.Generator().manual_seed(0)
-            self.table = torch.randn(vocabulary, embedding, generator=generator)
-        self.input_size, self.output_size = embedding or vocabulary, vocabulary
+        self.input_size = self.output_size = vocabulary
+        if embedding == "learned":
+            self.tokens, self.input_size, self.input_names = vocabulary, 1, ["token"]
+        elif embedding is not None:
+            self.table = torch.randn(vocabulary, embedding, generator=torch.Generator().manual_seed(0))
+            self.input_size = embedding
         self.class_names = list(map(str, range(vocabulary)))
         self.chance = 1 / self.problem.answers(vocabulary)
         by_length = problem == "induction_heads"
@@ -91,11 +96,11 @@ class Recall(GeneratedKinds):
             tokens[rows, :steps], answers[rows, :steps] = own, asked
             tokens[rows, steps:] = own[:, -1:]
         read, scored = torch.from_numpy(tokens), torch.from_numpy(answers != NONE)
-        x = F.one_hot(read, self.vocabulary).float() if self.table is None else self.table[read]
+        x = self.table[read] if self.table is not None else as_input(read, self.vocabulary, self.tokens)
         return x, torch.from_numpy(np.where(answers == NONE, 0, answers)), scored
 
     def read_labels(self, x: Tensor) -> Tensor | None:
-        return x.argmax(-1) if self.table is None else None
+        return as_tokens(x, self.tokens) if self.table is None else None
 
     def summary(self) -> str:
         kinds = "; ".join(f"{split} {written(kinds.tolist())}" for split, kinds in self.kinds.items())
