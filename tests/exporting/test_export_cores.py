@@ -1,5 +1,6 @@
 """Every core can be exported, those of tomorrow too: states of other shapes, integers among them."""
 
+import copy
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,10 +20,11 @@ from seqmodels.cores.recurrent import GRU, LSTM, RNN
 from seqmodels.cores.stack import Stack
 from seqmodels.exporting import onnx_format, torch_format
 from seqmodels.exporting.capturing import CannotExport
-from seqmodels.exporting.checking import Disagrees, check, trials, unit_of
+from seqmodels.exporting.checking import Disagrees, check
 from seqmodels.exporting.folding import folded
 from seqmodels.exporting.graphs import Call, WindowGraph, form_of, plain
 from seqmodels.exporting.run import FORMATS, write_checked
+from seqmodels.exporting.trial import trials, unit_of
 from seqmodels.modules.classifier import SequenceClassifier
 from seqmodels.modules.regressor import StreamRegressor
 from tests.conftest import core_config, options
@@ -158,6 +160,29 @@ def test_another_model_or_state_is_noticed() -> None:
         for complaint, call in wrong.items():
             with pytest.raises(Disagrees, match=complaint):
                 check(call, tried, unit, 1e-5)
+
+
+def test_as_far_off_as_rounding_takes_the_run_itself() -> None:
+    """Two units that are nearly the same, and what they differ by, a thousand times: so are roundings."""
+    module = regressor(partial(GRU, hidden_size=2))
+    for weight in module.core.rnn.parameters():
+        units = weight.view(3, 2, -1)  # of each gate
+        units[:, 1] = units[:, 0] + 1e-4
+    module.head.weight.copy_(torch.tensor([[1000.0, -1000.0]]))
+    tried, unit = trials("window", module), module.target_std
+    exact = WindowGraph(copy.deepcopy(module).double())
+
+    def rounded_once(bias: float) -> Call:
+        def call(*inputs: Tensor) -> tuple[Tensor, ...]:
+            y, *state = exact(*(tensor.double() for tensor in inputs))
+            return (y + bias * unit).float(), *(tensor.float() for tensor in state)
+
+        return call
+
+    with torch.no_grad():
+        assert 2e-5 < check(rounded_once(0), tried, unit, 1e-5) < 1e-3
+        with pytest.raises(Disagrees, match=r"Rounding alone takes the run .*e-0[45] from what 64 bits give"):
+            check(rounded_once(2e-3), tried, unit, 1e-5)
 
 
 def test_a_missing_input_is_read_as_the_mean(tmp_path: Path) -> None:

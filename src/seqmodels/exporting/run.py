@@ -14,11 +14,12 @@ from torch import Tensor
 
 from seqmodels.exporting import onnx_format, torch_format
 from seqmodels.exporting.capturing import CannotExport, capturing
-from seqmodels.exporting.checking import BATCHES, LENGTHS, Disagrees, check, trials, unit_of
+from seqmodels.exporting.checking import Disagrees, check
 from seqmodels.exporting.folding import folded
 from seqmodels.exporting.graphs import FORMS, Form, begin, form_of, plain
 from seqmodels.exporting.looped import step_by_step
 from seqmodels.exporting.placing import arrays, check_free, workshop
+from seqmodels.exporting.trial import BATCHES, LENGTHS, trials, unit_of
 from seqmodels.runs.exported import FOLDER, INITIAL_STATE, hash_of
 from seqmodels.runs.load import LoadedRun, dt_step_of, load_run
 from seqmodels.system.untrusted import refuse_links
