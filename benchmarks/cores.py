@@ -45,6 +45,7 @@ CORES = [
     "gated_delta_net",
     "delta_product",
     "mlstm",
+    "pd_ssm",
     "tcn",
     "attention",
 ]

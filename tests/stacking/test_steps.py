@@ -17,7 +17,7 @@ from seqmodels.stacking.tasks import Answer, Task, task_of, trainable
 from tests.conftest import core_config, options
 
 MODELS, ROWS, STEPS, D = 3, 4, 5, 2
-UNMAPPED = ("attention", "indrnn", "mamba", "s4d")
+UNMAPPED = ("attention", "indrnn", "mamba", "pd_ssm", "s4d")
 """Read with their own kernels; all the others can be read all in one."""
 QUICK = ("irnn", "lstm_tf", "gru", "lru")
 """In the default run."""

@@ -15,12 +15,13 @@ from seqmodels.cores.attention import Attention
 from seqmodels.cores.base import Core, State
 from seqmodels.cores.indrnn import IndRNN
 from seqmodels.cores.mamba import Mamba
+from seqmodels.cores.pd_ssm import PDSSM
 from seqmodels.cores.recurrent import GRU, LSTM, RNN
 from seqmodels.cores.s4d import S4D
 from seqmodels.cores.token_embedding import TokenEmbedding, look_up
 from seqmodels.stacking.cells import GRULayer, LSTMLayer, RNNLayer, project, reordered
 
-UNMAPPED = (Attention, IndRNN, Mamba, S4D)
+UNMAPPED = (Attention, IndRNN, Mamba, PDSSM, S4D)
 """Cores, or layers, that torch.func.vmap reads wrongly, slowly or not at all: kernels that are written out, and weights
 that reading changes."""
 
