@@ -107,7 +107,7 @@ def test_the_sweeps_of_the_repository(name: str) -> None:
     words = [f"{key}={values}" for key, values in params.items()]
     experiments = [] if "+experiment" in params else [f"+experiment={EXPERIMENTS.get(name, 'mnist_lstm')}"]
     (jobs,) = BasicSweeper.split_arguments(OverridesParser.create().parse_overrides(words), None)
-    assert len(jobs) == {"cores": 15, "lr": 15, "bptt_window": 12, "state_tracking": 276, "permutation_words": 24}[name]
+    assert len(jobs) == {"cores": 15, "lr": 15, "bptt_window": 12, "state_tracking": 288, "permutation_words": 24}[name]
     if not experiments:
         jobs = list({next(word for word in job if "experiment" in word): job for job in reversed(jobs)}.values())
     configs = [compose([*experiments, *job]) for job in jobs]
