@@ -88,7 +88,7 @@ def tables_of(runs: Iterable[Run]) -> list[Table]:
         for run in of_data.pop(None, []):  # failed or was cut off before it had data
             of_data.setdefault(_likely_data(run, of_data), []).append(run)
         for data, together in of_data.items():
-            tables += [_table(str(data), monitor, mode, members) for members in by_task(together)]
+            tables += [table_of(str(data), monitor, mode, members) for members in by_task(together)]
     return sorted(tables, key=lambda table: (table.name, table.data, table.monitor))
 
 
@@ -104,7 +104,8 @@ def _likely_data(run: Run, of_data: dict[str | None, list[Run]]) -> str:
     return found[0] if len(found) == 1 else "unknown"
 
 
-def _table(data: str, monitor: str, mode: str, runs: list[Run]) -> Table:
+def table_of(data: str, monitor: str, mode: str, runs: list[Run]) -> Table:
+    """Runs that can be ranked, in groups."""
     names = sorted({run.name for run in runs})
     name = ", ".join(names) if len(names) <= NAMED else f"{len(names)} experiments"
     keys = varied([run.settings for run in runs])

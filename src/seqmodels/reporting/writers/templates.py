@@ -7,9 +7,10 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from seqmodels.reporting.columns import LEGEND, columns, direction, left_out, mixed, tally
 from seqmodels.reporting.comparing import rows, verdict
+from seqmodels.reporting.crossing import crossings
 from seqmodels.reporting.wording import clean, duration, number, plural
 
-CALLED = (clean, columns, direction, duration, left_out, mixed, number, plural, rows, tally, verdict)
+CALLED = (clean, columns, crossings, direction, duration, left_out, mixed, number, plural, rows, tally, verdict)
 
 MARK = "<!-- written by seqmodels.report, which writes it anew each time: keep your own words in another file -->"
 """By which the command knows its own files."""
