@@ -24,9 +24,18 @@ from tests.conftest import ROOT, Command
 from tests.support.attempts import DIGITS, SINE
 
 GUIDE = (ROOT / "docs" / "export.md").read_text()
+FEW = ["trainer=cpu", "threads=1", "datamodule.val_size=64", "datamodule.test_size=60", "trainer.val_check_interval=30"]
 KINDS = {
     "sine": [*SINE, "module.initial_state=learned", "core.num_layers=2", "trainer.max_steps=6"],
     "digits": [*DIGITS, "core=lstm", "trainer.max_epochs=1", "datamodule.normalize=true"],
+    "language": ["+experiment=state_tracking", *FEW, "trainer.max_steps=300"],
+    "recall": [
+        "+experiment=recall",
+        *FEW,
+        "trainer.max_steps=30",
+        "datamodule.embedding=learned",
+        "module.embedding=8",
+    ],
     "mean": [*DIGITS, "core=gru", "trainer.max_epochs=1", "module.readout=mean"],
 }
 
@@ -122,6 +131,24 @@ def test_a_classifier_says_its_logits(invoke: Command, trained: Trained) -> None
     for name, chunks in (("step", list(x.unbind(1))), ("window", list(x.split([5, 3], 1)))):
         torch.testing.assert_close(read_with_onnx(Path("here", f"{name}.onnx"), chunks, 4)[0][-1], logits)
         assert onnxruntime.InferenceSession(Path("here", f"{name}.onnx")).get_outputs()[0].name == "logits"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("format", "suffix", "read"), [("onnx", "onnx", read_with_onnx), ("torch", "pt2", read_with_torch)]
+)
+@pytest.mark.parametrize("kind", ["language", "recall"])
+def test_a_task_that_is_made_on_the_fly(kind: str, format: str, suffix: str, read: Any, trained: Trained) -> None:
+    """The LSTM has learned parity, which makes roundings of noise grow; recall reads numbers of tokens."""
+    export(trained(kind), format, output="here")
+    run = load_run(trained(kind))
+    x = run.datamodule.splits["test"].__getitems__(torch.arange(5))[0]
+    with torch.no_grad():
+        logits = run.module(x)[0]
+    chunks = {"step": list(x.float().unbind(1)), "window": list(x.float().split([1, 7, x.shape[1] - 8], 1))}
+    steps, windows = (read(Path("here", f"{form}.{suffix}"), parts, 5)[0] for form, parts in chunks.items())
+    torch.testing.assert_close(torch.stack(steps, 1), logits, rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(torch.cat(windows, 1), logits, rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.slow
