@@ -31,7 +31,10 @@ class TorchRuntime(Runtime):
         """
         module, self.data = run.module, run.cfg.datamodule
         if module.task != "regression":
-            raise ValueError(f"{run.folder} does {module.task}; only a regressor predicts streams step by step")
+            raise ValueError(
+                f"{run.folder} does {module.task}; only a regressor predicts streams step by step. In Python "
+                f"load_run(...).module(x) gives the logits for x (B, T, {module.core.input_size})"
+            )
         self.input_names, self.target_names = list(run.datamodule.input_names), list(run.datamodule.target_names)
         self.marks = getattr(run.datamodule, "marks", Marks())
         self.missing = self.data.get("missing", getattr(module, "nan_input", "error"))
