@@ -36,9 +36,10 @@ def ucr_words() -> list[str]:
     lines = [
         f"{label}\t" + "\t".join(str(label + step / 7) for step in range(9)) for label in (1, 2) for _ in range(10)
     ]
-    Path("Two_TRAIN.tsv").write_text("\n".join(lines))
-    Path("Two_TEST.tsv").write_text("\n".join(lines))
-    return ["datamodule.files=[Two_TRAIN.tsv]", "datamodule.test_files=[Two_TEST.tsv]"]
+    Path("sets/Two").mkdir(parents=True)
+    for split in ("TRAIN", "TEST"):
+        Path(f"sets/Two/Two_{split}.tsv").write_text("\n".join(lines))
+    return ["datamodule.dataset=sets/Two"]
 
 
 def rows(folder: Path) -> list[dict[str, str]]:

@@ -28,16 +28,15 @@ from seqmodels.datamodules.files import (
     facts_of,
     named_after,
 )
+from seqmodels.datamodules.labelled.archive import paths_of, splits_of
 from seqmodels.datamodules.labelled.files import read_files
 from seqmodels.datamodules.labelled.ragged import RaggedRows
 from seqmodels.datamodules.labelled.sequences import Sequences, check_ids
 from seqmodels.datamodules.labelled.split import split_by_class
 from seqmodels.datamodules.labelled.statistics import TrainingStatistics, fit_statistics, rows_of, short
 from seqmodels.datamodules.labelled.tables import Columns
-from seqmodels.datamodules.labelled.ucr import SUFFIXES
 from seqmodels.datamodules.majority import majority
 from seqmodels.datamodules.samples import SampleData
-from seqmodels.tables.paths import expand
 
 EXAMPLE = "datamodule.files=[data/*.csv] datamodule.id=person datamodule.label=activity datamodule.inputs=[x,y]"
 
@@ -58,7 +57,8 @@ class LabelledSeries(FileData, SampleData):
 
     def __init__(
         self,
-        files: str | list[str],
+        files: str | list[str] | None = None,
+        dataset: str | None = None,
         inputs: str | list[str | int] | None = None,
         id: str | int | None = None,
         label: str | int | None = None,
@@ -72,6 +72,8 @@ class LabelledSeries(FileData, SampleData):
         """
         Args:
             files: as in `FileData`; also .ts and .tsv of the UCR and UEA archives.
+            dataset: in their place a problem of the archives, whose own test is the test unless `test_files` is given:
+                its name, of those in an installed package, or a folder, FOLDER/NAME; see `archive`.
             inputs, id, label, time: what the columns of a table mean, see `Columns`.
             split_seed: which sequences of `files` are for validation and test, each class in its share.
             ids_per_file: the same id in two files means two sequences; false: that is an error.
@@ -81,7 +83,10 @@ class LabelledSeries(FileData, SampleData):
         Raises:
             ValueError: an argument is outside its range.
         """
-        super().__init__(files=files, batch_size=batch_size, eval_batch_size=eval_batch_size, **options)
+        if dataset is not None:
+            files, own_test = splits_of(dataset, as_names(files))
+            options["test_files"] = options.get("test_files") or own_test
+        super().__init__(files=as_names(files), batch_size=batch_size, eval_batch_size=eval_batch_size, **options)
         check_named(EXAMPLE, files=as_names(files))
         between(0, 2**63 - 1, split_seed=split_seed)
         self.input_names, self.class_names = as_names(inputs), []
@@ -109,7 +114,7 @@ class LabelledSeries(FileData, SampleData):
         """
         wanted = [split for split in READ[stage or "fit"] if split not in self.splits]
         if "train" in wanted:
-            check_apart({split: expand(patterns, SUFFIXES) for split, patterns in self.patterns.items()})
+            check_apart({split: paths_of(patterns) for split, patterns in self.patterns.items()})
         found: dict[str, Sequences] = {}
         if self.statistics is None or any(split == "train" or not self.patterns[split] for split in wanted):
             found = self._cut()

@@ -1,17 +1,17 @@
 """Labelled sequences from any of the files they come in."""
 
+from seqmodels.datamodules.labelled.archive import paths_of
 from seqmodels.datamodules.labelled.arrays import holds_sequences, read_arrays
 from seqmodels.datamodules.labelled.sequences import Sequences, check_ids, joined
 from seqmodels.datamodules.labelled.tables import Columns, read_table
 from seqmodels.datamodules.labelled.ucr import SUFFIXES, read_ucr
-from seqmodels.tables.paths import expand
 
 
 def read_files(patterns: list[str], columns: Columns, unique_ids: bool, labelled: bool = True) -> Sequences:
     """The sequences of all files, in their order.
 
     Args:
-        patterns: see `expand`; .ts and .tsv are files of the UCR and UEA archives, .npz and .npy hold sequences where
+        patterns: see `paths_of`; .ts and .tsv are files of the UCR and UEA archives, .npz and .npy hold sequences where
             they have an array (N, T, C), others are tables.
         columns: of the tables.
         unique_ids: an id may stand in one file only.
@@ -21,7 +21,7 @@ def read_files(patterns: list[str], columns: Columns, unique_ids: bool, labelled
         ValueError, OSError: the message names file, column and row.
     """
     parts = []
-    for path in expand(patterns, SUFFIXES):
+    for path in paths_of(patterns):
         if path.suffix.lower() in SUFFIXES:
             parts.append(read_ucr(path, labelled, columns.marks))
             continue

@@ -62,6 +62,14 @@ def read_ucr(path: Path, labelled: bool = True, marks: Marks = Marks()) -> Seque
     )
 
 
+def has_classes(path: Path) -> bool:
+    """Whether a file, .ts or .tsv, is one of a classification, by its header."""
+    try:
+        return path.suffix.lower() == ".tsv" or _header(path, _lines(path))
+    except ValueError:
+        return False
+
+
 def _tsv(path: Path, marks: Marks) -> Iterator[tuple[np.ndarray, str]]:
     for row, line in enumerate(_lines(path), 1):
         label, *cells = line.split("\t")
