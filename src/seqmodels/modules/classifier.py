@@ -15,8 +15,9 @@ from seqmodels.modules.metrics.classification import ClassScores, class_scores, 
 
 Readout = Literal["last", "mean"]
 ClassWeights = Literal["balanced"] | Sequence[float] | None
-Batch = tuple[Tensor, Tensor] | tuple[Tensor, Tensor, Tensor]
-"""x (B, T, D), labels (B,), and, where sequences differ, lengths (B,): the rest of a row is padding on the right."""
+Batch = tuple[Tensor, Tensor] | tuple[Tensor, Tensor, Tensor] | tuple[Tensor, Tensor, Tensor, Tensor]
+"""x (B, T, D), labels (B,), and, where sequences differ, lengths (B,): the rest of a row is padding on the right.
+Behind them, where the core is told the time since the step before, dt (B, T)."""
 
 
 class SequenceClassifier(SequenceModule):
@@ -116,8 +117,8 @@ class SequenceClassifier(SequenceModule):
         return self._classify(batch)[0].softmax(-1)
 
     def _classify(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        x, target, *lengths = batch
-        logits, _ = self(x, lengths=lengths[0] if lengths else None)
+        x, target, *told = batch
+        logits, _ = self(x, **dict(zip(("lengths", "dt"), told, strict=False)))
         return logits, target
 
     def metric(self, stage: str) -> ClassScores:

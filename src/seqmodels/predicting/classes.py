@@ -22,8 +22,8 @@ from seqmodels.system.terminal import say
 
 TAKEN = ("run", "checkpoint", "trust", "input", "output", "overwrite", "format", "threads", "quiet")
 
-Batches = Iterable[tuple[list[str], Tensor, Tensor | None]]
-"""Names of B sequences, x (B, T, D), and lengths (B,) or None; as a module takes them."""
+Batches = Iterable[tuple[list[str], Tensor, dict[str, Tensor]]]
+"""Names of B sequences, x (B, T, D), and what else a module is to be told: lengths (B,), dt (B, T)."""
 
 
 class Task(NamedTuple):
@@ -68,8 +68,8 @@ def _sequences(loaded: LoadedRun, path: str) -> Task:
 
     def batches() -> Batches:
         for numbers in torch.arange(len(rows)).split(data.eval_batch_size):
-            x, _, lengths = rows.__getitems__(numbers)
-            yield [found.ids[number] for number in numbers], x, lengths
+            x, _, *told = rows.__getitems__(numbers)
+            yield [found.ids[number] for number in numbers], x, dict(zip(("lengths", "dt"), told, strict=False))
 
     name = data.columns.id or "sequence"
     return Task("sequence" if name in predictions(data.class_names) else name, batches())
@@ -88,9 +88,9 @@ def _write(loaded: LoadedRun, task: Task, given: Arguments, format: str) -> int:
     count, dtype = 0, loaded.module.head.weight.dtype
     with Stopping() as stopping, torch.inference_mode(), _output(given, stopping) as output:
         output.write(encoder.header)
-        for names, x, lengths in task.batches:
+        for names, x, told in task.batches:
             stopping.check()
-            probabilities = loaded.module(x.to(dtype), lengths=lengths)[0].softmax(-1)
+            probabilities = loaded.module(x.to(dtype), **told)[0].softmax(-1)
             best, predicted = probabilities.max(-1)
             numbers = torch.cat([best[:, None], probabilities], 1).numpy()
             cells = [(name, classes[number]) for name, number in zip(names, predicted.tolist(), strict=True)]

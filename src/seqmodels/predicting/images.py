@@ -38,7 +38,7 @@ def image_keys(data: ImageSequences) -> tuple[str, ...]:
 class ImageFiles:
     """The images of a folder, or one, in batches for a module.
 
-    Iterating gives names, x (B, T, D), and None, since all images are of one length.
+    Iterating gives names, x (B, T, D), and nothing else to be told, since all images are of one length.
     """
 
     def __init__(self, data: ImageSequences, given: Arguments) -> None:
@@ -60,12 +60,12 @@ class ImageFiles:
         if not self._paths:
             raise FileNotFoundError(f"input={given['input']} holds no files; expected images")
 
-    def __iter__(self) -> Iterator[tuple[list[str], Tensor, None]]:
+    def __iter__(self) -> Iterator[tuple[list[str], Tensor, dict[str, Tensor]]]:
         for first in range(0, len(self._paths), BATCH):
             paths = self._paths[first : first + BATCH]
             images = {path.name: image for path in paths if (image := self._read(path)) is not None}
             if images:
-                yield list(images), self._data.sequences(torch.from_numpy(np.stack(list(images.values())))), None
+                yield list(images), self._data.sequences(torch.from_numpy(np.stack(list(images.values())))), {}
 
     def summary(self, count: int) -> str:
         """One line about all of them."""

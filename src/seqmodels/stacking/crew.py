@@ -14,6 +14,7 @@ from torch import nn
 
 from seqmodels.datamodules.window import given
 from seqmodels.exceptions import first_line
+from seqmodels.modules.classifier import SequenceClassifier
 from seqmodels.modules.regressor import StreamRegressor
 from seqmodels.stacking.kinds import KINDS
 from seqmodels.stacking.readers import reader_of
@@ -158,6 +159,8 @@ def ways_of(task: Task, places: int) -> dict[str, Way]:
         window, tbptt = task.inputs[0], task.module.tbptt
         told_of_steps = given(window.step_reset) is not None or given(window.dt) is not None
         plain = tbptt.backprop_windows == 1 and not tbptt.burn_in and not told_of_steps
+    elif isinstance(task.module, SequenceClassifier):
+        plain = len(task.inputs[0]) < 4  # of more the last is dt
     if reader and plain:
         ways["all in one"] = AllInOne(reader, places)
     return ways

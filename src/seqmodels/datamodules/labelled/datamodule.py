@@ -15,7 +15,7 @@ sequence.
 from pathlib import Path
 from typing import Any
 
-from seqmodels.config.ranges import between
+from seqmodels.config.ranges import between, one_of
 from seqmodels.datamodules.files import (
     READ,
     FileData,
@@ -29,6 +29,7 @@ from seqmodels.datamodules.files import (
     named_after,
 )
 from seqmodels.datamodules.labelled.archive import paths_of, splits_of
+from seqmodels.datamodules.labelled.elapsed import Gaps
 from seqmodels.datamodules.labelled.files import read_files
 from seqmodels.datamodules.labelled.ragged import RaggedRows
 from seqmodels.datamodules.labelled.sequences import Sequences, check_ids
@@ -42,7 +43,8 @@ EXAMPLE = "datamodule.files=[data/*.csv] datamodule.id=person datamodule.label=a
 
 
 class LabelledSeries(FileData, SampleData):
-    """Batches are x (B, T, D) in physical units, labels (B,), lengths (B,).
+    """Batches are x (B, T, D) in physical units, labels (B,), lengths (B,), and with gaps=dt the time
+    since the step before, dt (B, T).
 
     Attributes:
         name: "labelled:gait", or "labelled:gait+1" for two files; before any is read "labelled".
@@ -63,6 +65,7 @@ class LabelledSeries(FileData, SampleData):
         id: str | int | None = None,
         label: str | int | None = None,
         time: str | int | None = None,
+        gaps: Gaps = "ignore",
         split_seed: int = 0,
         ids_per_file: bool = False,
         batch_size: int = 32,
@@ -75,6 +78,8 @@ class LabelledSeries(FileData, SampleData):
             dataset: in their place a problem of the archives, whose own test is the test unless `test_files` is given:
                 its name, of those in an installed package, or a folder, FOLDER/NAME; see `archive`.
             inputs, id, label, time: what the columns of a table mean, see `Columns`.
+            gaps: `dt` tells the core at every step how much time has gone by since the one before, in steps of the
+                training, which are the median; `ignore` does not.
             split_seed: which sequences of `files` are for validation and test, each class in its share.
             ids_per_file: the same id in two files means two sequences; false: that is an error.
             batch_size, eval_batch_size: as in `SampleData`.
@@ -89,6 +94,10 @@ class LabelledSeries(FileData, SampleData):
         super().__init__(files=as_names(files), batch_size=batch_size, eval_batch_size=eval_batch_size, **options)
         check_named(EXAMPLE, files=as_names(files))
         between(0, 2**63 - 1, split_seed=split_seed)
+        one_of(Gaps, gaps=gaps)
+        if gaps == "dt" and time is None:
+            raise ValueError("gaps=dt tells the core how much time lies between steps; give datamodule.time=COLUMN")
+        self.has_dt = gaps == "dt"
         self.input_names, self.class_names = as_names(inputs), []
         check_once("inputs", self.input_names)
         check_roles("inputs", self.input_names, label=as_name(label))
@@ -118,7 +127,7 @@ class LabelledSeries(FileData, SampleData):
         found: dict[str, Sequences] = {}
         if self.statistics is None or any(split == "train" or not self.patterns[split] for split in wanted):
             found = self._cut()
-            self.learn(fit_statistics(found["train"]))
+            self.learn(fit_statistics(found["train"], self.has_dt))
         found |= {split: self.read(self.patterns[split]) for split in wanted if split not in found}
         if self.unique_ids:
             check_ids(found.values())

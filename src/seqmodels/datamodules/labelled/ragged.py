@@ -12,21 +12,22 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-Batch = tuple[Tensor, Tensor, Tensor]
-"""x (B, T, D) float32, labels (B,) int64 and lengths (B,) int64."""
+Batch = tuple[Tensor, Tensor, Tensor] | tuple[Tensor, Tensor, Tensor, Tensor]
+"""x (B, T, D) float32, labels (B,) int64, lengths (B,) int64, and, where a core is told the time, dt (B, T) float32."""
 
 
 class RaggedRows(Dataset[Batch]):
     """N sequences end to end, fetched a batch at a time."""
 
-    def __init__(self, steps: Tensor, lengths: Tensor, labels: Tensor) -> None:
+    def __init__(self, steps: Tensor, lengths: Tensor, labels: Tensor, dt: Tensor | None = None) -> None:
         """
         Args:
             steps: (S, D) float32, all steps of all sequences.
             lengths: (N,) int64, each at least 1; they add up to S.
             labels: (N,) int64; -1 where the class is not known.
+            dt: (S,) float32, the time since the step before, as in `Core`; None: it is not told.
         """
-        self.steps, self.lengths, self.labels = steps, lengths, labels
+        self.steps, self.lengths, self.labels, self.dt = steps, lengths, labels, dt
         self._starts = lengths.cumsum(0) - lengths
 
     def __len__(self) -> int:
@@ -35,4 +36,6 @@ class RaggedRows(Dataset[Batch]):
     def __getitems__(self, rows: Tensor) -> Batch:
         lengths = self.lengths[rows]
         time = torch.minimum(torch.arange(int(lengths.max())), lengths[:, None] - 1)
-        return self.steps[self._starts[rows, None] + time], self.labels[rows], lengths
+        at = self._starts[rows, None] + time
+        batch = self.steps[at], self.labels[rows], lengths
+        return batch if self.dt is None else (*batch, self.dt[at])

@@ -21,6 +21,7 @@ class Sequences(NamedTuple):
         labels: N texts; None where they were not read.
         files: N, where each comes from.
         rows: (S,) int64, the row of each step in its file, counted from 1.
+        passed: (S,) the time since the step before, see `elapsed.passed`; None where no times were read.
     """
 
     columns: list[str]
@@ -30,6 +31,7 @@ class Sequences(NamedTuple):
     labels: list[str] | None
     files: list[Path]
     rows: np.ndarray
+    passed: np.ndarray | None = None
 
     @property
     def starts(self) -> np.ndarray:
@@ -48,6 +50,7 @@ class Sequences(NamedTuple):
             None if self.labels is None else [self.labels[i] for i in which],
             [self.files[i] for i in which],
             self.rows[steps],
+            None if self.passed is None else self.passed[steps],
         )
 
     def place(self, step: int, column: int) -> str:
@@ -62,7 +65,7 @@ def joined(parts: Sequence[Sequences]) -> Sequences:
     """Sequences of several files, at least one, as one.
 
     Raises:
-        ValueError: the files differ in their columns.
+        ValueError: the files differ in their columns, or in what their times are.
     """
     first = parts[0]
     for part in parts:
@@ -79,7 +82,16 @@ def joined(parts: Sequence[Sequences]) -> Sequences:
         None if first.labels is None else [label for part in parts for label in part.labels or ()],
         [file for part in parts for file in part.files],
         np.concatenate([part.rows for part in parts]),
+        _joined_times(parts),
     )
+
+
+def _joined_times(parts: Sequence[Sequences]) -> np.ndarray | None:
+    known = {part.passed.dtype.kind: part for part in parts if part.passed is not None}
+    if len(known) > 1:
+        of_dates, of_numbers = known["m"].files[0], known["f"].files[0]
+        raise ValueError(f"the times of {of_dates} are dates, those of {of_numbers} are numbers; expected one of them")
+    return np.concatenate([part.passed for part in parts]) if all(part.passed is not None for part in parts) else None
 
 
 def check_ids(parts: Iterable[Sequences]) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from seqmodels.datamodules.labelled.elapsed import in_steps, time_step_of
 from seqmodels.datamodules.labelled.ragged import RaggedRows
 from seqmodels.datamodules.labelled.sequences import Sequences, in_order
 from seqmodels.datamodules.missing import LARGEST, Missing, forward_filled, what_is_missing
@@ -28,6 +29,8 @@ class TrainingStatistics:
         mean, std: D numbers, over the steps of the training sequences, missing cells left out.
         sequences, steps: how many the training part has; they tell whether it is still the same.
         class_counts: training sequences of each class; None in trainings of before December 2026.
+        time_step: what a `dt` of 1 stands for, in the unit of the times, of dates in seconds; None where nobody is
+            told.
     """
 
     class_names: list[str]
@@ -37,6 +40,7 @@ class TrainingStatistics:
     sequences: int
     steps: int
     class_counts: list[int] | None = None
+    time_step: float | None = None
 
     def difference(self, then: TrainingStatistics) -> str | None:
         """What tells the data of two trainings apart, in words; None when nothing does that matters."""
@@ -52,10 +56,14 @@ class TrainingStatistics:
         return None
 
 
-def fit_statistics(train: Sequences) -> TrainingStatistics:
+def fit_statistics(train: Sequences, has_dt: bool = False) -> TrainingStatistics:
     """
+    Args:
+        train: the training sequences.
+        has_dt: a core is told the time between steps.
+
     Raises:
-        ValueError: there is one class only, or a column without any value.
+        ValueError: there is one class only, a column without any value, or no times where they are wanted.
     """
     assert train.labels is not None
     classes = in_order(train.labels)
@@ -77,7 +85,8 @@ def fit_statistics(train: Sequences) -> TrainingStatistics:
     std = np.where(std > 1e-12 * np.abs(mean), std, 1)  # a constant column varies by rounding at most
     counts_of = Counter(train.labels)
     sizes = len(train.ids), len(train.values), [counts_of[name] for name in classes]
-    return TrainingStatistics(classes, train.columns, mean.tolist(), std.tolist(), *sizes)
+    time_step = time_step_of(train) if has_dt else None
+    return TrainingStatistics(classes, train.columns, mean.tolist(), std.tolist(), *sizes, time_step)
 
 
 def rows_of(part: Sequences, statistics: TrainingStatistics, missing: Missing) -> RaggedRows:
@@ -96,8 +105,9 @@ def rows_of(part: Sequences, statistics: TrainingStatistics, missing: Missing) -
         trained = len(statistics.input_names)
         raise ValueError(f"{part.files[0]} holds {len(part.columns)} values a step; the training data has {trained}")
     values = filled(part, np.array(statistics.mean), missing).astype(np.float32)
+    dt = None if statistics.time_step is None else torch.from_numpy(in_steps(part, statistics.time_step))
     return RaggedRows(
-        torch.from_numpy(values), torch.from_numpy(part.lengths), torch.from_numpy(_classes(part, statistics))
+        torch.from_numpy(values), torch.from_numpy(part.lengths), torch.from_numpy(_classes(part, statistics)), dt
     )
 
 

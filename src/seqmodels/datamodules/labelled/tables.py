@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from seqmodels.datamodules.labelled.elapsed import passed
 from seqmodels.datamodules.labelled.sequences import Sequences, class_name
 from seqmodels.datamodules.missing import RepeatedTimes
 from seqmodels.tables.formats import Marks
@@ -29,7 +30,7 @@ class Columns(NamedTuple):
         id: tells sequences apart; None: each file is one.
         label: the class; None: it is not read.
         inputs: D columns of numbers.
-        time: increases within a sequence, which is checked; None: nothing is.
+        time: increases within a sequence, which is checked; None: there are no times.
         marks: how the table is written.
         repeated_times: `keep`: two rows of a sequence may have the same time.
     """
@@ -59,7 +60,8 @@ def read_table(path: Path, columns: Columns) -> Sequences:
     table = Sequences(columns.inputs, values[order], lengths, ids, None, [path] * len(ids), order + 1)
     same = np.diff(codes[order]) == 0
     if columns.time:
-        _check_times(table, columns, [block.times[columns.time] for block in found], same)
+        times = _times(table, columns, [block.times[columns.time] for block in found], same)
+        table = table._replace(passed=passed(times, table.starts))
     if columns.label:
         labels, names = _coded(path, columns.label, found)
         _check_labels(table, columns.label, labels[order], names, same)
@@ -86,7 +88,8 @@ def _coded(path: Path, column: str, found: Sequence[Block]) -> tuple[np.ndarray,
     return np.concatenate(parts), list(numbers)
 
 
-def _check_times(table: Sequences, columns: Columns, parts: list[np.ndarray], same: np.ndarray) -> None:
+def _times(table: Sequences, columns: Columns, parts: list[np.ndarray], same: np.ndarray) -> np.ndarray:
+    """(S,) of the steps, which go forward."""
     path, column = table.files[0], columns.time
     if len({part.dtype.kind == "M" for part in parts}) > 1:
         raise ValueError(f"{path}, column {column}: holds numbers and dates; expected one of them")
@@ -100,6 +103,7 @@ def _check_times(table: Sequences, columns: Columns, parts: list[np.ndarray], sa
             f"{path}, column {column}, row {table.rows[step]}: {times[step]} does not come after {times[step - 1]} in "
             f"row {table.rows[step - 1]} of the same sequence; sort each sequence by time{again}"
         )
+    return times
 
 
 def _check_labels(table: Sequences, column: str, codes: np.ndarray, names: list[str], same: np.ndarray) -> None:
