@@ -32,9 +32,9 @@ def signal_words() -> list[str]:
 
 
 def ucr_words() -> list[str]:
-    """The same for `+experiment=ucr`: two classes of ten sequences each, in the archives' format."""
+    """The same for `+experiment=ucr`: two classes of 24 sequences each, in the archives' format."""
     lines = [
-        f"{label}\t" + "\t".join(str(label + step / 7) for step in range(9)) for label in (1, 2) for _ in range(10)
+        f"{label}\t" + "\t".join(str(label + step / 7) for step in range(9)) for label in (1, 2) for _ in range(24)
     ]
     Path("sets/Two").mkdir(parents=True)
     for split in ("TRAIN", "TEST"):

@@ -50,6 +50,7 @@ _FILES: dict[str, Any] = {
     "missing_values": [], "comment": None, "skip_rows": 0, "header": True, "unit_rows": 0, "time_format": None,
     "repeated_times": "error",
 }  # fmt: skip
+_LABELLED = _FILES | {"dataset": None, "gaps": "ignore"}
 _SERIES = _FILES | {"short_series": "error", "packed": False}
 
 UNSAID: dict[str, dict[str, Any]] = {
@@ -63,7 +64,7 @@ UNSAID: dict[str, dict[str, Any]] = {
     "modules.regressor.StreamRegressor": {"embedding": None},
     **dict.fromkeys(("datamodules.series.SeriesStream", "datamodules.series.datamodule.SeriesStream"), _SERIES),
     **dict.fromkeys(
-        ("datamodules.labelled_series.LabelledSeries", "datamodules.labelled.datamodule.LabelledSeries"), _FILES
+        ("datamodules.labelled_series.LabelledSeries", "datamodules.labelled.datamodule.LabelledSeries"), _LABELLED
     ),
 }
 """What a class did without being told, for the one of today, which has to be told."""

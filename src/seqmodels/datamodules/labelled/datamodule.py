@@ -60,29 +60,29 @@ class LabelledSeries(FileData, SampleData):
     def __init__(
         self,
         files: str | list[str] | None = None,
-        dataset: str | None = None,
         inputs: str | list[str | int] | None = None,
         id: str | int | None = None,
         label: str | int | None = None,
         time: str | int | None = None,
-        gaps: Gaps = "ignore",
         split_seed: int = 0,
         ids_per_file: bool = False,
         batch_size: int = 32,
         eval_batch_size: int = 256,
+        dataset: str | None = None,
+        gaps: Gaps = "ignore",
         **options: Any,
     ) -> None:
         """
         Args:
             files: as in `FileData`; also .ts and .tsv of the UCR and UEA archives.
-            dataset: in their place a problem of the archives, whose own test is the test unless `test_files` is given:
-                its name, of those in an installed package, or a folder, FOLDER/NAME; see `archive`.
             inputs, id, label, time: what the columns of a table mean, see `Columns`.
-            gaps: `dt` tells the core at every step how much time has gone by since the one before, in steps of the
-                training, which are the median; `ignore` does not.
             split_seed: which sequences of `files` are for validation and test, each class in its share.
             ids_per_file: the same id in two files means two sequences; false: that is an error.
             batch_size, eval_batch_size: as in `SampleData`.
+            dataset: for files, a problem of the archives, whose own test is the test unless `test_files` is given:
+                its name, of those in an installed package, or a folder, FOLDER/NAME; see `archive`.
+            gaps: `dt` tells the core at every step how much time has gone by since the one before, in steps of the
+                training, which are the median; `ignore` does not.
             options: as in `FileData` and `SampleData`; of `missing` see `rows_of`.
 
         Raises:

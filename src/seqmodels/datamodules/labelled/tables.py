@@ -60,8 +60,8 @@ def read_table(path: Path, columns: Columns) -> Sequences:
     table = Sequences(columns.inputs, values[order], lengths, ids, None, [path] * len(ids), order + 1)
     same = np.diff(codes[order]) == 0
     if columns.time:
-        times = _times(table, columns, [block.times[columns.time] for block in found], same)
-        table = table._replace(passed=passed(times, table.starts))
+        of_steps = _times(table, columns, [block.times[columns.time] for block in found], same)
+        table = table._replace(passed=passed(of_steps, table.starts))
     if columns.label:
         labels, names = _coded(path, columns.label, found)
         _check_labels(table, columns.label, labels[order], names, same)
