@@ -9,11 +9,19 @@ import torch
 
 from seqmodels.cores.base import Core
 from seqmodels.cores.lin_oss import LinOSS
+from seqmodels.cores.pd_ssm import PDSSM
 from seqmodels.cores.rg_lru import RGLRU
 from seqmodels.cores.s5 import S5
 from seqmodels.cores.slstm import SLSTM
 
-LAYERS = {"rg_lru": RGLRU, "s5": S5, "lin_oss": LinOSS, "damped": partial(LinOSS, damped=True), "slstm": SLSTM}
+LAYERS = {
+    "rg_lru": RGLRU,
+    "s5": S5,
+    "lin_oss": LinOSS,
+    "damped": partial(LinOSS, damped=True),
+    "slstm": SLSTM,
+    "pd_ssm": partial(PDSSM, state_size=16),
+}
 
 
 @pytest.mark.slow

@@ -126,6 +126,7 @@ def _states(
 
 class _Recurrence(torch.autograd.Function):
     """A loop over steps of N operations each, beside N² for the choice of the places, which needs no loop.
+    On a GPU, numbers that are sent to one place are added in no fixed order.
 
     G_t, the gradient by h_t of all it leads to, is g_t + conj(d_{t+1}) P_{t+1}' G_{t+1}.
     """
