@@ -57,6 +57,19 @@ def test_killed_twice_with_two_ranks(kind: str) -> None:
     assert len(checkpoint(Path("run"))["rng"]) == 2
 
 
+def test_killed_with_two_ranks_that_read_tokens() -> None:
+    words = [
+        "+experiment=recall", "trainer=ddp_cpu", "threads=1", "callbacks=checkpoints", "logger=csv", "core=slstm",
+        "core.hidden_size=8", "datamodule.embedding=learned", "module.embedding=8", "trainer.max_steps=30",
+        "trainer.val_check_interval=10", "trainer.log_every_n_steps=1", "datamodule.val_size=20",
+        "datamodule.test_size=20", "checkpoint.every_n_steps=3",
+    ]  # fmt: skip
+    run(*words, "hydra.run.dir=whole")
+    killed([*words, "hydra.run.dir=run"], "run", 12)
+    run("resume=run")
+    assert_same_run(Path("run"), Path("whole"))
+
+
 SWITCHES = [pytest.param("ddp_cpu", "cpu", id="2 to 1"), pytest.param("cpu", "ddp_cpu", id="1 to 2")]
 
 
