@@ -324,11 +324,3 @@ def test_two_processes_do_not_run_one_sweep(command: Command, capfd: pytest.Capt
     first.release()
     assert command(f"resume={only_sweep()}") == 0
     assert statuses(only_sweep()) == ["completed"] * 2
-
-
-def test_every_core_is_tried_at_state_tracking() -> None:
-    """But for those that are a core of the table with other initial weights."""
-    params = OmegaConf.load(conf_dir() / "sweep" / "state_tracking.yaml").hydra.sweeper.params
-    tried = {name.strip() for name in params["+experiment"].split(",")}
-    variants = {"lstm_orthogonal", "lstm_tf", "rnn_tf"}
-    assert {f"state_tracking/{core}" for core in options("core") if core not in variants} <= tried
