@@ -91,3 +91,9 @@ def test_windows_that_are_not_plain_are_read_by_their_own_cores(settings: Any, s
     window = Window(x, y, torch.ones(4, dtype=torch.bool), torch.ones(4, 5, dtype=torch.bool), step_reset=inside)
     task = task_of(0, regressor, (window, regressor.tbptt.windows_in_reach(window)))
     assert len(ways_of(task, 2)) == ways
+
+
+def test_a_classifier_that_is_told_the_time_reads_by_itself() -> None:
+    batch = torch.zeros(4, 3, 2), torch.zeros(4, dtype=torch.long), torch.full((4,), 3)
+    for inputs, ways in ((batch, 2), ((*batch, torch.ones(4, 3)), 1)):
+        assert len(ways_of(task_of(0, module("lru", SequenceClassifier), (inputs,)), 2)) == ways
