@@ -24,10 +24,11 @@ def main() -> None:
     reached: dict[str, dict[str, list[float]]] = {}
     with parser.parse_args().file.open() as opened:
         for run in csv.DictReader(opened):
-            if run["counts"] == "yes" and run.get("datamodule.dataset"):
-                cores = reached.setdefault(run["datamodule.dataset"], {})
-                cores.setdefault(run["core"], []).append(100 * float(run["test/acc"]))
-    names = list(dict.fromkeys(core for cores in reached.values() for core in cores))
+            said = dict(word.partition("=")[::2] for word in run["overrides"].split())
+            if run["counts"] == "yes" and said.keys() >= {"core", "datamodule.dataset"}:
+                cores = reached.setdefault(said["datamodule.dataset"], {})
+                cores.setdefault(said["core"], []).append(100 * float(run["test/acc"]))
+    names = sorted({core for cores in reached.values() for core in cores})
     print(f"| set | 1-NN | {' | '.join(names)} |\n|" + "---|" * (2 + len(names)))
     for dataset, cores in reached.items():
         data = LabelledSeries(dataset=dataset)
@@ -37,9 +38,9 @@ def main() -> None:
 
 
 def cell(accuracies: list[float]) -> str:
-    """Mean and standard deviation over the seeds."""
+    """Mean and standard deviation over the seeds; of one seed, what it reached."""
     if len(accuracies) < 2:
-        return f"{accuracies[0]:.1f} (one seed)" if accuracies else ""
+        return f"{accuracies[0]:.1f}" if accuracies else ""
     return f"{statistics.mean(accuracies):.1f} ± {statistics.stdev(accuracies):.1f}"
 
 

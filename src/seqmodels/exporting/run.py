@@ -138,6 +138,8 @@ def about(loaded: LoadedRun) -> str:
     }
     if loaded.module.task == "regression":
         facts["reads"] = reads(loaded)
+    else:
+        facts["dt_step"] = dt_step_of(loaded)
     return json.dumps({name: fact for name, fact in facts.items() if fact}, default=list)
 
 

@@ -1,5 +1,6 @@
 """gaps=dt: a core is told the time between the steps of labelled sequences."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 import torch
 
 from seqmodels.datamodules.labelled.datamodule import LabelledSeries
+from seqmodels.exporting.run import about
 from seqmodels.runs.load import load_run
 from seqmodels.runs.run import compose, train
 from tests.conftest import Command
@@ -74,6 +76,7 @@ def test_a_run_learns_and_predicts_with_it(invoke: Command) -> None:
     result = train(compose([*words, "datamodule.gaps=dt"]))
     assert result.metrics["test/acc"] == 1
     run = load_run(result.folder)
+    assert json.loads(about(run))["dt_step"] == run.datamodule.statistics.time_step
     assert invoke("predict", f"run={result.folder}", "input=a.csv", "output=out.csv", "quiet=true") == 0
     found = run.datamodule.rows(run.datamodule.read(["a.csv"]))
     x, _, lengths, dt = found.__getitems__(torch.arange(len(found)))
