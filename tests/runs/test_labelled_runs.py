@@ -30,7 +30,7 @@ def test_padding_changes_no_prediction(readout: str) -> None:
     """The accuracy and the loss of padded batches are those of sequences read one by one."""
     write("a.csv", 60)
     result = train(compose([*LEARNING, PLAIN, f"module.readout={readout}", "test=last"]))
-    assert result.metrics["test/acc"] > 0.9
+    assert result.metrics["test/acc"] > 0.8
     run = load_run(result.folder, "last")
     run.datamodule.setup("test")
     rows = run.datamodule.splits["test"]
