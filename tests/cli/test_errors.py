@@ -44,6 +44,10 @@ def only_run() -> Path:
         ),
         (["core=lstn"], "Could not find 'core/lstn'"),
         (["+experiment=mnist"], "Could not find 'experiment/mnist'; choose experiment="),
+        (
+            ["+experiment=state_tracking/lstn"],
+            "Could not find 'experiment/state_tracking/lstn'; choose experiment=state_tracking/lstm, state_tracking/s",
+        ),
         (["#", "a", "comment"], "# is a comment that the shell passed on; leave it out, and what comes behind it"),
         (["# a comment"], "# a comment is a comment that the shell passed on"),
         (["+core.hidden=3"], "core.hidden is not known to seqmodels.cores.recurrent.LSTM"),

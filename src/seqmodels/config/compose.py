@@ -58,8 +58,12 @@ def refused(
         overrides, root, folders: as in `compose`.
     """
     if isinstance(error, MissingConfigException) and error.missing_cfg_file and error.options:
-        group, _, name = str(error.missing_cfg_file).rpartition("/")
-        return ValueError(f"Could not find '{group}/{name}'; choose {group}={or_of(name, error.options)}")
+        missing = str(error.missing_cfg_file)
+        keys = [key for key in map(key_of, overrides) if missing.startswith(f"{key}/")]
+        group = max(keys, key=len, default=missing.rpartition("/")[0])
+        name = missing.removeprefix(f"{group}/")
+        options = _beside(group, name, folders) or error.options
+        return ValueError(f"Could not find '{missing}'; choose {group}={or_of(name, options)}")
     found = REFUSED.match(str(error))
     if not found:
         return None
@@ -72,6 +76,13 @@ def refused(
     return ValueError(
         f"{found[1]} is no key of this config; " + (f"did you mean {meant}?" if meant else "--cfg job shows all keys")
     )
+
+
+def _beside(group: str, name: str, folders: Sequence[str]) -> list[str]:
+    """The YAMLs of a folder in a group, `mine/a` and `mine/b` for `mine/x`; none where the name has no folder."""
+    inside = name.rpartition("/")[0]
+    places = [Path(place, group, inside) for place in (str(conf_dir()), *folders)] if inside else []
+    return sorted({f"{inside}/{path.stem}" for place in places for path in place.glob("*.yaml")})
 
 
 DEVICES = ("accelerator", "devices", "num_nodes", "strategy")
