@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from seqmodels.config.ranges import WIDEST, size
 from seqmodels.cores.base import Core, State
 
 
@@ -60,6 +61,35 @@ class TokenEmbedding(Core):
                 f"numbered from 0"
             ) from error
         return self.core(vectors, state, reset, dt)
+
+
+def core_for(core: Callable[..., Core], input_size: int, tokens: int | None, embedding: int | None) -> Core:
+    """The core that reads such data.
+
+    Args:
+        core: makes it from `input_size`.
+        input_size: D of the input.
+        tokens: V, where an input is the number of a token; None where it is numbers.
+        embedding: E, the width of a token's vector; None where there are none.
+
+    Raises:
+        ValueError: `tokens` and `embedding` come without each other, or a size is out of range.
+    """
+    if embedding is not None:
+        size(WIDEST, embedding=embedding)
+    if tokens and embedding:
+        return TokenEmbedding(core, tokens, embedding)
+    if tokens:
+        raise ValueError(
+            f"embedding=null, but this data is made of {tokens:,} tokens, each of which wants a vector; give "
+            f"module.embedding=128, say"
+        )
+    if embedding:
+        raise ValueError(
+            f"embedding={embedding} is for tokens, and this data is numbers; give module.embedding=null, or with "
+            f"datamodule=recall or formal_language datamodule.embedding=learned"
+        )
+    return core(input_size=input_size)
 
 
 def look_up(table: Tensor, x: Tensor) -> Tensor:

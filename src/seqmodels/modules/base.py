@@ -12,10 +12,10 @@ from torch.optim import LBFGS, Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 from torchmetrics import Metric
 
-from seqmodels.config.ranges import WIDEST, at_least, one_of, size
+from seqmodels.config.ranges import at_least, one_of
 from seqmodels.cores.base import Core
 from seqmodels.cores.initial_state import LearnedInitialState
-from seqmodels.cores.token_embedding import TokenEmbedding
+from seqmodels.cores.token_embedding import core_for
 from seqmodels.modules.parameter_groups import grouped_optimizer
 from seqmodels.modules.precision import check_precision
 from seqmodels.modules.schedules import after_validation, for_lightning
@@ -98,7 +98,7 @@ class SequenceModule(pl.LightningModule):
         one_of(InitialState, initial_state=initial_state)
         at_least(0.0, timescale_lr=timescale_lr)
         self.tokens = tokens
-        self.core = _core(core, input_size, tokens, embedding)
+        self.core = core_for(core, input_size, tokens, embedding)
         self.learns_initial_state = initial_state == "learned"
         if self.learns_initial_state:
             self.core = LearnedInitialState(self.core)
@@ -260,24 +260,6 @@ class SequenceModule(pl.LightningModule):
         for measure, value in measures.items():
             self.log(f"train/{measure}", value, prog_bar=measure == "loss", sync_dist=True)
         self.log("lr", self.trainer.optimizers[0].param_groups[0]["lr"])
-
-
-def _core(core: Callable[..., Core], input_size: int, tokens: int | None, embedding: int | None) -> Core:
-    if embedding is not None:
-        size(WIDEST, embedding=embedding)
-    if tokens and embedding:
-        return TokenEmbedding(core, tokens, embedding)
-    if tokens:
-        raise ValueError(
-            f"embedding=null, but this data is made of {tokens:,} tokens, each of which wants a vector; give "
-            f"module.embedding=128, say"
-        )
-    if embedding:
-        raise ValueError(
-            f"embedding={embedding} is for tokens, and this data is numbers; give module.embedding=null, or with "
-            f"datamodule=recall or formal_language datamodule.embedding=learned"
-        )
-    return core(input_size=input_size)
 
 
 def of_rows(statistics: Tensor, series: Tensor | None) -> Tensor:
